@@ -1,0 +1,47 @@
+// broker/minter.h: obtains access tokens from Entra with a long-lived secret.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "broker/ledger/entry.h"
+#include "broker/policy/config.h"
+#include "broker/ports/clock.h"
+#include "broker/ports/http_transport.h"
+#include "broker/ports/ledger_sink.h"
+#include "broker/ports/random.h"
+#include "broker/ports/token_cache.h"
+#include "broker/ports/vault.h"
+
+namespace broker {
+
+/// Thread-safe. Borrows everything it is given.
+class Minter {
+ public:
+  struct Ports {
+    HttpTransport& http;
+    Vault& vault;
+    LedgerSink& ledger;
+    const Clock& clock;
+    Random& random;
+  };
+  explicit Minter(Ports ports);
+  ~Minter();
+
+  /// Obtains one token for `key`. In this order: circuit breaker and remembered dead grant ·
+  /// `credential.access` in the ledger (durable; a copy of `who` with the credential filled in) ·
+  /// the secret from the vault · one request to the token endpoint, one retry with jitter on a
+  /// transient failure · a rotated refresh token stored · the token's facts read.
+  /// What the token may do for whom is not judged here: CheckMinted (broker/minted_check.h) does.
+  MintResult Mint(const policy::Config& config, const policy::Credential& credential,
+                  const TokenKey& key, const ledger::Entry& who);
+
+  /// The credential was enrolled anew: forgets that its grant was dead and closes its breaker.
+  void Forget(const std::string& credential);
+
+ private:
+  struct State;
+  Ports ports_;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace broker

@@ -1,0 +1,129 @@
+// broker/policy/config.h: purser.toml and agents.d, parsed and validated as one whole.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "broker/base/result.h"
+
+namespace broker::policy {
+
+struct Instance {
+  std::string name;
+};
+
+struct Tenant {
+  std::string id;     // GUID or domain
+  std::string cloud;  // public | usgov | usgov-dod | china | custom
+  std::string authority;  // "https://login.microsoftonline.com", no trailing slash
+  std::string graph;      // "https://graph.microsoft.com", no trailing slash
+};
+
+struct Network {
+  std::string proxy;    // "http://proxy.corp:3128" or empty
+  std::string ca_file;  // PEM; empty: the system's
+};
+
+struct Paths {
+  std::string state;
+  std::string run;
+};
+
+struct Seal {
+  std::string kind;  // file | passphrase | systemd-credential
+  std::string path;  // kind file: the key's path; systemd-credential: the credential's name
+};
+
+struct Hardening {
+  bool strict = true;           // minimum = "strict" | "weak"
+  bool allow_same_uid = false;
+};
+
+struct Credential {
+  std::string name;
+  std::string kind;  // refresh-token | client-secret | certificate
+  std::string client_id;
+  bool confidential = false;  // refresh-token with a client secret of its own (`client_auth = "secret"`)
+  std::string user;           // object id, refresh-token only
+  std::vector<std::string> scopes;  // all that the registration is consented to; names or URIs
+};
+
+struct Limit {
+  uint32_t count = 0;  // 0: none
+  std::chrono::seconds per{0};
+};
+
+struct Rule {
+  std::string name;
+  std::vector<std::string> scopes;
+  std::string credential;
+  std::string decision;  // "log" in this version
+  std::string deliver;   // "token" in this version
+  std::optional<Limit> limit;
+};
+
+/// All given selectors must hold. user or group is required.
+struct Selectors {
+  std::optional<uint32_t> uid;
+  std::optional<uint32_t> gid;
+  std::string user, group;  // as written
+  std::string exe;
+  std::string exe_sha256;
+  std::string systemd_unit;
+  std::string cgroup;
+};
+
+struct Agent {
+  std::string name;
+  Selectors selectors;
+  Limit limit;
+  std::vector<Rule> rules;
+};
+
+struct Admin {
+  std::vector<uint32_t> operator_gids, approver_gids, auditor_gids;
+};
+
+struct Config {
+  Instance instance;
+  Tenant tenant;
+  Network network;
+  Paths paths;
+  Seal seal;
+  Hardening hardening;
+  std::map<std::string, Credential> credentials;
+  std::vector<std::string> never;
+  std::map<std::string, Agent> agents;
+  Admin admin;
+  std::string sha256;  // of the whole set of files, hex: in every entry
+};
+
+/// One file of the set, in the order in which it is read.
+struct SourceFile {
+  std::string path;
+  std::string text;
+};
+
+/// A fault with its place and what to write instead; "purser.toml:12:1: …".
+struct Diagnostic {
+  std::string file;
+  uint32_t line = 0;
+  uint32_t column = 0;
+  std::string message;
+};
+
+/// Looks users and groups up; by argument, so that parsing stays pure and tests need no accounts.
+class Accounts {
+ public:
+  virtual ~Accounts() = default;
+  [[nodiscard]] virtual std::optional<uint32_t> UserId(const std::string& name) const = 0;
+  [[nodiscard]] virtual std::optional<uint32_t> GroupId(const std::string& name) const = 0;
+  /// All groups of the user, primary included; empty for an unknown uid.
+  [[nodiscard]] virtual std::vector<uint32_t> GroupsOf(uint32_t uid) const = 0;
+};
+
+}  // namespace broker::policy

@@ -1,0 +1,40 @@
+// broker/ports/http_transport.h: the only door to the network.
+#pragma once
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/base/result.h"
+#include "broker/base/secret.h"
+
+namespace broker {
+
+struct HttpRequest {
+  std::string method;                                         // "GET", "POST"
+  std::string url;                                            // https only; host and port must be listed
+  std::vector<std::pair<std::string, std::string>> headers;  // nothing secret
+  std::string content_type;                                   // empty: no body
+  Secret body;
+  std::chrono::milliseconds deadline{15000};  // for the whole exchange, connect included
+};
+
+struct HttpResponse {
+  // Entra's largest answers (a token with many groups, the key set) stay well below.
+  static constexpr size_t kMaxBodyBytes = size_t{256} << 10;
+  int status = 0;  // as received, 100..599
+  Secret body;     // may hold a token: lives in the arena
+  std::optional<std::chrono::seconds> retry_after;  // from Retry-After, seconds or HTTP date
+};
+
+class HttpTransport {
+ public:
+  virtual ~HttpTransport() = default;
+  /// One HTTPS exchange: TLS 1.2 or later, no redirects, no retries. Any HTTP status is a success.
+  /// Errors: kUnavailable (name, connect, TLS, deadline), kCorrupt (not HTTP, body over the limit),
+  /// kDenied (the host is not listed). Thread-safe; blocks the calling thread.
+  virtual Result<HttpResponse> Send(const HttpRequest& request) = 0;
+};
+
+}  // namespace broker

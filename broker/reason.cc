@@ -1,0 +1,77 @@
+#include "broker/reason.h"
+
+#include <array>
+#include <cstddef>
+
+namespace broker {
+namespace {
+
+using enum Reason;
+
+// clang-format off
+constexpr auto kReasons = std::to_array<ReasonInfo>({
+    {kMalformedRequest,      "malformed_request",      "invalid_request",          400, false, "none",    "The request is not one that this socket understands."},
+    {kMalformedJson,         "malformed_json",         "invalid_request",          400, false, "none",    "The body is not a JSON object."},
+    {kDuplicateField,        "duplicate_field",        "invalid_request",          400, false, "none",    "A field occurs twice."},
+    {kUnknownField,          "unknown_field",          "invalid_request",          400, false, "none",    "A field is not known here; nothing is ignored."},
+    {kWrongType,             "wrong_type",             "invalid_request",          400, false, "none",    "A field has the wrong type."},
+    {kMissingField,          "missing_field",          "invalid_request",          400, false, "none",    "A required field is missing."},
+    {kValueOutOfRange,       "value_out_of_range",     "invalid_request",          400, false, "none",    "A value is too long, too large or holds characters that are not allowed."},
+    {kMixedResources,        "mixed_resources",        "invalid_scope",            400, false, "none",    "The scopes belong to several resources; ask for one resource at a time."},
+    {kInvalidScope,          "invalid_scope",          "invalid_scope",            400, false, "none",    "A scope is not written as a permission name, a full URI, or .default."},
+    {kAmbiguousDefault,      "ambiguous_default",      "invalid_scope",            400, false, "none",    ".default does not name one token here; name the scopes."},
+    {kClientSecretSent,      "client_secret_sent",     "invalid_request",          400, false, "none",    "Do not send a client_secret: the socket itself says who you are."},
+    {kUnsupportedGrantType,  "unsupported_grant_type", "unsupported_grant_type",   400, false, "none",    "Only grant_type=client_credentials is served."},
+    {kInvalidClaims,         "invalid_claims",         "invalid_request",          400, false, "none",    "claims is not a claims request in JSON."},
+    {kNotFound,              "not_found",              "invalid_request",          404, false, "none",    "There is no such route."},
+    {kMethodNotAllowed,      "method_not_allowed",     "invalid_request",          405, false, "none",    "The route exists, with another method."},
+    {kLengthRequired,        "length_required",        "invalid_request",          411, false, "none",    "Send the body with a Content-Length; chunked bodies are not read."},
+    {kContentTooLarge,       "content_too_large",      "invalid_request",          413, false, "none",    "The body is larger than 64 KiB."},
+    {kUnsupportedMediaType,  "unsupported_media_type", "invalid_request",          415, false, "none",    "Send application/json or application/x-www-form-urlencoded, not encoded further."},
+    {kExpectationFailed,     "expectation_failed",     "invalid_request",          417, false, "none",    "Send the request without an Expect header."},
+    {kHeadTooLarge,          "head_too_large",         "invalid_request",          431, false, "none",    "The request line and headers are larger than 8 KiB."},
+    {kRequestTimeout,        "request_timeout",        "invalid_request",          408, true,  "none",    "The request did not arrive completely in time."},
+    {kNoRule,                "no_rule",                "access_denied",            403, false, "none",    "Did not run. No rule grants this agent these scopes. Final. Do not retry."},
+    {kNever,                 "never",                  "access_denied",            403, false, "none",    "Did not run. Policy never grants one of these scopes. Final. Do not retry."},
+    {kPeerRefused,           "peer_refused",           "access_denied",            403, false, "admin",   "Did not run. The connecting process is not the agent that this socket serves."},
+    {kCallerGone,            "caller_gone",            "access_denied",            403, false, "none",    "Did not run. The process that connected has exited."},
+    {kKilled,                "killed",                 "access_denied",            403, false, "admin",   "Did not run. An operator has stopped this agent. Final. Do not retry."},
+    {kRoleMissing,           "role_missing",           "access_denied",            403, false, "admin",   "Did not run. Your groups do not hold the role that this needs."},
+    {kOverScoped,            "over_scoped",            "access_denied",            403, false, "admin",   "Did not run. Entra minted a token that can do more than this agent may; an administrator must use a registration consented to less. Do not retry."},
+    {kMintedMismatch,        "minted_mismatch",        "access_denied",            403, false, "admin",   "Did not run. Entra minted a token for another audience, tenant, application, user or lifetime than configured. Do not retry."},
+    {kLoginRequired,         "login_required",         "interaction_required",     403, false, "login",   "Did not run. The user's grant has ended; an operator must log in again. Do not retry."},
+    {kInteractionRequired,   "interaction_required",   "interaction_required",     403, false, "login",   "Did not run. Entra asks the user to sign in interactively; an operator must log in again. Do not retry."},
+    {kConsentRequired,       "consent_required",       "consent_required",         403, false, "consent", "Did not run. Consent is missing in Entra. Do not retry."},
+    {kConditionalAccess,     "conditional_access",     "access_denied",            403, false, "admin",   "Did not run. A policy of the tenant blocks this sign-in. Do not retry."},
+    {kPrincipalDisabled,     "principal_disabled",     "access_denied",            403, false, "admin",   "Did not run. The user or application is disabled or unknown in Entra. Do not retry."},
+    {kCredentialRejected,    "credential_rejected",    "invalid_client",           403, false, "admin",   "Did not run. Entra rejects the application's credential. Do not retry."},
+    {kCredentialNotEnrolled, "credential_not_enrolled", "interaction_required",    403, false, "login",   "Did not run. The credential has not been enrolled yet; an operator must do so. Do not retry."},
+    {kConflict,              "conflict",               "invalid_request",          409, false, "none",    "Something else changed this meanwhile; read it again."},
+    {kBudget,                "budget",                 "temporarily_unavailable",  429, true,  "wait",    "Did not run. This agent's budget is used up; wait as Retry-After says."},
+    {kUpstreamInvalid,       "upstream_invalid",       "server_error",             502, false, "admin",   "Did not run. Entra's answer could not be understood."},
+    {kUpstreamRejected,      "upstream_rejected",      "server_error",             502, false, "admin",   "Did not run. Entra rejects the request as configured; an administrator must mend the configuration. Do not retry."},
+    {kUpstreamUnavailable,   "upstream_unavailable",   "temporarily_unavailable",  503, true,  "wait",    "Did not run. Entra cannot be reached; wait before trying again."},
+    {kUpstreamThrottled,     "upstream_throttled",     "temporarily_unavailable",  503, true,  "wait",    "Did not run. Entra asks to wait as Retry-After says."},
+    {kLedgerUnavailable,     "ledger_unavailable",     "temporarily_unavailable",  503, true,  "admin",   "Did not run. The audit ledger cannot be written; nothing is released without it."},
+    {kSealed,                "sealed",                 "temporarily_unavailable",  503, true,  "admin",   "Did not run. The store of secrets is sealed; an operator must unseal it."},
+    {kStoreUnavailable,      "store_unavailable",      "temporarily_unavailable",  503, true,  "admin",   "Did not run. The store of secrets cannot be read."},
+    {kOverloaded,            "overloaded",             "temporarily_unavailable",  503, true,  "wait",    "Did not run. Too much is under way for this agent."},
+    {kRestarting,            "restarting",             "temporarily_unavailable",  503, true,  "wait",    "Did not run. A part of purser is restarting; try again in a moment."},
+    {kInternal,              "internal",               "server_error",             500, false, "admin",   "Did not run. purser failed in a way that it did not expect."},
+});
+// clang-format on
+
+constexpr bool RowsFollowTheEnum() {
+  for (size_t i = 0; i < kReasons.size(); ++i) {
+    if (static_cast<size_t>(kReasons[i].reason) != i) return false;
+  }
+  return kReasons.size() == static_cast<size_t>(kInternal) + 1;
+}
+static_assert(RowsFollowTheEnum());
+
+}  // namespace
+
+const ReasonInfo& Describe(Reason reason) { return kReasons.at(static_cast<size_t>(reason)); }
+std::span<const ReasonInfo> AllReasons() { return kReasons; }
+
+}  // namespace broker

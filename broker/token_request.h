@@ -1,0 +1,45 @@
+// broker/token_request.h: what an agent asks for, after its bytes were parsed.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/ledger/entry.h"
+#include "broker/reason.h"
+
+namespace broker {
+
+/// POST /v1/token (design §6). Parsed by the window, checked again by the broker.
+struct TokenRequest {
+  // A Graph permission name has ≤ 60 characters; a URI scope of another resource somewhat more.
+  static constexpr size_t kMaxScopes = 64;
+  static constexpr size_t kMaxScopeBytes = 256;
+  static constexpr size_t kMaxClaimsBytes = 4096;
+  static constexpr size_t kMaxContextBytes = 800;  // 200 characters of at most 4 bytes
+  static constexpr size_t kMaxTraceBytes = 64;
+  static constexpr uint32_t kMaxMinValidity = 3600;  // the shortest usual token life
+
+  std::vector<std::string> scopes;  // as sent: "Mail.Read", "https://…/.default"
+  std::chrono::seconds min_validity{0};
+  std::string claims;  // a claims challenge, JSON; empty: none
+  bool dry_run = false;
+  ledger::ClaimedContext context;
+  std::string trace;  // trace id of a W3C traceparent header, 32 hex digits; empty: none
+};
+
+/// Scopes of one resource, in Entra's terms.
+struct RequestedScopes {
+  std::string resource;             // "https://graph.microsoft.com" (no trailing slash)
+  std::vector<std::string> names;   // sorted, unique: {"Mail.Read"}; empty with is_default
+  bool is_default = false;          // ".default"
+};
+
+/// Splits scopes into resource and names. A short name means Microsoft Graph, whose resource is
+/// `graph_resource` (it differs by cloud). Refuses: none, too many, several resources, `.default`
+/// together with names, OIDC scopes (openid, offline_access…), characters outside RFC 6749 §3.3.
+std::expected<RequestedScopes, Refusal> ParseScopes(const std::vector<std::string>& scopes,
+                                                    std::string_view graph_resource);
+
+}  // namespace broker

@@ -1,0 +1,136 @@
+#include "sidecar/ipc/frame.h"
+
+#include <sodium.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace sidecar::ipc {
+namespace {
+
+using broker::ErrorCode, broker::Fail, broker::Status;
+
+// First byte of each frame.
+constexpr char kLastFrame = 0;
+constexpr char kMoreFrames = 1;
+constexpr size_t kPayloadBytes = kMaxFrameBytes - 1;
+
+struct alignas(cmsghdr) ControlBuffer {
+  std::array<char, CMSG_SPACE(sizeof(int) * kMaxFds)> bytes{};
+};
+
+Status SendFrame(int fd, char flag, std::string_view payload, const std::vector<int>& fds,
+                 int flags) {
+  std::array<iovec, 2> parts{
+      {{&flag, 1}, {const_cast<char*>(payload.data()), payload.size()}}};
+  msghdr header{};
+  header.msg_iov = parts.data();
+  header.msg_iovlen = payload.empty() ? 1 : 2;
+  ControlBuffer control;
+  if (!fds.empty()) {
+    header.msg_control = control.bytes.data();
+    header.msg_controllen = CMSG_SPACE(sizeof(int) * fds.size());
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
+    std::memcpy(CMSG_DATA(rights), fds.data(), sizeof(int) * fds.size());
+  }
+  while (sendmsg(fd, &header, flags) < 0) {
+    if (errno == EINTR) continue;
+    return Fail(ErrorCode::kUnavailable, std::string("sendmsg: ") + strerrorname_np(errno));
+  }
+  return {};
+}
+
+bool TakeFds(msghdr& header, std::vector<Fd>* fds) {
+  for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int received = -1;
+      std::memcpy(&received, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+      fds->emplace_back(received);
+    }
+  }
+  return (header.msg_flags & MSG_CTRUNC) == 0 && fds->size() <= kMaxFds;
+}
+
+}  // namespace
+
+void Fd::Reset() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+broker::Result<std::pair<Fd, Fd>> MakePair() {
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return Fail(ErrorCode::kUnavailable, std::string("socketpair: ") + strerrorname_np(errno));
+  }
+  return std::pair{Fd(ends[0]), Fd(ends[1])};
+}
+
+Status Send(int fd, std::string_view bytes, const std::vector<int>& fds, bool nonblocking) {
+  if (bytes.size() > kMaxMessageBytes || fds.size() > kMaxFds) {
+    return Fail(ErrorCode::kInvalidRequest, "message too large");
+  }
+  const int flags = MSG_NOSIGNAL | (nonblocking ? MSG_DONTWAIT : 0);
+  const std::vector<int> none;
+  for (bool first = true;; first = false) {
+    const std::string_view payload = bytes.substr(0, kPayloadBytes);
+    bytes.remove_prefix(payload.size());
+    const char flag = bytes.empty() ? kLastFrame : kMoreFrames;
+    if (Status sent = SendFrame(fd, flag, payload, first ? fds : none, flags); !sent) return sent;
+    if (flag == kLastFrame) return {};
+  }
+}
+
+Status Receive(int fd, Message* message, bool nonblocking) {
+  message->bytes.clear();
+  message->fds.clear();
+  for (bool first = true;; first = false) {
+    const size_t used = message->bytes.size();
+    message->bytes.resize(used + kPayloadBytes);
+    char flag = kLastFrame;
+    std::array<iovec, 2> parts{{{&flag, 1}, {message->bytes.data() + used, kPayloadBytes}}};
+    ControlBuffer control;
+    msghdr header{};
+    header.msg_iov = parts.data();
+    header.msg_iovlen = parts.size();
+    header.msg_control = control.bytes.data();
+    header.msg_controllen = control.bytes.size();
+    ssize_t got = 0;
+    do {
+      got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC | (nonblocking && first ? MSG_DONTWAIT : 0));
+    } while (got < 0 && errno == EINTR);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      message->bytes.clear();
+      return Fail(ErrorCode::kUnavailable, "empty");
+    }
+    const bool fds_fit = TakeFds(header, &message->fds);
+    if (got <= 0) {
+      message->bytes.clear();
+      return Fail(ErrorCode::kUnavailable, got == 0 ? "peer closed" : strerrorname_np(errno));
+    }
+    message->bytes.resize(used + static_cast<size_t>(got) - 1);
+    const bool flag_known = flag == kLastFrame || flag == kMoreFrames;
+    if (!fds_fit || !flag_known || (header.msg_flags & MSG_TRUNC) != 0 ||
+        message->bytes.size() > kMaxMessageBytes) {
+      return Fail(ErrorCode::kCorrupt, "malformed frame");
+    }
+    if (flag == kLastFrame) return {};
+  }
+}
+
+void WipeMessage(Message* message) {
+  message->bytes.resize(message->bytes.capacity());
+  sodium_memzero(message->bytes.data(), message->bytes.size());
+  message->bytes.clear();
+}
+
+}  // namespace sidecar::ipc

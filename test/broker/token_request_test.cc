@@ -1,0 +1,58 @@
+#include "broker/token_request.h"
+
+#include <doctest/doctest.h>
+
+using broker::ParseScopes, broker::Reason;
+
+namespace {
+constexpr const char* kGraph = "https://graph.microsoft.com";
+using Scopes = std::vector<std::string>;
+}  // namespace
+
+TEST_CASE("Scopes that do not name one set of permissions of one resource are refused") {
+  // clang-format off
+  struct Row { const char* why; Scopes scopes; Reason want; };
+  const Row rows[] = {
+      {"none",                      {},                                              Reason::kMissingField},
+      {"empty",                     {""},                                            Reason::kInvalidScope},
+      {"blank inside",              {"Mail.Read Mail.Send"},                         Reason::kInvalidScope},
+      {"control byte",              {"Mail.Read\n"},                                 Reason::kInvalidScope},
+      {"not ASCII",                 {"Mäil.Read"},                                   Reason::kInvalidScope},
+      {"quote",                     {"Mail\"Read"},                                  Reason::kInvalidScope},
+      {"percent",                   {"Mail%2eRead"},                                 Reason::kInvalidScope},
+      {"a path, no resource",       {"graph/Mail.Read"},                             Reason::kInvalidScope},
+      {"resource without a name",   {"https://graph.microsoft.com/"},                Reason::kInvalidScope},
+      {"host only",                 {"https://graph.microsoft.com"},                 Reason::kInvalidScope},
+      {"two resources",             {"Mail.Read", "https://vault.azure.net/x"},      Reason::kMixedResources},
+      {"another Graph",             {"Mail.Read", "https://graph.microsoft.us/Mail.Read"}, Reason::kMixedResources},
+      {".default and a name",       {".default", "Mail.Read"},                       Reason::kInvalidScope},
+      {"OIDC scope",                {"openid"},                                      Reason::kInvalidScope},
+      {"offline_access",            {"Mail.Read", "offline_access"},                 Reason::kInvalidScope},
+      {"too long",                  {std::string(257, 'a')},                         Reason::kInvalidScope},
+      {"too many",                  Scopes(65, "Mail.Read"),                         Reason::kValueOutOfRange},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const auto got = ParseScopes(row.scopes, kGraph);
+    REQUIRE_FALSE(got.has_value());
+    CHECK(got.error().reason == row.want);
+  }
+}
+
+TEST_CASE("Short names mean Graph, URIs mean what they say, order and repetition mean nothing") {
+  const auto mail = ParseScopes({"Mail.Send", "Mail.Read", "https://graph.microsoft.com/Mail.Read"}, kGraph);
+  REQUIRE(mail.has_value());
+  CHECK(mail->resource == kGraph);
+  CHECK(mail->names == Scopes{"Mail.Read", "Mail.Send"});
+
+  const auto vault = ParseScopes({"https://vault.azure.net/.default"}, kGraph);
+  REQUIRE(vault.has_value());
+  CHECK(vault->resource == "https://vault.azure.net");
+  CHECK(vault->is_default);
+  CHECK(vault->names.empty());
+
+  const auto api = ParseScopes({"api://5f1c/Files.Read"}, kGraph);
+  REQUIRE(api.has_value());
+  CHECK(api->resource == "api://5f1c");
+}

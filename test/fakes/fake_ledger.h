@@ -1,0 +1,22 @@
+#pragma once
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "broker/ports/ledger_sink.h"
+
+/// Keeps entries in memory; fails on demand. Thread-safe.
+class FakeLedger final : public broker::LedgerSink {
+ public:
+  broker::Result<broker::LedgerReceipt> Append(const broker::ledger::Entry& entry) override {
+    const std::scoped_lock lock(mutex_);
+    if (fail_with) return broker::Fail(*fail_with, "fake");
+    entries.push_back(entry);
+    return broker::LedgerReceipt{entries.size(), {}};
+  }
+  std::optional<broker::ErrorCode> fail_with;
+  std::vector<broker::ledger::Entry> entries;  // oldest first; read it when no call is under way
+
+ private:
+  std::mutex mutex_;
+};

@@ -1,0 +1,57 @@
+#pragma once
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "broker/ports/sealed_store.h"
+#include "broker/ports/vault.h"
+
+/// A SealedStore in memory. Thread-safe.
+class FakeStore final : public broker::SealedStore {
+ public:
+  broker::Result<broker::StoredSecret> Get(const broker::SecretId& id) override {
+    const std::scoped_lock lock(mutex_);
+    if (fail_with) return broker::Fail(*fail_with, "fake");
+    const auto it = rows_.find(id);
+    if (it == rows_.end()) return broker::Fail(broker::ErrorCode::kNotFound, "fake");
+    return broker::StoredSecret{broker::Secret::CopyOf(it->second.first), it->second.second};
+  }
+  broker::Result<uint64_t> Put(const broker::SecretId& id, const broker::Secret& value,
+                               std::optional<uint64_t> expected) override {
+    const std::scoped_lock lock(mutex_);
+    if (fail_with) return broker::Fail(*fail_with, "fake");
+    auto& [text, version] = rows_[id];
+    if (expected && *expected != version) return broker::Fail(broker::ErrorCode::kConflict, "fake");
+    text = std::string(value.Expose(broker::Exit::kTest));
+    return ++version;
+  }
+  broker::Result<std::vector<broker::StoredSecretInfo>> List() override {
+    const std::scoped_lock lock(mutex_);
+    std::vector<broker::StoredSecretInfo> all;
+    for (const auto& [id, row] : rows_) all.push_back({id, row.second});
+    return all;
+  }
+  std::optional<broker::ErrorCode> fail_with;
+
+ private:
+  std::mutex mutex_;
+  std::map<broker::SecretId, std::pair<std::string, uint64_t>> rows_;
+};
+
+/// A Vault in memory. Thread-safe.
+class FakeVault final : public broker::Vault {
+ public:
+  broker::Result<broker::VaultSecret> Fetch(const broker::SecretId& id) override {
+    auto got = store.Get(id);
+    if (!got) return std::unexpected(got.error());
+    return broker::VaultSecret{std::move(got->value), std::to_string(got->version)};
+  }
+  broker::Result<std::string> Replace(const broker::SecretId& id, const std::string& expected,
+                                      const broker::Secret& value) override {
+    const auto put = store.Put(id, value, std::stoull(expected));
+    if (!put) return std::unexpected(put.error());
+    return std::to_string(*put);
+  }
+  FakeStore store;
+};

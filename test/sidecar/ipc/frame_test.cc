@@ -1,0 +1,65 @@
+#include "sidecar/ipc/frame.h"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+using namespace sidecar::ipc;
+using broker::ErrorCode;
+
+TEST_CASE("A message of any lawful size arrives whole, with its descriptors") {
+  auto pair = MakePair();
+  REQUIRE(pair.has_value());
+  for (const size_t size : {size_t{0}, size_t{1}, kMaxFrameBytes - 1, kMaxFrameBytes, size_t{200000}}) {
+    CAPTURE(size);
+    const std::string sent(size, 'z');
+    std::jthread sender([&] { CHECK(Send(pair->first.get(), sent, {STDIN_FILENO}).has_value()); });
+    Message got;
+    REQUIRE(Receive(pair->second.get(), &got).has_value());
+    CHECK(got.bytes == sent);
+    CHECK(got.fds.size() == 1);
+  }
+}
+
+TEST_CASE("A closed channel and an empty one are told apart") {
+  auto pair = MakePair();
+  REQUIRE(pair.has_value());
+  Message got;
+  CHECK(Receive(pair->second.get(), &got, true).error().detail == "empty");
+  pair->first.Reset();
+  CHECK(Receive(pair->second.get(), &got, true).error().detail == "peer closed");
+  CHECK(Send(pair->second.get(), "x").error().code == ErrorCode::kUnavailable);
+}
+
+TEST_CASE("A malformed frame is corrupt") {
+  auto pair = MakePair();
+  REQUIRE(pair.has_value());
+  Message got;
+  const std::string oversized(kMaxFrameBytes + 1, '\0');
+  for (const std::string& frame : {std::string("\x02hello"), oversized}) {
+    REQUIRE(send(pair->first.get(), frame.data(), frame.size(), 0) >= 0);
+    CHECK(Receive(pair->second.get(), &got).error().code == ErrorCode::kCorrupt);
+  }
+}
+
+TEST_CASE("A sender that never stops continuing is cut off") {
+  auto pair = MakePair();
+  REQUIRE(pair.has_value());
+  std::jthread sender([&] {
+    const std::string frame = "\x01" + std::string(kMaxFrameBytes - 1, 'x');
+    for (int i = 0; i < 64; ++i) {
+      if (send(pair->first.get(), frame.data(), frame.size(), MSG_NOSIGNAL) < 0) break;
+    }
+  });
+  Message got;
+  CHECK(Receive(pair->second.get(), &got).error().code == ErrorCode::kCorrupt);
+  pair->second.Reset();
+}
+
+TEST_CASE("More descriptors than any message needs are refused, and none leaks") {
+  auto pair = MakePair();
+  REQUIRE(pair.has_value());
+  CHECK(Send(pair->first.get(), "x", {0, 0, 0, 0, 0}).error().code == ErrorCode::kInvalidRequest);
+}
