@@ -25,7 +25,8 @@ enum class MessageType : uint8_t {
 
   // supervisor -> role, on the role's control pair (descriptor 3)
   kConnection = 20,     // to window: fds {peer, pair}; to broker: fds {pair, pidfd if any}
-  kConfigure,           // to broker: fd {sealed memfd with the configuration}; answered by kConfigured
+  kConfigure,           // to broker: fds {sealed memfd with the configuration, CA bundle (PEM)};
+                        // answered by kConfigured
   kCommitConfig,        // the last kConfigure takes effect
   kAbortConfig,         // it does not
   kHosts,               // to dialer: the host list, answered by kConfigured
@@ -38,6 +39,7 @@ enum class MessageType : uint8_t {
   kStop,                // drain and exit
   kStatusReport,        // to broker: JSON about the roles, the answer to kStatusQuery
   kReloadReport,        // to broker: the answer to kReloadRequest
+  kPing,                // to broker, ledger, dialer: answered by kWatchdog
 
   // role -> supervisor, on the control pair
   kStarted = 60,     // hardened and listening; carries the self-test's findings
@@ -46,7 +48,7 @@ enum class MessageType : uint8_t {
   kStatusQuery,      // broker: for an operator
   kReloadRequest,    // broker: for an operator
   kStopped,          // drained
-  kWatchdog,         // alive
+  kWatchdog,         // the answer to kPing, from the thread that does the role's work
 
   // to the ledger, on the channels of broker, supervisor and dialer
   kAppend = 80,
@@ -119,7 +121,7 @@ broker::Result<Connection> DecodeConnection(std::string_view bytes);
 
 /// Messages that carry one text (or none) beside their type: kConfigured (empty: prepared; else the
 /// reason), kReaderChannel (agent), kUnseal ("file" | "systemd-credential" | "kept"), kHosts
-/// ("host:port" lines, then "proxy <url>"), kStarted (findings as JSON), kStatusReport,
+/// ("host:port" lines, then "proxy <url>"), kStarted (findings as JSON, see IPC.md), kStatusReport,
 /// kReloadReport, kReloadRequest ("" | "dry-run"), and all without content.
 struct TextMessage {
   MessageType type;
