@@ -9,6 +9,7 @@
 #include "broker/ports/http_transport.h"
 #include "broker/ports/ledger_sink.h"
 #include "broker/ports/random.h"
+#include "broker/ports/sleeper.h"
 #include "broker/ports/token_cache.h"
 #include "broker/ports/vault.h"
 
@@ -23,7 +24,12 @@ class Minter {
     LedgerSink& ledger;
     const Clock& clock;
     Random& random;
+    Sleeper& sleeper;
+    /// Keys the fingerprints in the ledger (kFingerprintKeyBytes); kept in the store as an internal
+    /// secret, so that one token has one fingerprint for as long as the ledger is read.
+    const Secret& fingerprint_key;
   };
+  static constexpr size_t kFingerprintKeyBytes = 32;
   explicit Minter(Ports ports);
   ~Minter();
 

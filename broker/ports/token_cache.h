@@ -21,6 +21,7 @@ struct AccessToken {
   int64_t exp_unix = 0;        // wall clock, for the answer's expires_on
   // What it can do, and for whom, from its claims and the token endpoint's answer.
   std::string audience, tenant, app_id, user_oid, uti;
+  std::string tenant_domain;        // the configured domain that discovery resolved to `tenant`
   bool app_only = false;            // `roles` instead of `scp`
   std::vector<std::string> scopes;  // scp or roles, sorted
   std::string fingerprint;          // keyed hash, hex

@@ -1,0 +1,54 @@
+// broker/entra/token_request.h: requests to the v2.0 endpoints of one tenant, as pure functions.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/base/secret.h"
+#include "broker/ports/http_transport.h"
+
+namespace broker::entra {
+
+/// Where a tenant's tokens come from.
+struct Authority {
+  std::string base;    // "https://login.microsoftonline.com", no trailing slash
+  std::string tenant;  // GUID or domain
+};
+
+std::string TokenUrl(const Authority& authority);
+std::string DeviceCodeUrl(const Authority& authority);
+/// OpenID Connect Discovery 1.0 §4, as Entra serves it per tenant.
+std::string DiscoveryUrl(const Authority& authority);
+
+/// Which application asks, and how it proves that. At most one of the two secrets is set; neither:
+/// a public client.
+struct Client {
+  std::string id;
+  Secret secret;
+  Secret assertion;  // a signed JWT (entra/client_assertion.h)
+};
+
+/// What is asked for, besides the grant.
+struct Wanted {
+  std::string scope;       // space-separated, as ScopeText() makes it
+  std::string claims;      // a claims request in JSON, or empty
+  std::string request_id;  // sent as client-request-id; joins with Entra's own logs; may be empty
+};
+
+/// "resource/name resource/name": each name as a full URI; `.default` where `names` is empty.
+std::string ScopeText(std::string_view resource, const std::vector<std::string>& names);
+
+/// RFC 6749 §4.4 with client_secret or RFC 7523 client assertion. `wanted.scope` must be
+/// "resource/.default": Entra knows no other for applications.
+HttpRequest ClientCredentialsGrant(const Authority& authority, const Client& client,
+                                   const Wanted& wanted);
+/// RFC 6749 §6. Adds offline_access to the scope: without it Entra sends no new refresh token.
+HttpRequest RefreshTokenGrant(const Authority& authority, const Client& client,
+                              const Secret& refresh_token, const Wanted& wanted);
+/// RFC 8628 §3.1. Adds offline_access to the scope.
+HttpRequest DeviceCodeStart(const Authority& authority, const Client& client, const Wanted& wanted);
+/// RFC 8628 §3.4.
+HttpRequest DeviceCodeGrant(const Authority& authority, const Client& client,
+                            const Secret& device_code);
+
+}  // namespace broker::entra
