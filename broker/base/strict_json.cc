@@ -18,7 +18,7 @@ class Builder final : public json::json_sax_t {
   bool number_integer(number_integer_t value) override { return Put(value); }
   bool number_unsigned(number_unsigned_t value) override { return Put(value); }
   bool number_float(number_float_t value, const string_t& /*raw*/) override {
-    return limits_.allow_floats ? Put(value) : Refuse("a number that is not a 64-bit integer");
+    return limits_.allow_floats ? Put(value) : Refuse(kNotAnInteger);
   }
   bool string(string_t& value) override { return Put(std::move(value)); }
   bool binary(binary_t& /*value*/) override { return Refuse("binary"); }
@@ -28,7 +28,7 @@ class Builder final : public json::json_sax_t {
   bool end_array() override { return Close(); }
   bool key(string_t& value) override {
     if (value.find('\0') != string_t::npos) return Refuse("NUL in a key");
-    if (stack_.back()->contains(value)) return Refuse("duplicate key");
+    if (stack_.back()->contains(value)) return Refuse(kDuplicateKey);
     key_ = std::move(value);
     return true;
   }
@@ -41,7 +41,7 @@ class Builder final : public json::json_sax_t {
   std::string fault;
 
  private:
-  bool Refuse(const char* why) {
+  bool Refuse(std::string_view why) {
     fault = why;
     return false;
   }
@@ -62,7 +62,8 @@ class Builder final : public json::json_sax_t {
     return true;
   }
   bool Open(json value) {
-    if (std::cmp_greater_equal(stack_.size(), limits_.max_depth)) return Refuse("nested too deeply");
+    if (std::cmp_greater_equal(stack_.size(), limits_.max_depth))
+      return Refuse("nested too deeply");
     stack_.push_back(Place(std::move(value)));
     return true;
   }

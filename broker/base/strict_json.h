@@ -7,6 +7,10 @@
 
 namespace broker {
 
+// Details of two faults that deserve their own answer; every other one means that it is no JSON.
+inline constexpr std::string_view kDuplicateKey = "duplicate key";
+inline constexpr std::string_view kNotAnInteger = "a number that is not a 64-bit integer";
+
 struct JsonLimits {
   int max_depth = 8;  // deeper than any document purser reads; bounds the parser's work
   bool allow_floats = false;

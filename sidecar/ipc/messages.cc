@@ -28,6 +28,7 @@ Result<T> Finish(const Reader& r, T&& value, bool within_limits = true) {
 }
 
 constexpr size_t kMaxRequestId = 64;
+constexpr size_t kMaxHint = 512;               // two sentences
 constexpr size_t kMaxBody = size_t{64} << 10;  // what the framer lets through
 
 void PutContext(Writer& w, const broker::ledger::ClaimedContext& context) {
@@ -49,9 +50,10 @@ bool WithinLimits(const TokenRequest& request) {
     return text.size() <= TokenRequest::kMaxContextBytes;
   };
   return request.scopes.size() <= TokenRequest::kMaxScopes &&
-         std::ranges::all_of(request.scopes, [](const std::string& scope) {
-           return scope.size() <= TokenRequest::kMaxScopeBytes;
-         }) &&
+         std::ranges::all_of(request.scopes,
+                             [](const std::string& scope) {
+                               return scope.size() <= TokenRequest::kMaxScopeBytes;
+                             }) &&
          request.claims.size() <= TokenRequest::kMaxClaimsBytes &&
          request.min_validity.count() <= TokenRequest::kMaxMinValidity &&
          request.trace.size() <= TokenRequest::kMaxTraceBytes && fits(request.context.purpose) &&
@@ -168,8 +170,8 @@ std::optional<MessageType> TypeOf(std::string_view message) {
     return byte >= static_cast<uint8_t>(first) && byte <= static_cast<uint8_t>(last);
   };
   using enum MessageType;
-  if (within(kTokenRequest, kAnswer) || within(kConnection, kPing) ||
-      within(kStarted, kWatchdog) || within(kAppend, kAuditPage) || within(kDial, kDial)) {
+  if (within(kTokenRequest, kAnswer) || within(kConnection, kPing) || within(kStarted, kWatchdog) ||
+      within(kAppend, kAuditPage) || within(kDial, kDial)) {
     return static_cast<MessageType>(byte);
   }
   return std::nullopt;
@@ -210,8 +212,7 @@ void Encode(const PlainRequest& message, std::string* out) {
 Result<PlainRequest> DecodePlainRequest(std::string_view bytes) {
   Reader r(bytes);
   PlainRequest message{static_cast<MessageType>(r.U8()), r.Text()};
-  const bool known =
-      message.type == MessageType::kWhoami || message.type == MessageType::kReady;
+  const bool known = message.type == MessageType::kWhoami || message.type == MessageType::kReady;
   return Finish(r, std::move(message), known && message.request_id.size() <= kMaxRequestId);
 }
 
@@ -220,14 +221,19 @@ void Encode(const Rejected& message, std::string* out) {
   PutType(w, MessageType::kRejected);
   w.Text(message.request_id);
   w.U32(static_cast<uint32_t>(message.reason));
+  w.Text(message.hint);
 }
 
 Result<Rejected> DecodeRejected(std::string_view bytes) {
   Reader r = Open(bytes, MessageType::kRejected);
   std::string request_id = r.Text();
   const uint32_t reason = r.U32();
-  const bool known = reason < broker::AllReasons().size() && request_id.size() <= kMaxRequestId;
-  return Finish(r, Rejected{std::move(request_id), static_cast<broker::Reason>(reason)}, known);
+  std::string hint = r.Text();
+  const bool fits = reason < broker::AllReasons().size() && request_id.size() <= kMaxRequestId &&
+                    hint.size() <= kMaxHint;
+  return Finish(
+      r, Rejected{std::move(request_id), static_cast<broker::Reason>(reason), std::move(hint)},
+      fits);
 }
 
 void Encode(const AdminRequest& message, std::string* out) {

@@ -88,6 +88,7 @@ broker::Result<PlainRequest> DecodePlainRequest(std::string_view bytes);
 struct Rejected {
   std::string request_id;
   broker::Reason reason;
+  std::string hint;  // for the answer alone, where it follows the reason's description
 };
 void Encode(const Rejected& message, std::string* out);
 broker::Result<Rejected> DecodeRejected(std::string_view bytes);

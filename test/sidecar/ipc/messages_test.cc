@@ -39,7 +39,7 @@ TEST_CASE("Every byte string but a whole message is refused") {
        [](std::string_view b) { return DecodeTokenRequest(b).has_value(); }},
       {"whoami", [](std::string* out) { Encode(PlainRequest{MessageType::kWhoami, "id"}, out); },
        [](std::string_view b) { return DecodePlainRequest(b).has_value(); }},
-      {"rejected", [](std::string* out) { Encode(Rejected{"id", broker::Reason::kNotFound}, out); },
+      {"rejected", [](std::string* out) { Encode(Rejected{"id", broker::Reason::kNotFound, "hint"}, out); },
        [](std::string_view b) { return DecodeRejected(b).has_value(); }},
       {"admin request", [](std::string* out) { Encode(AdminRequest{"id", "GET", "/v1/status", ""}, out); },
        [](std::string_view b) { return DecodeAdminRequest(b).has_value(); }},
