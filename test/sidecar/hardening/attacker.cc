@@ -1,0 +1,48 @@
+// A role that has been taken over: hardens itself as ROLE, then makes one attempt.
+// attacker ROLE|none NUMBER FOLDER VICTIM ADDRESS FILE OWN_FILE PORT SOCKET
+// Exit status: 0 it worked · 10 refused (EPERM, EACCES, ENOSYS) · 11 failed otherwise · 12 not
+// hardened.
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "sidecar/hardening/harden.h"
+#include "test/sidecar/hardening/attempts.h"
+
+namespace {
+
+using sidecar::hardening::Findings, sidecar::hardening::HardenOptions, sidecar::hardening::Role;
+
+bool HardenAs(std::string_view name, const std::string& folder) {
+  for (const Role role :
+       {Role::kSupervisor, Role::kWindow, Role::kBroker, Role::kLedger, Role::kDialer}) {
+    if (NameOf(role) != name) continue;
+    const HardenOptions options{.own_folder = role == Role::kLedger ? folder : ""};
+    const broker::Result<Findings> findings = Harden(role, options);
+    if (!findings) std::fprintf(stderr, "%s\n", findings.error().detail.c_str());
+    if (findings && !findings->empty()) std::fprintf(stderr, "%s\n", ToJson(*findings).c_str());
+    return findings && findings->empty();
+  }
+  return name == "none";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 10) return 2;
+  const Target target{.victim = std::atoi(argv[4]),
+                      .address = std::strtoull(argv[5], nullptr, 16),
+                      .file = argv[6],
+                      .inet_port = argv[8],
+                      .unix_socket = argv[9],
+                      .own_file = argv[7]};
+  const Attempt& attempt = AllAttempts()[std::strtoul(argv[2], nullptr, 10)];
+  if (!HardenAs(argv[1], argv[3])) return 12;
+  if (attempt.run(target)) return 0;
+  if (errno == EPERM || errno == EACCES || errno == ENOSYS) return 10;
+  std::fprintf(stderr, "%s\n", strerrorname_np(errno));
+  return 11;
+}
