@@ -1,0 +1,88 @@
+// broker/broker.h: the whole story of a token request.
+#pragma once
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/budgets.h"
+#include "broker/minter.h"
+#include "broker/policy/config.h"
+#include "broker/policy/decide.h"
+#include "broker/policy/facts.h"
+#include "broker/ports/ledger_sink.h"
+#include "broker/ports/token_cache.h"
+#include "broker/token_request.h"
+
+namespace broker {
+
+using SharedConfig = std::shared_ptr<const policy::Config>;
+
+/// One attested connection.
+struct Caller {
+  std::string agent;  // as the supervisor matched it
+  policy::Facts facts;
+  std::function<bool()> alive;  // the process that connected still runs; empty: cannot be known
+};
+
+/// What is released, with the receipt of its ledger entry.
+struct IssuedToken {
+  SharedToken token;  // null after a dry run
+  std::vector<std::string> rules;
+  LedgerReceipt receipt;
+};
+
+/// A refusal with the receipt of its entry, where it could be written.
+struct Denied {
+  Refusal refusal;
+  std::optional<LedgerReceipt> receipt;
+};
+
+/// Decides, mints, checks, records, releases: in this order. Thread-safe; blocks on the ledger and,
+/// when no token is cached, on Entra.
+class Broker {
+ public:
+  struct Ports {
+    TokenCache& cache;
+    Minter& minter;
+    LedgerSink& ledger;
+    const Clock& clock;
+  };
+  Broker(Ports ports, SharedConfig config);
+
+  /// POST /v1/token. The token is returned only after its `token.issued` entry is durable (promise
+  /// 2); every refusal has its `token.denied` entry.
+  std::expected<IssuedToken, Denied> IssueToken(const Caller& caller, const TokenRequest& request,
+                                                const std::string& request_id);
+
+  /// The window refused the bytes before there was a request to decide on.
+  Denied RecordRejected(const Caller& caller, Reason reason, const std::string& request_id);
+
+  /// Mints anew for a key whose token is in use and due for renewal. Nothing is released.
+  MintResult Renew(const TokenKey& key);
+
+  /// A real token request for the credential as configured; the token is dropped. For `doctor`.
+  MintResult Try(const std::string& credential, const ledger::Entry& who);
+
+  /// How many requests the agent could make now; nothing where it has no limit.
+  std::optional<uint32_t> RemainingBudget(const std::string& agent);
+
+  /// The configuration of decisions from now on.
+  void SetConfig(SharedConfig config);
+  SharedConfig config() const;
+
+ private:
+  Denied Deny(ledger::Entry entry, Refusal refusal);
+
+  Ports ports_;
+  Budgets budgets_;
+  mutable std::mutex mutex_;
+  SharedConfig config_;
+};
+
+/// The caller's proven part of an entry.
+ledger::CallerRecord RecordOf(const policy::Facts& facts);
+
+}  // namespace broker

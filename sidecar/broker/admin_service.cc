@@ -1,0 +1,147 @@
+#include "sidecar/broker/admin_service.h"
+
+#include <array>
+#include <utility>
+
+#include "broker/base/strict_json.h"
+#include "sidecar/ipc/messages.h"
+
+namespace sidecar::broker_role {
+
+using broker::Reason, broker::Refusal, broker::Refuse;
+using broker::ledger::Entry, broker::ledger::EntryType;
+using nlohmann::json;
+
+/// One row: who may, and whether it is an action that the ledger records.
+struct AdminService::Route {
+  std::string_view method;
+  std::string_view path;  // "{}" stands for one segment
+  Role needed;
+  bool action;
+  std::vector<std::string_view> fields;  // of the body; all required but those that end with '?'
+  Outcome (AdminService::*handler)(const Call&);
+};
+
+const std::vector<AdminService::Route>& AdminService::Routes() {
+  using enum Role;
+  // clang-format off
+  static const std::vector<Route> routes = {
+      {"GET",  "/v1/status",                  kAuditor,  false, {},            &AdminService::Status},
+      {"GET",  "/readyz",                     kAnyone,   false, {},            &AdminService::Ready},
+      {"GET",  "/v1/agents",                  kAuditor,  false, {},            &AdminService::Agents},
+      {"GET",  "/v1/credentials",             kAuditor,  false, {},            &AdminService::Credentials},
+      {"GET",  "/v1/seal-key",                kOperator, false, {},            &AdminService::SealKey},
+      {"POST", "/v1/reload",                  kOperator, true,  {"dry_run?"},  &AdminService::Reload},
+      {"POST", "/v1/credentials/{}/login",    kOperator, true,  {},            &AdminService::StartLogin},
+      {"GET",  "/v1/logins/{}",               kOperator, false, {},            &AdminService::PollLogin},
+      {"PUT",  "/v1/credentials/{}/secret",   kOperator, true,  {"sealed"},    &AdminService::SetSecret},
+      {"POST", "/v1/unseal",                  kOperator, true,  {"sealed"},    &AdminService::Unseal},
+      {"POST", "/v1/seal/rotate",             kOperator, true,  {"sealed"},    &AdminService::RotateSeal},
+      {"POST", "/v1/ledger/resume",           kOperator, true,  {},            &AdminService::ResumeLedger},
+      {"POST", "/v1/doctor/credentials/{}",   kOperator, true,  {},            &AdminService::TryCredential},
+      {"POST", "/v1/doctor/hosts",            kOperator, true,  {},            &AdminService::TryHosts},
+  };
+  // clang-format on
+  return routes;
+}
+
+namespace {
+
+// Matches a literal path with at most one "{}"; gives what stands there.
+bool Matches(std::string_view pattern, std::string_view path, std::string* argument) {
+  const size_t hole = pattern.find("{}");
+  if (hole == std::string_view::npos) return pattern == path;
+  const std::string_view tail = pattern.substr(hole + 2);
+  if (!path.starts_with(pattern.substr(0, hole)) || !path.ends_with(tail)) return false;
+  if (path.size() <= hole + tail.size()) return false;
+  *argument = path.substr(hole, path.size() - hole - tail.size());
+  return argument->find('/') == std::string::npos;
+}
+
+// The body of a route: an object with exactly the fields of its row.
+AdminService::Outcome ParseBody(const std::string& text,
+                                const std::vector<std::string_view>& fields) {
+  auto body = text.empty() ? broker::Result<json>(json::object()) : broker::ParseStrictJson(text);
+  if (!body || !body->is_object()) return Refuse(Reason::kMalformedJson);
+  size_t known = 0;
+  for (const std::string_view field : fields) {
+    const bool optional = field.ends_with('?');
+    const std::string name(field.substr(0, field.size() - (optional ? 1 : 0)));
+    known += body->contains(name) ? 1 : 0;
+    if (!optional && !body->contains(name)) return Refuse(Reason::kMissingField, "Send " + name + ".");
+  }
+  if (known != body->size()) return Refuse(Reason::kUnknownField);
+  return std::move(*body);
+}
+
+}  // namespace
+
+AdminService::AdminService(AdminPorts ports) : ports_(std::move(ports)) {}
+
+void AdminService::Handle(const Peer& peer, std::string_view request, std::string* answer) {
+  const auto message = ipc::DecodeAdminRequest(request);
+  if (!message) {
+    // /readyz of the admin window arrives as the plain message that agents' windows send.
+    const bool ready = ipc::DecodePlainRequest(request).has_value();
+    if (!ready) return EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, answer);
+  }
+  const ipc::AdminRequest asked = message ? *message : ipc::AdminRequest{"", "GET", "/readyz", ""};
+  Outcome outcome = Dispatch(peer, asked);
+  if (!outcome) return EncodeRefusal(outcome.error(), asked.request_id, answer);
+  const bool unready = asked.path == "/readyz" && !(*outcome)["ready"].get<bool>();
+  const std::string text = outcome->dump(-1, ' ', false, json::error_handler_t::replace);
+  ipc::Encode(ipc::Answer{static_cast<uint16_t>(unready ? 503 : 200), 0, text}, answer);
+}
+
+AdminService::Outcome AdminService::Dispatch(const Peer& peer, const ipc::AdminRequest& request) {
+  for (const Route& route : Routes()) {
+    Call call{peer, request, {}, {}};
+    if (route.method != request.method || !Matches(route.path, request.path, &call.argument)) {
+      continue;
+    }
+    return Run(route, call);
+  }
+  return Refuse(Reason::kNotFound);
+}
+
+AdminService::Outcome AdminService::Run(const Route& route, Call& call) {
+  if (!Holds(ports_.broker.config()->admin, call.peer.caller.facts, route.needed)) {
+    const Refusal refusal{
+        Reason::kRoleMissing, "It needs the role " + std::string(NameOf(route.needed)) + ".", {}, {}};
+    [[maybe_unused]] const bool noted =
+        Record(call, EntryType::kAdminDenied, LedgerOutcome::kFailure, refusal.reason);
+    return std::unexpected(refusal);
+  }
+  auto body = ParseBody(call.request.body, route.fields);
+  if (!body) return std::unexpected(body.error());
+  call.body = std::move(*body);
+  if (!route.action) return (this->*route.handler)(call);
+
+  // The intent first: without a ledger nothing is changed, but for the route that mends the ledger.
+  const bool mends = route.handler == &AdminService::ResumeLedger;
+  if (!Record(call, EntryType::kAdminAction, LedgerOutcome::kPending, {}) && !mends) {
+    return Refuse(Reason::kLedgerUnavailable);
+  }
+  Outcome outcome = (this->*route.handler)(call);
+  [[maybe_unused]] const bool noted =
+      outcome ? Record(call, EntryType::kAdminAction, LedgerOutcome::kSuccess, {})
+              : Record(call, EntryType::kAdminAction, LedgerOutcome::kFailure, outcome.error().reason);
+  return outcome;
+}
+
+// Returns whether the entry is durable.
+bool AdminService::Record(const Call& call, EntryType type, LedgerOutcome outcome,
+                          std::optional<Reason> reason) {
+  Entry entry;
+  entry.type = type;
+  entry.outcome = outcome;
+  if (reason) entry.reason = broker::Describe(*reason).name;
+  entry.caller = broker::RecordOf(call.peer.caller.facts);
+  entry.request_id = call.request.request_id;
+  entry.target_kind = "admin";
+  entry.target_id = call.request.method + " " + call.request.path;
+  entry.policy_sha256 = ports_.broker.config()->sha256;
+  return ports_.ledger.Append(entry).has_value();
+}
+
+}  // namespace sidecar::broker_role

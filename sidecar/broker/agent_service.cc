@@ -1,0 +1,133 @@
+#include "sidecar/broker/agent_service.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "sidecar/ipc/messages.h"
+
+namespace sidecar::broker_role {
+namespace {
+
+using broker::Reason, broker::Refusal;
+using nlohmann::json;
+
+void EncodeJson(uint16_t status, const json& body, std::string* answer) {
+  const std::string text = body.dump(-1, ' ', false, json::error_handler_t::replace);
+  ipc::Encode(ipc::Answer{status, 0, text}, answer);
+}
+
+std::string Hex(const std::array<uint8_t, 32>& bytes) {
+  std::string hex(bytes.size() * 2 + 1, '\0');
+  sodium_bin2hex(hex.data(), hex.size(), bytes.data(), bytes.size());
+  hex.pop_back();
+  return hex;
+}
+
+void EncodeError(const Refusal& refusal, const std::string& body, std::string* answer) {
+  const auto wait = refusal.retry_after.value_or(std::chrono::seconds{0}).count();
+  ipc::Encode(ipc::Answer{static_cast<uint16_t>(broker::Describe(refusal.reason).http_status),
+                          static_cast<uint32_t>(std::max<int64_t>(0, wait)), body},
+              answer);
+}
+
+json FactsAsJson(const broker::policy::Facts& facts) {
+  json shown = {{"uid", facts.uid}, {"gid", facts.gid}, {"groups", facts.groups}};
+  if (facts.pid != 0) shown["pid"] = facts.pid;
+  if (!facts.cgroup.empty()) shown["cgroup"] = facts.cgroup;
+  if (!facts.systemd_unit.empty()) shown["systemd_unit"] = facts.systemd_unit;
+  if (!facts.exe_sha256.empty()) shown["exe_sha256"] = facts.exe_sha256;
+  return shown;
+}
+
+json RulesAsJson(const broker::policy::Agent& agent) {
+  json rules = json::array();
+  for (const auto& rule : agent.rules) {
+    rules.push_back({{"name", rule.name},
+                     {"scopes", rule.scopes},
+                     {"deliver", rule.deliver},
+                     {"decision", rule.decision}});
+  }
+  return rules;
+}
+
+}  // namespace
+
+void EncodeRefusal(const Refusal& refusal, const std::string& request_id, std::string* answer) {
+  EncodeError(refusal, broker::RenderRefusal(refusal, request_id, std::nullopt), answer);
+}
+
+void AgentService::Handle(const Peer& peer, std::string_view request, std::string* answer) {
+  const auto type = ipc::TypeOf(request);
+  if (type == ipc::MessageType::kTokenRequest) return IssueToken(peer, request, answer);
+  if (type == ipc::MessageType::kRejected) {
+    const auto rejected = ipc::DecodeRejected(request);
+    if (!rejected) return EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, answer);
+    return Refused(broker_.RecordRejected(peer.caller, rejected->reason, rejected->request_id),
+                   rejected->request_id, answer);
+  }
+  const auto plain = ipc::DecodePlainRequest(request);
+  if (!plain) return EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, answer);
+  if (plain->type == ipc::MessageType::kWhoami) {
+    ipc::Encode(ipc::Answer{200, 0, Whoami(peer)}, answer);
+    return;
+  }
+  const Readiness now = readiness_();
+  EncodeJson(now.missing.empty() ? 200 : 503,
+             {{"ready", now.missing.empty()}, {"missing", now.missing}, {"degraded", now.degraded}},
+             answer);
+}
+
+void AgentService::IssueToken(const Peer& peer, std::string_view request, std::string* answer) {
+  const auto message = ipc::DecodeTokenRequest(request);
+  if (!message) return EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, answer);
+  const auto issued = broker_.IssueToken(peer.caller, message->request, message->request_id);
+  if (!issued) return Refused(issued.error(), message->request_id, answer);
+  if (!issued->token) {
+    EncodeJson(200,
+               {{"dry_run", true},
+                {"decision", "allow"},
+                {"rules", issued->rules},
+                {"request_id", message->request_id}},
+               answer);
+    return;
+  }
+  std::string body;
+  broker::RenderToken(*issued->token, broker_.Now(), message->request_id, RefOf(issued->receipt),
+                      &body);
+  ipc::Encode(ipc::Answer{200, 0, body}, answer);
+  sodium_memzero(body.data(), body.size());
+}
+
+void AgentService::Refused(const broker::Denied& denied, const std::string& request_id,
+                           std::string* answer) const {
+  std::optional<broker::AuditRef> audit;
+  if (denied.receipt && denied.receipt->seq != 0) audit = RefOf(*denied.receipt);
+  EncodeError(denied.refusal, broker::RenderRefusal(denied.refusal, request_id, audit), answer);
+}
+
+broker::AuditRef AgentService::RefOf(const broker::LedgerReceipt& receipt) const {
+  return {broker_.config()->instance.name, receipt.seq, Hex(receipt.leaf)};
+}
+
+std::string AgentService::Whoami(const Peer& peer) const {
+  const auto config = broker_.config();
+  json who = {{"agent", peer.caller.agent},
+              {"instance", config->instance.name},
+              {"attested", FactsAsJson(peer.caller.facts)}};
+  if (!config->hardening.strict) who["hardening"] = "weak";
+  if (config->hardening.allow_same_uid) who["allow_same_uid"] = true;
+  if (const auto agent = config->agents.find(peer.caller.agent); agent != config->agents.end()) {
+    who["rules"] = RulesAsJson(agent->second);
+    if (const auto left = broker_.RemainingBudget(peer.caller.agent)) {
+      who["budget"] = {{"remaining", *left},
+                       {"limit", agent->second.limit.count},
+                       {"per_seconds", agent->second.limit.per.count()}};
+    }
+  }
+  return who.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace sidecar::broker_role

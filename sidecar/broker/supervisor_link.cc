@@ -1,0 +1,40 @@
+#include "sidecar/broker/supervisor_link.h"
+
+#include <utility>
+
+#include "sidecar/ipc/frame.h"
+
+namespace sidecar::broker_role {
+
+using broker::ErrorCode, broker::Fail;
+
+broker::Status SupervisorLink::Send(ipc::MessageType type, const std::string& text,
+                                    const std::vector<int>& fds) {
+  std::string bytes;
+  ipc::Encode(ipc::TextMessage{type, text}, &bytes);
+  const std::scoped_lock lock(send_mutex_);
+  return ipc::Send(fd_, bytes, fds);
+}
+
+broker::Result<std::string> SupervisorLink::Ask(ipc::MessageType question,
+                                                const std::string& text) {
+  const std::scoped_lock turn(ask_mutex_);
+  {
+    const std::scoped_lock lock(mutex_);
+    answer_.reset();
+  }
+  if (const auto sent = Send(question, text); !sent) return std::unexpected(sent.error());
+  std::unique_lock lock(mutex_);
+  if (!arrived_.wait_for(lock, kAnswerDeadline, [this] { return answer_.has_value(); })) {
+    return Fail(ErrorCode::kUnavailable, "the supervisor did not answer");
+  }
+  return std::move(*answer_);
+}
+
+void SupervisorLink::Deliver(std::string answer) {
+  const std::scoped_lock lock(mutex_);
+  answer_ = std::move(answer);
+  arrived_.notify_all();
+}
+
+}  // namespace sidecar::broker_role

@@ -1,0 +1,40 @@
+// sidecar/broker/supervisor_link.h: the broker's end of its control channel.
+#pragma once
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/base/result.h"
+#include "sidecar/ipc/messages.h"
+
+namespace sidecar::broker_role {
+
+/// Thread-safe. Borrows the descriptor.
+class SupervisorLink {
+ public:
+  // A reload reads and prepares a configuration in every role; longer means one of them hangs.
+  static constexpr std::chrono::seconds kAnswerDeadline{10};
+
+  explicit SupervisorLink(int control_fd) : fd_(control_fd) {}
+
+  broker::Status Send(ipc::MessageType type, const std::string& text = {},
+                      const std::vector<int>& fds = {});
+  /// Sends a question and waits for Deliver(). One question at a time; others wait their turn.
+  /// Errors: kUnavailable (deadline, channel closed).
+  broker::Result<std::string> Ask(ipc::MessageType question, const std::string& text);
+  /// The control loop received the answer.
+  void Deliver(std::string answer);
+
+ private:
+  int fd_;
+  std::mutex send_mutex_;
+  std::mutex ask_mutex_;  // held over a whole question
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::optional<std::string> answer_;
+};
+
+}  // namespace sidecar::broker_role

@@ -1,0 +1,23 @@
+// sidecar/broker/system_ports.h: the machine's clock and randomness.
+#pragma once
+#include <sodium.h>
+
+#include "broker/ports/clock.h"
+#include "broker/ports/random.h"
+
+namespace sidecar::broker_role {
+
+/// Thread-safe.
+class SystemClock final : public broker::Clock {
+ public:
+  [[nodiscard]] Steady Now() const override { return std::chrono::steady_clock::now(); }
+  [[nodiscard]] Wall WallNow() const override { return std::chrono::system_clock::now(); }
+};
+
+/// libsodium's generator (getrandom). Thread-safe. REQUIRES: sodium_init() has succeeded.
+class SystemRandom final : public broker::Random {
+ public:
+  void Fill(std::span<std::byte> out) override { randombytes_buf(out.data(), out.size()); }
+};
+
+}  // namespace sidecar::broker_role

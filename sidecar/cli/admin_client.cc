@@ -1,0 +1,67 @@
+#include "sidecar/cli/admin_client.h"
+
+#include <curl/curl.h>
+
+#include <memory>
+
+#include "broker/base/strict_json.h"
+
+namespace sidecar::cli {
+namespace {
+
+using broker::ErrorCode, broker::Fail;
+
+// A login or a rotation waits for Entra or the disk behind the broker's own deadlines.
+constexpr long kDeadlineMs = 60'000;
+constexpr size_t kMaxAnswerBytes = size_t{4} << 20;  // a status with a thousand agents
+
+size_t Collect(char* data, size_t size, size_t count, void* to) {
+  auto* text = static_cast<std::string*>(to);
+  if (text->size() + size * count > kMaxAnswerBytes) return 0;
+  text->append(data, size * count);
+  return size * count;
+}
+
+struct CurlFree {
+  void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+
+std::string WhyUnreachable(const std::string& socket_path, CURLcode code) {
+  return "cannot reach " + socket_path + ": " + curl_easy_strerror(code) +
+         ". Is purserd running, and may you open its socket?";
+}
+
+}  // namespace
+
+broker::Result<AdminAnswer> AdminClient::Call(const std::string& method, const std::string& path,
+                                              const nlohmann::json& body) const {
+  const std::unique_ptr<CURL, CurlFree> curl(curl_easy_init());
+  if (!curl) return Fail(ErrorCode::kUnavailable, "curl_easy_init failed");
+  const std::string sent = body.is_null() ? "" : body.dump();
+  std::string received;
+  const std::unique_ptr<curl_slist, CurlFree> headers(
+      curl_slist_append(nullptr, "Content-Type: application/json"));
+  curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, socket_path_.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_URL, ("http://purser" + path).c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_PROXY, "");
+  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, kDeadlineMs);
+  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &Collect);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &received);
+  if (method != "GET") {
+    curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
+    curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(sent.size()));
+    curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, sent.c_str());
+  }
+  const CURLcode code = curl_easy_perform(curl.get());
+  if (code != CURLE_OK) return Fail(ErrorCode::kUnavailable, WhyUnreachable(socket_path_, code));
+  long status = 0;
+  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  auto answer = broker::ParseStrictJson(received, {.max_depth = 32, .allow_floats = true});
+  if (!answer) return Fail(ErrorCode::kCorrupt, "the answer is not JSON: " + answer.error().detail);
+  return AdminAnswer{static_cast<int>(status), std::move(*answer)};
+}
+
+}  // namespace sidecar::cli

@@ -1,0 +1,28 @@
+// sidecar/cli/admin_client.h: HTTP over the operator's socket.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "broker/base/result.h"
+
+namespace sidecar::cli {
+
+struct AdminAnswer {
+  int status = 0;
+  nlohmann::json body;
+};
+
+/// One request per call. Not thread-safe.
+class AdminClient {
+ public:
+  explicit AdminClient(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+  /// `body` null: none is sent. Errors: kUnavailable (nobody listens, no permission, deadline),
+  /// kCorrupt (the answer is not JSON).
+  broker::Result<AdminAnswer> Call(const std::string& method, const std::string& path,
+                                   const nlohmann::json& body = nullptr) const;
+
+ private:
+  std::string socket_path_;
+};
+
+}  // namespace sidecar::cli

@@ -1,0 +1,189 @@
+#include "sidecar/cli/daemon_commands.h"
+
+#include <ostream>
+#include <thread>
+#include <vector>
+
+#include "broker/base/seal_box.h"
+#include "sidecar/cli/terminal.h"
+
+namespace sidecar::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string Text(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+std::string Field(const json& object, const char* name) {
+  return object.contains(name) ? Text(object[name]) : "-";
+}
+
+std::string JoinTexts(const json& values) {
+  std::string joined;
+  for (const json& value : values) joined += (joined.empty() ? "" : " ") + Text(value);
+  return joined.empty() ? "-" : joined;
+}
+
+// The answer as it came with --json; true when that was all.
+bool PrintedAsJson(const Console& console, const json& body) {
+  if (console.json) console.out << body.dump(2) << '\n';
+  return console.json;
+}
+
+void PrintProblems(const Console& console, const json& body) {
+  for (const json& line : body.value("missing", json::array())) {
+    console.out << Red("missing   ") << Text(line) << '\n';
+  }
+  for (const json& line : body.value("degraded", json::array())) {
+    console.out << Yellow("degraded  ") << Text(line) << '\n';
+  }
+}
+
+void PrintProcesses(const Console& console, const json& processes) {
+  if (!processes.contains("roles")) return;
+  std::vector<std::vector<std::string>> rows;
+  for (const json& role : processes["roles"]) {
+    rows.push_back({Field(role, "role"), Field(role, "agent"), Field(role, "pid"),
+                    Field(role, "uptime_s"), Field(role, "restarts")});
+  }
+  PrintTable(console.out, {"PROCESS", "AGENT", "PID", "UPTIME_S", "RESTARTS"}, rows);
+}
+
+}  // namespace
+
+int Judge(const Console& console, const broker::Result<AdminAnswer>& answer) {
+  if (!answer) {
+    console.err << "purser: " << answer.error().detail << '\n';
+    return kExitUnreachable;
+  }
+  if (answer->status >= 200 && answer->status < 300) return kExitDone;
+  if (PrintedAsJson(console, answer->body)) return kExitRefused;
+  console.err << "purser: refused (" << Field(answer->body, "reason")
+              << "): " << Field(answer->body, "error_description") << '\n';
+  return kExitRefused;
+}
+
+int RunStatus(const Console& console) {
+  const auto answer = console.client.Call("GET", "/v1/status");
+  if (const int code = Judge(console, answer)) return code;
+  const json& body = answer->body;
+  if (PrintedAsJson(console, body)) return kExitDone;
+  const bool ready = body.value("ready", false);
+  console.out << (ready ? Green("ready") : Red("not ready")) << "  " << Field(body, "instance")
+              << ", tenant " << Field(body, "tenant") << ", policy "
+              << Field(body, "policy_sha256").substr(0, 12) << '\n';
+  const json& ledger = body["ledger"];
+  if (ledger.value("latched", true)) {
+    console.out << Red("ledger    latched: ") << Field(ledger, "reason")
+                << ". Everything is denied. Mend the cause, then: purser ledger resume\n";
+  } else {
+    console.out << "ledger    seq " << Field(ledger, "seq") << ", leaf " << Field(ledger, "leaf")
+                << '\n';
+  }
+  const json& store = body["store"];
+  console.out << (store.value("usable", false) ? "store     usable\n"
+                                               : Red("store     ") + Field(store, "reason") + "\n");
+  PrintProblems(console, body);
+  PrintProcesses(console, body["processes"]);
+  return kExitDone;
+}
+
+int RunReady(const Console& console) {
+  const auto answer = console.client.Call("GET", "/readyz");
+  if (!answer) return Judge(console, answer);
+  const bool ready = answer->status == 200;
+  if (PrintedAsJson(console, answer->body)) return ready ? kExitDone : kExitRefused;
+  console.out << (ready ? Green("ready") : Red("not ready")) << '\n';
+  PrintProblems(console, answer->body);
+  return ready ? kExitDone : kExitRefused;
+}
+
+int RunAgents(const Console& console) {
+  const auto answer = console.client.Call("GET", "/v1/agents");
+  if (const int code = Judge(console, answer)) return code;
+  if (PrintedAsJson(console, answer->body)) return kExitDone;
+  std::vector<std::vector<std::string>> rows;
+  for (const json& agent : answer->body["agents"]) {
+    for (const json& rule : agent["rules"]) {
+      rows.push_back({Field(agent, "name"), Field(agent, "user"), Field(agent, "remaining"),
+                      Field(rule, "name"), JoinTexts(rule["scopes"]), Field(rule, "credential"),
+                      Field(rule, "deliver"), Field(rule, "decision")});
+    }
+  }
+  PrintTable(console.out,
+             {"AGENT", "USER", "BUDGET", "RULE", "SCOPES", "CREDENTIAL", "DELIVER", "DECISION"},
+             rows);
+  return kExitDone;
+}
+
+int RunCredentials(const Console& console) {
+  const auto answer = console.client.Call("GET", "/v1/credentials");
+  if (const int code = Judge(console, answer)) return code;
+  if (PrintedAsJson(console, answer->body)) return kExitDone;
+  std::vector<std::vector<std::string>> rows;
+  for (const json& credential : answer->body["credentials"]) {
+    for (const json& secret : credential["secrets"]) {
+      const bool enrolled = secret.value("enrolled", false);
+      rows.push_back({Field(credential, "name"), Field(credential, "kind"),
+                      Field(credential, "client_id"), JoinTexts(credential["scopes"]),
+                      enrolled ? "version " + Field(secret, "version")
+                               : "missing: " + Field(secret, "enrol_by")});
+    }
+  }
+  PrintTable(console.out, {"CREDENTIAL", "KIND", "CLIENT_ID", "SCOPES", "SECRET"}, rows);
+  return kExitDone;
+}
+
+int RunReload(const Console& console, bool dry_run) {
+  const auto answer = console.client.Call("POST", "/v1/reload", {{"dry_run", dry_run}});
+  if (const int code = Judge(console, answer)) return code;
+  const json& body = answer->body;
+  const bool ok = body.value("ok", false);
+  if (PrintedAsJson(console, body)) return ok ? kExitDone : kExitRefused;
+  for (const json& line : body.value("errors", json::array())) console.err << Text(line) << '\n';
+  for (const json& line : body.value("changes", json::array())) console.out << Text(line) << '\n';
+  if (!ok) console.err << "purser: nothing was changed\n";
+  if (ok) console.out << (dry_run ? "would load: nothing was changed\n" : "reloaded\n");
+  return ok ? kExitDone : kExitRefused;
+}
+
+int RunLedgerResume(const Console& console) {
+  const auto answer = console.client.Call("POST", "/v1/ledger/resume", json::object());
+  if (const int code = Judge(console, answer)) return code;
+  if (PrintedAsJson(console, answer->body)) return kExitDone;
+  console.out << "the ledger is written again, from seq " << Field(answer->body, "seq") << '\n';
+  return kExitDone;
+}
+
+int RunLogin(const Console& console, const std::string& credential) {
+  auto answer = console.client.Call("POST", "/v1/credentials/" + credential + "/login", json::object());
+  if (const int code = Judge(console, answer)) return code;
+  const std::string id = Field(answer->body, "id");
+  std::ostream& said = console.json ? console.err : console.out;
+  said << "Open " << Bold(Field(answer->body, "verification_uri")) << " and enter "
+       << Bold(Field(answer->body, "user_code")) << ",\nas the user that " << credential
+       << " belongs to. Waiting…" << std::endl;
+  for (int64_t interval = answer->body.value("interval", 5);;
+       interval = answer->body.value("interval", interval)) {
+    // The interval is the protocol's (RFC 8628 §3.5): polling faster is answered with slow_down.
+    std::this_thread::sleep_for(std::chrono::seconds(interval));
+    answer = console.client.Call("GET", "/v1/logins/" + id);
+    if (const int code = Judge(console, answer)) return code;
+    if (answer->body.value("done", false)) break;
+  }
+  if (PrintedAsJson(console, answer->body)) return kExitDone;
+  console.out << Green("enrolled") << "  " << credential << " is consented to "
+              << JoinTexts(answer->body["consented"]) << '\n';
+  return kExitDone;
+}
+
+broker::Result<std::string> SealForBroker(const AdminClient& client, const broker::Secret& plain) {
+  const auto key = client.Call("GET", "/v1/seal-key");
+  if (!key) return std::unexpected(key.error());
+  if (key->status != 200) {
+    return broker::Fail(broker::ErrorCode::kDenied, Field(key->body, "error_description"));
+  }
+  return broker::SealTo(Field(key->body, "public_key"), plain);
+}
+
+}  // namespace sidecar::cli

@@ -1,0 +1,40 @@
+// sidecar/cli/daemon_commands.h: the commands that ask or change the running daemon.
+#pragma once
+#include <iosfwd>
+#include <string>
+
+#include "broker/base/secret.h"
+#include "sidecar/cli/admin_client.h"
+
+namespace sidecar::cli {
+
+/// Shared by all of them: the socket, where to print, and how.
+struct Console {
+  const AdminClient& client;
+  std::ostream& out;
+  std::ostream& err;
+  bool json = false;
+};
+
+// Each returns an ExitCode.
+int RunStatus(const Console& console);
+int RunReady(const Console& console);
+int RunAgents(const Console& console);
+int RunCredentials(const Console& console);
+int RunReload(const Console& console, bool dry_run);
+int RunLedgerResume(const Console& console);
+/// Device code: prints where to go and what to type, then polls until the person is done.
+int RunLogin(const Console& console, const std::string& credential);
+/// Reads the secret from standard input or a prompt and sends it sealed to the broker.
+int RunSecretSet(const Console& console, const std::string& credential);
+int RunUnseal(const Console& console);
+/// `kind` and `key_path` come from the configuration: a file key is made anew and put in place, a
+/// passphrase is asked for, a systemd credential is read from standard input.
+int RunSealRotate(const Console& console, const std::string& kind, const std::string& key_path);
+
+/// Prints a refusal or an unreachable daemon and returns the exit code; 0 for a good answer.
+int Judge(const Console& console, const broker::Result<AdminAnswer>& answer);
+/// Reads a secret's destination key and seals `plain` to it. Errors: those of Call().
+broker::Result<std::string> SealForBroker(const AdminClient& client, const broker::Secret& plain);
+
+}  // namespace sidecar::cli

@@ -1,0 +1,56 @@
+#include "sidecar/cli/run_command.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <ostream>
+
+#include "sidecar/cli/terminal.h"
+
+namespace sidecar::cli {
+namespace {
+
+int Complain(std::ostream& err, const std::string& why) {
+  err << "purser: " << why << '\n';
+  return kExitRefused;
+}
+
+// An agent known by its group only runs as whoever starts it; the group must be theirs.
+bool BecomeUser(const passwd& user) {
+  return initgroups(user.pw_name, user.pw_gid) == 0 &&
+         setresgid(user.pw_gid, user.pw_gid, user.pw_gid) == 0 &&
+         setresuid(user.pw_uid, user.pw_uid, user.pw_uid) == 0;
+}
+
+}  // namespace
+
+int RunAs(const broker::policy::Config& config, const std::string& agent,
+          const std::vector<std::string>& command, std::ostream& err) {
+  const auto found = config.agents.find(agent);
+  if (found == config.agents.end()) return Complain(err, "no agent is named " + agent);
+  const auto& selectors = found->second.selectors;
+  if (selectors.uid && *selectors.uid != geteuid()) {
+    const passwd* user = getpwuid(*selectors.uid);
+    if (geteuid() != 0) {
+      return Complain(err, agent + " runs as " + selectors.user + "; start this as root or as that user");
+    }
+    if (user == nullptr || !BecomeUser(*user)) {
+      return Complain(err, "cannot become " + selectors.user + ": " + std::strerror(errno));
+    }
+    setenv("HOME", user->pw_dir, 1);
+    setenv("USER", user->pw_name, 1);
+    setenv("LOGNAME", user->pw_name, 1);
+  }
+  setenv("PURSER_SOCKET", (config.paths.run + "/agents/" + agent + "/sock").c_str(), 1);
+  std::vector<char*> arguments;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  execvp(arguments[0], arguments.data());
+  return Complain(err, "cannot run " + command[0] + ": " + std::strerror(errno));
+}
+
+}  // namespace sidecar::cli

@@ -1,0 +1,24 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/ports/token_cache.h"
+
+/// Answers with `next`; with none, mints each time. Remembers keys. Not thread-safe.
+class FakeTokenCache final : public broker::TokenCache {
+ public:
+  broker::MintResult GetOrMint(const broker::TokenKey& key, std::chrono::seconds min_validity,
+                               const broker::MintFunction& mint) override {
+    keys.push_back(key);
+    validities.push_back(min_validity);
+    return next ? *next : mint();
+  }
+  void Evict(const std::string& credential) override { evicted.push_back(credential); }
+
+  std::optional<broker::MintResult> next;
+  std::vector<broker::TokenKey> keys;
+  std::vector<std::chrono::seconds> validities;
+  std::vector<std::string> evicted;
+};
