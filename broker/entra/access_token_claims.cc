@@ -55,7 +55,8 @@ bool ReadTime(const json& claims, const char* name, int64_t* out) {
   if (!it->is_number_integer()) return false;
   // Year 9999: beyond it, arithmetic with the clock's finer ticks would overflow.
   constexpr int64_t kLatest = 253'402'300'799;
-  if (it->is_number_unsigned() && it->get<uint64_t>() > static_cast<uint64_t>(kLatest)) return false;
+  if (it->is_number_unsigned() && it->get<uint64_t>() > static_cast<uint64_t>(kLatest))
+    return false;
   *out = it->get<int64_t>();
   return *out > 0;
 }

@@ -23,10 +23,10 @@ struct AccessTokenClaims {
 };
 
 /// Reads the payload of a signed JWT (RFC 7519 in RFC 7515 compact form). The signature is not
-/// checked: the token comes from the token endpoint itself over TLS, and purser is not its audience.
-/// Errors: kCorrupt for an opaque or encrypted token, a claim of the wrong type, no aud, tid, app id
-/// or exp, claims that contradict each other (appid and azp, idtyp and scp). The detail names the
-/// claim, never bytes. What the values are worth is judged by CheckMinted.
+/// checked: the token comes from the token endpoint itself over TLS, and purser is not its
+/// audience. Errors: kCorrupt for an opaque or encrypted token, a claim of the wrong type, no aud,
+/// tid, app id or exp, claims that contradict each other (appid and azp, idtyp and scp). The detail
+/// names the claim, never bytes. What the values are worth is judged by CheckMinted.
 Result<AccessTokenClaims> ReadAccessTokenClaims(const Secret& token);
 
 }  // namespace broker::entra

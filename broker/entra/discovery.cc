@@ -24,7 +24,8 @@ Result<std::string> ReadTenantGuid(const Secret& body) {
   const auto parsed = ParseStrictJson(body.Expose(Exit::kInspectClaims));
   if (!parsed || !parsed->is_object()) return Fail(ErrorCode::kCorrupt, "discovery: not an object");
   const auto it = parsed->find("issuer");
-  if (it == parsed->end() || !it->is_string()) return Fail(ErrorCode::kCorrupt, "discovery: issuer");
+  if (it == parsed->end() || !it->is_string())
+    return Fail(ErrorCode::kCorrupt, "discovery: issuer");
   constexpr std::string_view kEnd = "/v2.0";
   std::string_view issuer = it->get_ref<const std::string&>();
   if (!issuer.starts_with("https://") || !issuer.ends_with(kEnd)) {

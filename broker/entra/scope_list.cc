@@ -16,7 +16,9 @@ bool StartsWithIgnoringCase(std::string_view text, std::string_view prefix) {
 }
 
 std::string_view WithoutResource(std::string_view scope, std::string_view resource) {
-  if (resource.empty() || scope.size() <= resource.size() || !StartsWithIgnoringCase(scope, resource)) return scope;
+  if (resource.empty() || scope.size() <= resource.size() ||
+      !StartsWithIgnoringCase(scope, resource))
+    return scope;
   if (scope[resource.size()] != '/') return scope;
   return scope.substr(resource.size() + 1);
 }

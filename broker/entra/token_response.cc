@@ -37,10 +37,9 @@ bool ReadSeconds(const json& object, const char* name, std::chrono::seconds* out
 bool IsBearer(const json& object) {
   const auto it = object.find("token_type");
   if (it == object.end() || !it->is_string()) return false;
-  return std::ranges::equal(it->get_ref<const std::string&>(), std::string_view("bearer"),
-                            [](char a, char b) {
-                              return std::tolower(static_cast<unsigned char>(a)) == b;
-                            });
+  return std::ranges::equal(
+      it->get_ref<const std::string&>(), std::string_view("bearer"),
+      [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ constexpr auto kErrorClasses = std::to_array<ErrorClassInfo>({
     {kSlowDown,    Reason::kLoginRequired,        false},
     {kDeclined,    Reason::kLoginRequired,        false},
     {kCodeExpired, Reason::kLoginRequired,        false},
+    {kInvalid,     Reason::kUpstreamInvalid,      false},
 });
 
 // Numbers first: `invalid_grant` alone says too little (a throttled loop arrives under that name).
@@ -115,7 +116,7 @@ constexpr bool RowsFollowTheEnum() {
   for (size_t i = 0; i < kErrorClasses.size(); ++i) {
     if (static_cast<size_t>(kErrorClasses[i].error_class) != i) return false;
   }
-  return kErrorClasses.size() == static_cast<size_t>(kCodeExpired) + 1;
+  return kErrorClasses.size() == static_cast<size_t>(kInvalid) + 1;
 }
 static_assert(RowsFollowTheEnum());
 
@@ -164,7 +165,8 @@ bool Matches(const ErrorRow& row, const Body& body) {
 
 ErrorClass Classify(int status, const Body& body) {
   if (status == kTooManyRequests) return kThrottled;
-  const auto row = std::ranges::find_if(kErrorTable, [&](const ErrorRow& r) { return Matches(r, body); });
+  const auto row =
+      std::ranges::find_if(kErrorTable, [&](const ErrorRow& r) { return Matches(r, body); });
   if (row != kErrorTable.end()) return row->error_class;
   return status >= kServerErrors ? kTransient : kBadRequest;
 }
@@ -195,6 +197,21 @@ UpstreamError ReadUpstreamError(const HttpResponse& response) {
     error.retry_after = std::clamp(*error.retry_after, std::chrono::seconds{0}, kMaxRetryAfter);
   }
   return error;
+}
+
+UpstreamError ReadTransportError(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kUnavailable:
+      return {kTransient, std::nullopt, error.detail};
+    case ErrorCode::kDenied:  // the dialer does not know the host: a matter of configuration
+    case ErrorCode::kInvalidRequest:
+      return {kBadRequest, std::nullopt, error.detail};
+    case ErrorCode::kNotFound:
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kConflict:
+      break;
+  }
+  return {kInvalid, std::nullopt, error.detail};
 }
 
 }  // namespace broker::entra

@@ -27,6 +27,7 @@ enum class ErrorClass : uint8_t {
   kSlowDown,     // device code: ask less often
   kDeclined,     // device code: the person said no
   kCodeExpired,  // device code: too late
+  kInvalid,      // not an answer of an OAuth server
 };
 
 struct ErrorClassInfo {
@@ -38,9 +39,9 @@ const ErrorClassInfo& Describe(ErrorClass error_class);
 
 /// One row of the table: the first that matches decides. Zero and empty match anything.
 struct ErrorRow {
-  int32_t aadsts;              // of error_codes[]
+  int32_t aadsts;  // of error_codes[]
   std::string_view suberror;
-  std::string_view error;      // RFC 6749 §5.2, OpenID Connect Core §3.1.2.6, RFC 8628 §3.5
+  std::string_view error;  // RFC 6749 §5.2, OpenID Connect Core §3.1.2.6, RFC 8628 §3.5
   ErrorClass error_class;
 };
 std::span<const ErrorRow> ErrorTable();
@@ -61,5 +62,7 @@ inline constexpr std::chrono::seconds kDefaultRetryAfter{60};
 /// Reads an answer whose status is not 200. Never fails: a body that is no OAuth error is judged by
 /// its status alone.
 UpstreamError ReadUpstreamError(const HttpResponse& response);
+/// The same for an exchange that brought no answer at all.
+UpstreamError ReadTransportError(const Error& error);
 
 }  // namespace broker::entra

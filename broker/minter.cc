@@ -1,0 +1,52 @@
+#include "broker/minter.h"
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "broker/mint_attempt.h"
+#include "broker/tenant_resolver.h"
+#include "broker/upstream_guard.h"
+
+namespace broker {
+
+struct Minter::State {
+  explicit State(const Ports& ports) : guard(ports.clock), tenants(ports.http) {}
+
+  std::mutex& TurnOf(const std::string& credential) {
+    const std::scoped_lock lock(mutex);
+    return turns[credential];  // a map's elements do not move
+  }
+
+  UpstreamGuard guard;
+  TenantResolver tenants;
+  std::mutex mutex;
+  std::map<std::string, std::mutex> turns;
+};
+
+Minter::Minter(Ports ports) : ports_(ports), state_(std::make_unique<State>(ports)) {}
+Minter::~Minter() = default;
+
+MintResult Minter::Mint(const policy::Config& config, const policy::Credential& credential,
+                        const TokenKey& key, const ledger::Entry& who) {
+  // One at a time for a refresh token: a server that detects reuse ends the grant when two requests
+  // bring the same one, and whoever comes second must read what the first has stored.
+  std::unique_lock<std::mutex> turn;
+  if (credential.kind == "refresh-token") turn = std::unique_lock(state_->TurnOf(credential.name));
+
+  if (auto refusal = state_->guard.Check(credential.name)) return std::unexpected(*refusal);
+  auto tenant = state_->tenants.Resolve(config.tenant);
+  if (!tenant) return std::unexpected(tenant.error());
+  const MintTask task{config, credential, key, who, std::move(*tenant)};
+  auto token = MintAttempt(ports_, state_->guard, task).Run();
+  if (!token) return std::unexpected(std::move(token.error()));
+  return std::make_shared<const AccessToken>(std::move(*token));
+}
+
+void Minter::Forget(const std::string& credential) {
+  // Not before a request under way with the old secret has had its say about it.
+  const std::scoped_lock turn(state_->TurnOf(credential));
+  state_->guard.Forget(credential);
+}
+
+}  // namespace broker

@@ -1,0 +1,68 @@
+#include "broker/upstream_guard.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace broker {
+namespace {
+
+Refusal Wait(Reason reason, Clock::Steady until, Clock::Steady now, std::string detail) {
+  Refusal refusal{reason, {}, std::move(detail), std::nullopt};
+  refusal.retry_after = std::chrono::ceil<std::chrono::seconds>(until - now);
+  return refusal;
+}
+
+}  // namespace
+
+std::optional<Refusal> UpstreamGuard::Check(const std::string& credential) {
+  const std::scoped_lock lock(mutex_);
+  Memory& memory = memory_[credential];
+  const auto now = clock_.Now();
+  if (memory.dead_grant) return memory.dead_grant;
+  if (memory.rejection && now < memory.rejected_until) return memory.rejection;
+  if (now < memory.not_before) {
+    return Wait(Reason::kUpstreamThrottled, memory.not_before, now, "Retry-After has not passed");
+  }
+  if (memory.pause.count() == 0) return std::nullopt;
+  if (now < memory.trial_at) {
+    return Wait(Reason::kUpstreamUnavailable, memory.trial_at, now, "circuit breaker is open");
+  }
+  memory.trial_at = now + memory.pause;  // this one is the trial; the others go on waiting
+  return std::nullopt;
+}
+
+void UpstreamGuard::Succeeded(const std::string& credential) { Forget(credential); }
+
+void UpstreamGuard::FailedTransiently(const std::string& credential) {
+  const std::scoped_lock lock(mutex_);
+  Memory& memory = memory_[credential];
+  if (++memory.failures < kFailuresToOpen) return;
+  memory.pause =
+      memory.pause.count() == 0 ? kFirstPause : std::min(memory.pause * 2, kLongestPause);
+  memory.trial_at = clock_.Now() + memory.pause;
+}
+
+void UpstreamGuard::Throttled(const std::string& credential, std::chrono::seconds wait) {
+  const std::scoped_lock lock(mutex_);
+  Memory& memory = memory_[credential];
+  memory.not_before = std::max(memory.not_before, clock_.Now() + wait);
+}
+
+void UpstreamGuard::Rejected(const std::string& credential, Refusal refusal) {
+  const std::scoped_lock lock(mutex_);
+  Memory& memory = memory_[credential];
+  memory.rejection = std::move(refusal);
+  memory.rejected_until = clock_.Now() + kRejectionPause;
+}
+
+void UpstreamGuard::GrantDied(const std::string& credential, Refusal refusal) {
+  const std::scoped_lock lock(mutex_);
+  memory_[credential].dead_grant = std::move(refusal);
+}
+
+void UpstreamGuard::Forget(const std::string& credential) {
+  const std::scoped_lock lock(mutex_);
+  memory_.erase(credential);
+}
+
+}  // namespace broker

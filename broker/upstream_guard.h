@@ -1,0 +1,59 @@
+// broker/upstream_guard.h: which credentials may be tried at Entra now.
+#pragma once
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "broker/ports/clock.h"
+#include "broker/reason.h"
+
+namespace broker {
+
+/// Remembers, per credential, what makes another request useless or rude: an outage (circuit
+/// breaker), a Retry-After, a rejection that will not change by asking again, a dead grant.
+/// In memory only: a restart costs one request to learn it anew. Thread-safe. Borrows `clock`.
+class UpstreamGuard {
+ public:
+  // Five in a row are an outage, not bad luck: each was retried once before it counted.
+  static constexpr int kFailuresToOpen = 5;
+  // Doubles with each failed trial up to the longest, so that recovery is noticed within minutes.
+  static constexpr std::chrono::seconds kFirstPause{30};
+  static constexpr std::chrono::seconds kLongestPause{300};
+  // A disabled application or a wrong secret is mended by people: asking more often than once a
+  // minute only fills the tenant's sign-in log.
+  static constexpr std::chrono::seconds kRejectionPause{60};
+
+  explicit UpstreamGuard(const Clock& clock) : clock_(clock) {}
+
+  /// Nothing: go ahead. Otherwise why not, with retry_after where waiting helps. While the breaker
+  /// is open one trial passes at the end of each pause.
+  std::optional<Refusal> Check(const std::string& credential);
+
+  void Succeeded(const std::string& credential);
+  void FailedTransiently(const std::string& credential);
+  /// No request before `wait` has passed.
+  void Throttled(const std::string& credential, std::chrono::seconds wait);
+  /// Refuses with `refusal` for kRejectionPause.
+  void Rejected(const std::string& credential, Refusal refusal);
+  /// Refuses with `refusal` until Forget().
+  void GrantDied(const std::string& credential, Refusal refusal);
+  void Forget(const std::string& credential);
+
+ private:
+  struct Memory {
+    int failures = 0;
+    std::chrono::seconds pause{0};  // of the open breaker; 0: closed
+    Clock::Steady trial_at{};
+    Clock::Steady not_before{};  // Retry-After
+    Clock::Steady rejected_until{};
+    std::optional<Refusal> rejection;
+    std::optional<Refusal> dead_grant;
+  };
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::map<std::string, Memory> memory_;  // at most one row per configured credential
+};
+
+}  // namespace broker

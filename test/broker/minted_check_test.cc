@@ -1,0 +1,153 @@
+#include "broker/minted_check.h"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "test/fakes/entra_answers.h"
+
+using namespace entra_answers;
+using broker::AccessToken;
+using broker::Reason;
+
+namespace {
+
+struct Case {
+  AccessToken token;
+  broker::policy::Config config;
+  broker::policy::Credential credential;
+  broker::TokenKey key{"aid-mail", kGraph, {"Mail.Read"}, "", kUser};
+  std::vector<std::string> allowed{"Mail.Read"};
+
+  Case() {
+    config.tenant = {kTenant, "public", "https://login.microsoftonline.com", kGraph};
+    credential.name = "aid-mail";
+    credential.kind = "refresh-token";
+    credential.client_id = kClient;
+    credential.user = kUser;
+    token.audience = kGraph;
+    token.tenant = kTenant;
+    token.app_id = kClient;
+    token.user_oid = kUser;
+    token.scopes = {"Mail.Read"};
+    token.exp_unix = NowUnix() + 3600;
+  }
+  void ForApplication() {
+    credential.kind = "client-secret";
+    credential.user = key.user = token.user_oid = "";
+    token.app_only = true;
+  }
+};
+
+struct Row {
+  const char* what;
+  std::function<void(Case&)> change;
+  std::optional<Reason> refused = std::nullopt;
+};
+
+void Check(const Row& row) {
+  CAPTURE(row.what);
+  Case one;
+  row.change(one);
+  const auto refusal = broker::CheckMinted(one.token, one.config, one.credential, one.key,
+                                           one.allowed, FakeClock().WallNow());
+  CHECK(refusal.has_value() == row.refused.has_value());
+  if (refusal && row.refused) CHECK(refusal->reason == *row.refused);
+}
+
+constexpr const char* kOther = "99999999-0000-4000-8000-000000000009";
+
+}  // namespace
+
+TEST_CASE("What was minted as configured may be released") {
+  const Row rows[] = {
+      {"as configured", [](Case&) {}},
+      {"audience with a slash", [](Case& c) { c.token.audience += '/'; }},
+      {"audience is Graph's application id",
+       [](Case& c) { c.token.audience = "00000003-0000-0000-c000-000000000000"; }},
+      {"audience is the GUID of an api:// resource",
+       [](Case& c) { c.token.audience = kOther, c.key.resource = std::string("api://") + kOther; }},
+      {"a national cloud's Graph",
+       [](Case& c) {
+         c.config.tenant.graph = c.key.resource = c.token.audience = "https://graph.microsoft.us";
+       }},
+      {"OIDC scopes do not count",
+       [](Case& c) { c.token.scopes = {"Mail.Read", "email", "openid", "profile"}; }},
+      {"fewer than allowed", [](Case& c) { c.allowed = {"Mail.Read", "User.Read"}; }},
+      {"GUIDs in capitals",
+       [](Case& c) { c.config.tenant.id = "8F0C1A52-0000-4000-8000-00000000ABCD"; }},
+      {"a resolved domain",
+       [](Case& c) { c.config.tenant.id = c.token.tenant_domain = "contoso.com"; }},
+      {"an application's token for an application", [](Case& c) { c.ForApplication(); }},
+      {".default asked for", [](Case& c) { c.key.scopes = {".default"}; }},
+      {"a whole day", [](Case& c) { c.token.exp_unix = NowUnix() + 24 * 3600; }},
+      {"28 hours when continuous access evaluation was asked for",
+       [](Case& c) {
+         c.token.exp_unix = NowUnix() + 28 * 3600;
+         c.key.claims = R"({"access_token":{"xms_cc":{"values":["cp1"]}}})";
+       }},
+  };
+  for (const Row& row : rows) Check(row);
+}
+
+TEST_CASE("What differs from the configuration is never released") {
+  using enum Reason;
+  const Row rows[] = {
+      {"another audience", [](Case& c) { c.token.audience = "https://vault.azure.net"; },
+       kMintedMismatch},
+      {"no audience", [](Case& c) { c.token.audience = ""; }, kMintedMismatch},
+      {"an audience that only begins alike", [](Case& c) { c.token.audience += ".evil.example"; },
+       kMintedMismatch},
+      {"two slashes", [](Case& c) { c.token.audience += "//"; }, kMintedMismatch},
+      {"Graph's id for another resource",
+       [](Case& c) {
+         c.key.resource = "https://vault.azure.net";
+         c.token.audience = "00000003-0000-0000-c000-000000000000";
+       },
+       kMintedMismatch},
+      {"Azure AD Graph", [](Case& c) { c.token.audience = "00000002-0000-0000-c000-000000000000"; },
+       kMintedMismatch},
+      {"another tenant", [](Case& c) { c.token.tenant = kOther; }, kMintedMismatch},
+      {"no tenant", [](Case& c) { c.token.tenant = ""; }, kMintedMismatch},
+      {"a domain that was never resolved", [](Case& c) { c.config.tenant.id = "contoso.com"; },
+       kMintedMismatch},
+      {"a domain resolved for another configuration",
+       [](Case& c) { c.config.tenant.id = "contoso.com", c.token.tenant_domain = "fabrikam.com"; },
+       kMintedMismatch},
+      {"a configuration without a tenant", [](Case& c) { c.config.tenant.id = ""; },
+       kMintedMismatch},
+      {"another application", [](Case& c) { c.token.app_id = kOther; }, kMintedMismatch},
+      {"no application", [](Case& c) { c.token.app_id = ""; }, kMintedMismatch},
+      {"another user", [](Case& c) { c.token.user_oid = kOther; }, kMintedMismatch},
+      {"no user", [](Case& c) { c.token.user_oid = ""; }, kMintedMismatch},
+      {"no user configured", [](Case& c) { c.credential.user = c.token.user_oid = ""; },
+       kMintedMismatch},
+      {"a user other than asked for", [](Case& c) { c.key.user = kOther; }, kMintedMismatch},
+      {"an application's token from a user's credential", [](Case& c) { c.token.app_only = true; },
+       kMintedMismatch},
+      {"a user's token from an application's credential",
+       [](Case& c) { c.ForApplication(), c.token.app_only = false; }, kMintedMismatch},
+      {"expired", [](Case& c) { c.token.exp_unix = NowUnix(); }, kMintedMismatch},
+      {"no expiry", [](Case& c) { c.token.exp_unix = 0; }, kMintedMismatch},
+      {"28 hours without having asked for it",
+       [](Case& c) { c.token.exp_unix = NowUnix() + 28 * 3600; }, kMintedMismatch},
+      {"a week", [](Case& c) { c.token.exp_unix = NowUnix() + 7 * 24 * 3600; }, kMintedMismatch},
+      {"a scope more", [](Case& c) { c.token.scopes = {"Mail.Read", "Mail.Send"}; }, kOverScoped},
+      {"a scope of another case", [](Case& c) { c.token.scopes = {"mail.read"}; }, kOverScoped},
+      {"a role more",
+       [](Case& c) {
+         c.ForApplication(), c.token.scopes = {"Directory.ReadWrite.All", "Mail.Read"};
+       },
+       kOverScoped},
+      {"nothing allowed", [](Case& c) { c.allowed = {}; }, kOverScoped},
+      {"a scope of another resource",
+       [](Case& c) { c.token.scopes = {"Mail.Read", "https://vault.azure.net/Mail.Read"}; },
+       kOverScoped},
+      {"without what was asked for",
+       [](Case& c) { c.token.scopes = {"User.Read"}, c.allowed.push_back("User.Read"); },
+       kConsentRequired},
+      {"no scope at all", [](Case& c) { c.token.scopes = {}, c.key.scopes = {".default"}; },
+       kConsentRequired},
+  };
+  for (const Row& row : rows) Check(row);
+}
