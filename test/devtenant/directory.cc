@@ -1,0 +1,106 @@
+#include "test/devtenant/directory.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "test/devtenant/encoding.h"
+
+namespace devtenant {
+namespace {
+
+using Consents = std::map<std::string, std::set<std::string>>;
+
+RegisteredCertificate ReadCertificate(const std::string& pem) {
+  const std::string der = ToDer(CertificateFromPem(pem));
+  return {.sha1 = ToBase64Url(Sha1(der)), .sha256 = ToBase64Url(Sha256(der)), .pem = pem};
+}
+
+nlohmann::json DefaultMessages() {
+  const auto message = [](const char* id, const char* subject, const char* from) {
+    return nlohmann::json{{"id", id},
+                          {"subject", subject},
+                          {"from", {{"emailAddress", {{"address", from}}}}},
+                          {"receivedDateTime", "2026-01-05T08:30:00Z"},
+                          {"isRead", false}};
+  };
+  return {message("m1", "Printer on floor 3 is out of paper", "facilities@contoso.example"),
+          message("m2", "Cannot sign in after holiday", "jo@contoso.example"),
+          message("m3", "New laptop request", "sam@contoso.example")};
+}
+
+template <typename T>
+void Take(const nlohmann::json& from, const char* name, T& to) {
+  if (from.contains(name)) to = from.at(name).get<T>();
+}
+
+}  // namespace
+
+void RequireKnown(const nlohmann::json& object, const std::set<std::string>& known) {
+  if (!object.is_object()) throw std::runtime_error("an object is expected");
+  for (const auto& [name, value] : object.items()) {
+    if (!known.contains(name)) throw std::runtime_error("unknown member \"" + name + "\"");
+  }
+}
+
+void PatchUser(User& user, const nlohmann::json& change) {
+  RequireKnown(change, {"oid", "upn", "name", "enabled", "messages"});
+  Take(change, "oid", user.oid);
+  Take(change, "upn", user.upn);
+  Take(change, "name", user.name);
+  Take(change, "enabled", user.enabled);
+  Take(change, "messages", user.messages);
+}
+
+void PatchRegistration(Registration& registration, const nlohmann::json& change) {
+  RequireKnown(change, {"client_id", "name", "enabled", "public_client", "secrets",
+                        "expired_secrets", "certificates", "delegated", "application"});
+  Take(change, "client_id", registration.client_id);
+  Take(change, "name", registration.name);
+  Take(change, "enabled", registration.enabled);
+  Take(change, "public_client", registration.public_client);
+  Take(change, "secrets", registration.secrets);
+  Take(change, "expired_secrets", registration.expired_secrets);
+  Take(change, "delegated", registration.delegated);
+  Take(change, "application", registration.application);
+  if (change.contains("certificates")) {
+    registration.certificates.clear();
+    for (const auto& pem : change.at("certificates")) {
+      registration.certificates.push_back(ReadCertificate(pem.get<std::string>()));
+    }
+  }
+}
+
+Directory ParseDirectory(const nlohmann::json& document) {
+  RequireKnown(document, {"tenant_id", "domain", "users", "registrations"});
+  Directory directory{.tenant_id = document.value("tenant_id", NewGuid()),
+                      .domain = document.value("domain", "contoso.example"),
+                      .users = {},
+                      .registrations = {}};
+  for (const auto& entry : document.value("users", nlohmann::json::array())) {
+    User user{.oid = NewGuid(), .upn = {}, .name = {}, .messages = DefaultMessages()};
+    PatchUser(user, entry);
+    if (user.upn.empty()) user.upn = user.oid + "@" + directory.domain;
+    directory.users[user.oid] = user;
+  }
+  for (const auto& entry : document.value("registrations", nlohmann::json::array())) {
+    Registration registration;
+    registration.client_id = NewGuid();
+    PatchRegistration(registration, entry);
+    directory.registrations[registration.client_id] = registration;
+  }
+  return directory;
+}
+
+User* Directory::FindUser(const std::string& name) {
+  for (auto& [oid, user] : users) {
+    if (oid == name || user.upn == name) return &user;
+  }
+  return nullptr;
+}
+
+Registration* Directory::FindRegistration(const std::string& client_id) {
+  const auto found = registrations.find(client_id);
+  return found == registrations.end() ? nullptr : &found->second;
+}
+
+}  // namespace devtenant

@@ -1,0 +1,57 @@
+// test/devtenant/directory.h: who and what the tenant knows: users, registrations, consents.
+#pragma once
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "test/devtenant/keys.h"
+
+namespace devtenant {
+
+struct User {
+  std::string oid, upn, name;
+  bool enabled = true;
+  nlohmann::json messages = nlohmann::json::array();  // Graph message objects
+};
+
+struct RegisteredCertificate {
+  std::string sha1, sha256;  // of the DER form, base64url: x5t and x5t#S256
+  std::string pem;
+};
+
+/// An application registration with what was consented to. Scopes by resource identifier; Graph's
+/// is kGraph whatever URL this tenant's Graph has.
+struct Registration {
+  std::string client_id, name;
+  bool enabled = true;
+  bool public_client = false;
+  std::vector<std::string> secrets, expired_secrets;
+  std::vector<RegisteredCertificate> certificates;
+  std::map<std::string, std::set<std::string>> delegated, application;
+};
+
+inline constexpr char kGraph[] = "graph";
+
+struct Directory {
+  std::string tenant_id, domain;
+  std::map<std::string, User> users;                  // by oid
+  std::map<std::string, Registration> registrations;  // by client id
+
+  /// By object id or user principal name; null when unknown.
+  User* FindUser(const std::string& name);
+  Registration* FindRegistration(const std::string& client_id);
+};
+
+/// Reads the tenant file (README.md). Absent members have defaults; an unknown one throws
+/// std::runtime_error, so that a typing error does not make a test pass.
+Directory ParseDirectory(const nlohmann::json& document);
+/// Applies the members given, leaving the others. Throws like ParseDirectory.
+void PatchUser(User& user, const nlohmann::json& change);
+void PatchRegistration(Registration& registration, const nlohmann::json& change);
+
+/// Throws std::runtime_error naming the first member of `object` that is not in `known`.
+void RequireKnown(const nlohmann::json& object, const std::set<std::string>& known);
+
+}  // namespace devtenant

@@ -1,0 +1,27 @@
+// test/devtenant/encoding.h: bytes to text and back, and random identifiers.
+#pragma once
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace devtenant {
+
+/// RFC 4648 §5 without padding.
+std::string ToBase64Url(std::string_view bytes);
+/// Nothing for text that is not unpadded base64url.
+std::optional<std::string> FromBase64Url(std::string_view text);
+std::string Sha1(std::string_view bytes);
+std::string Sha256(std::string_view bytes);
+std::string RandomBytes(size_t count);
+/// A random GUID (RFC 9562, version 4).
+std::string NewGuid();
+
+/// The fields of an application/x-www-form-urlencoded body; nothing when it is malformed or names a
+/// field twice.
+std::optional<std::map<std::string, std::string>> ParseForm(std::string_view body);
+/// Words that spaces separate.
+std::set<std::string> Words(std::string_view text);
+
+}  // namespace devtenant

@@ -1,0 +1,146 @@
+#include "test/devtenant/token_endpoint.h"
+
+#include "test/devtenant/access_token.h"
+#include "test/devtenant/encoding.h"
+#include "test/devtenant/entra_error.h"
+#include "test/devtenant/requested_scopes.h"
+
+namespace devtenant {
+namespace {
+
+constexpr char kDeviceCodeGrant[] = "urn:ietf:params:oauth:grant-type:device_code";
+constexpr size_t kRefreshTokenBytes = 900;  // Entra's have 1 to 2 kB in base64url
+
+std::string Optional(const Form& form, const std::string& name) {
+  const auto found = form.find(name);
+  return found == form.end() ? "" : found->second;
+}
+
+const User& LivingUser(Tenant& tenant, const std::string& oid) {
+  const User* user = tenant.directory.FindUser(oid);
+  if (user == nullptr) throw EntraError{.code = 50034};
+  if (!user->enabled) throw EntraError{.code = 50057};
+  return *user;
+}
+
+std::string IssueRefreshToken(Tenant& tenant, const RefreshToken& grant) {
+  std::string value = "1.A" + ToBase64Url(RandomBytes(kRefreshTokenBytes));
+  tenant.recorder.Secret("refresh_token", "issued", "token", value);
+  tenant.refresh_tokens[value] = grant;
+  return value;
+}
+
+// Entra's habit: whatever was asked, all that was consented to for the resource is minted.
+std::set<std::string> Consented(const std::map<std::string, std::set<std::string>>& consents,
+                                const RequestedScopes& requested) {
+  const auto found = consents.find(requested.resource);
+  if (found == consents.end() || found->second.empty()) throw EntraError{.code = 65001};
+  for (const std::string& name : requested.names) {
+    if (name != ".default" && !found->second.contains(name)) throw EntraError{.code = 65001};
+  }
+  return found->second;
+}
+
+nlohmann::json AnswerForUser(Tenant& tenant, const AuthenticatedClient& client, const User& user,
+                             const RequestedScopes& requested, const Form& form,
+                             const Fault& fault) {
+  std::set<std::string> permissions = Consented(client.registration->delegated, requested);
+  permissions.insert(fault.extra_scopes.begin(), fault.extra_scopes.end());
+  nlohmann::json answer = MintAccessToken(tenant,
+                                          {.client = client,
+                                           .user = &user,
+                                           .audience = requested.audience,
+                                           .permissions = permissions,
+                                           .claims = Optional(form, "claims")},
+                                          fault);
+  std::string scope = "profile openid email";
+  for (const std::string& name : permissions) scope += " " + requested.prefix + name;
+  answer["scope"] = scope;
+  if (requested.openid) answer["id_token"] = MintIdToken(tenant, *client.registration, user);
+  return answer;
+}
+
+nlohmann::json GrantClientCredentials(Tenant& tenant, const Form& form, const Fault& fault) {
+  const AuthenticatedClient client = AuthenticateClient(tenant, form, /*public_allowed=*/false);
+  const RequestedScopes requested = ParseScopes(tenant, Required(form, "scope"));
+  if (requested.names != std::set<std::string>{".default"}) throw EntraError{.code = 1002012};
+  const auto& consents = client.registration->application;
+  const auto roles = consents.find(requested.resource);
+  if (roles == consents.end() && requested.resource != kGraph) throw EntraError{.code = 500011};
+  std::set<std::string> permissions;
+  if (roles != consents.end()) permissions = roles->second;
+  permissions.insert(fault.extra_scopes.begin(), fault.extra_scopes.end());
+  return MintAccessToken(tenant,
+                         {.client = client,
+                          .user = nullptr,
+                          .audience = requested.audience,
+                          .permissions = permissions,
+                          .claims = Optional(form, "claims")},
+                         fault);
+}
+
+void KillFamily(Tenant& tenant, const std::string& family) {
+  for (auto& [value, token] : tenant.refresh_tokens) {
+    if (token.family == family) token.dead = 50173;
+  }
+}
+
+nlohmann::json GrantRefreshToken(Tenant& tenant, const Form& form, const Fault& fault) {
+  const std::string value = Required(form, "refresh_token");
+  tenant.recorder.Secret("refresh_token", "seen", "token", value);
+  const AuthenticatedClient client = AuthenticateClient(tenant, form, /*public_allowed=*/true);
+  const auto found = tenant.refresh_tokens.find(value);
+  if (found == tenant.refresh_tokens.end() ||
+      found->second.client_id != client.registration->client_id) {
+    throw EntraError{.code = 70000};
+  }
+  if (tenant.settings.rotate_strictly && found->second.used) {
+    KillFamily(tenant, found->second.family);
+  }
+  if (found->second.dead != 0) throw EntraError{.code = found->second.dead};
+  const User& user = LivingUser(tenant, found->second.oid);
+  const RequestedScopes requested = ParseScopes(tenant, Required(form, "scope"));
+  nlohmann::json answer = AnswerForUser(tenant, client, user, requested, form, fault);
+  found->second.used = true;
+  RefreshToken next = found->second;
+  next.used = false;
+  answer["refresh_token"] = IssueRefreshToken(tenant, next);
+  return answer;
+}
+
+nlohmann::json GrantDeviceCode(Tenant& tenant, const Form& form, const Fault& fault) {
+  const std::string value = Required(form, "device_code");
+  tenant.recorder.Secret("device_code", "seen", "token", value);
+  const AuthenticatedClient client = AuthenticateClient(tenant, form, /*public_allowed=*/true);
+  const auto found = tenant.device_codes.find(value);
+  if (found == tenant.device_codes.end() ||
+      found->second.client_id != client.registration->client_id ||
+      found->second.state == DeviceCode::State::kRedeemed) {
+    throw EntraError{.code = 70018};
+  }
+  DeviceCode& code = found->second;
+  if (tenant.Now() >= code.expires_at) throw EntraError{.code = 70019};
+  if (code.state == DeviceCode::State::kPending) throw EntraError{.code = 70016};
+  if (code.state == DeviceCode::State::kDeclined) throw EntraError{.code = 65004};
+  const User& user = LivingUser(tenant, code.oid);
+  const RequestedScopes requested = ParseScopes(tenant, code.scope);
+  nlohmann::json answer = AnswerForUser(tenant, client, user, requested, form, fault);
+  if (requested.offline_access) {
+    answer["refresh_token"] = IssueRefreshToken(
+        tenant, {.client_id = code.client_id, .oid = code.oid, .family = NewGuid()});
+  }
+  code.state = DeviceCode::State::kRedeemed;
+  return answer;
+}
+
+}  // namespace
+
+nlohmann::json GrantToken(Tenant& tenant, const Form& form, const Fault& fault) {
+  const std::string& grant = Required(form, "grant_type");
+  if (grant == "client_credentials") return GrantClientCredentials(tenant, form, fault);
+  if (grant == "refresh_token") return GrantRefreshToken(tenant, form, fault);
+  if (grant == kDeviceCodeGrant) return GrantDeviceCode(tenant, form, fault);
+  throw EntraError{.code = 70003};
+}
+
+}  // namespace devtenant
