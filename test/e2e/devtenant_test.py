@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import pathlib
 import ssl
 import http.client
 import subprocess
@@ -35,11 +34,8 @@ class Signer:
     """A self-signed certificate and assertions made with it, by the openssl command."""
 
     def __init__(self, directory):
-        self.key, self.cert = directory / "key.pem", directory / "cert.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-                        "-subj", "/CN=agent", "-keyout", self.key, "-out", self.cert],
-                       check=True, capture_output=True)
-        self.pem = self.cert.read_text()
+        self.key, certificate = harness.new_certificate(directory)
+        self.pem = certificate.read_text()
         self.der = ssl.PEM_cert_to_DER_cert(self.pem)
 
     def assertion(self, entra, header=None, claims=None, pss=True):
@@ -61,7 +57,7 @@ class TenantCase(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.entra = cls.enterClassContext(DevTenant())
         cls.addClassCleanup(cls.folder.cleanup)
-        cls.signer = Signer(pathlib.Path(cls.folder.name))
+        cls.signer = Signer(cls.folder.name)
         cls.entra.registration(CERT_APP, certificates=[cls.signer.pem])
 
     def tearDown(self):

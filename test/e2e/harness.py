@@ -6,10 +6,12 @@
 PURSER_BIN names the folder with the executables (build/dev/bin by default). Nothing here sleeps
 to wait: readiness is a line, a socket that answers, or an sd_notify datagram.
 """
+import grp
 import http.client
 import json
 import os
 import pathlib
+import pickle
 import pwd
 import select
 import shutil
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import urllib.parse
 
@@ -81,7 +84,7 @@ class Reply:
 
     def __init__(self, response):
         self.status = response.status
-        self.headers = response.headers
+        self.headers = dict(response.getheaders())
         self.body = response.read()
 
     def json(self):
@@ -223,9 +226,11 @@ class DevTenant:
     def revoke(self, **which):
         return self.control("POST", "/grants/revoke", which)
 
-    def pending_login(self, wait=START_SECONDS):
-        """The user code of a device login, waited for."""
-        return self.control("GET", f"/logins?wait={wait}")[-1]["user_code"]
+    def pending_login(self, client_id=None, wait=START_SECONDS):
+        """The user code of a pending device login, waited for; None when none came."""
+        logins = [login for login in self.control("GET", f"/logins?wait={wait}")
+                  if client_id in (None, login["client_id"])]
+        return logins[-1]["user_code"] if logins else None
 
     def decide(self, user_code, user, action="approve"):
         return self.control("POST", "/logins",
@@ -267,6 +272,282 @@ class DevTenant:
             body = json.dumps(body)
             headers["Content-Type"] = "application/json"
         return self.https(self.graph + path, method, body=body, headers=headers)
+
+
+# Purser.
+
+ROLE_USERS = ("purser-window", "purser-broker", "purser-ledger", "purser-dialer")
+AGENT_UID = 61001      # agents of the tests, when root: numbers without an account suffice
+OTHER_UID = 61002
+SOLO_UID = 61010       # purserd as one unprivileged user, when root
+HELPDESK, BROAD, ROBOT = "helpdesk", "clerk", "robot"  # the default configuration's agents
+
+
+def add_role_users():
+    """The users that purserd's roles drop to; `purser init` makes the same ones."""
+    for name in ROLE_USERS:
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--shell",
+                            "/usr/sbin/nologin", name], check=True)
+
+
+def new_certificate(directory):
+    """The paths of a new RSA key (PKCS#8) and a self-signed certificate of it, both PEM."""
+    key, certificate = pathlib.Path(directory) / "key.pem", pathlib.Path(directory) / "cert.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=agent", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    return key, certificate
+
+
+def as_user(uid, function, *arguments, **named):
+    """What `function` returns in a forked child that is `uid` and in no other group."""
+    if uid in (None, os.geteuid()):
+        return function(*arguments, **named)
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(receiver)
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            try:
+                outcome = (True, function(*arguments, **named))
+            except Exception as error:  # handed to the parent, which raises it
+                outcome = (False, error)
+            with os.fdopen(sender, "wb") as pipe:
+                pickle.dump(outcome, pipe)
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(sender)
+    with os.fdopen(receiver, "rb") as pipe:
+        data = pipe.read()
+    os.waitpid(child, 0)
+    if not data:
+        raise RuntimeError(f"the child as uid {uid} ended without a result")
+    good, result = pickle.loads(data)
+    if not good:
+        raise result
+    return result
+
+
+def to_toml(config):
+    """A nested dict as TOML; tables in lists become arrays of tables."""
+    def scalar(value):
+        return "[" + ", ".join(map(scalar, value)) + "]" if isinstance(value, list) \
+            else json.dumps(value)
+
+    def table(path, entries):
+        plain = {k: v for k, v in entries.items() if not is_table(v)}
+        lines = [f"[{path}]"] if path and (plain or not entries) else []
+        lines += [f"{key} = {scalar(value)}" for key, value in plain.items()]
+        for key, value in entries.items():
+            name = f"{path}.{key}" if path else key
+            if isinstance(value, dict):
+                lines += table(name, value)
+            elif is_table(value):
+                for entry in value:
+                    lines += [f"[[{name}]]"] + [f"{k} = {scalar(v)}" for k, v in entry.items()]
+        return lines
+
+    def is_table(value):
+        return isinstance(value, dict) or (
+            isinstance(value, list) and value and isinstance(value[0], dict))
+
+    return "\n".join(table("", config)) + "\n"
+
+
+def rule(name, scopes, credential):
+    return {"name": name, "scopes": scopes, "credential": credential, "decision": "log"}
+
+
+def default_config(entra, directory, agent_uid):
+    """A fresh copy of the configuration that most tests start from."""
+    graph = entra.graph
+    return {
+        "instance": {"name": "e2e"},
+        "tenant": {"id": entra.tenant_id, "cloud": "custom", "authority": entra.authority,
+                   "graph": graph},
+        "network": {"ca_file": str(entra.ca_file)},
+        "paths": {"state": f"{directory}/state", "run": f"{directory}/run"},
+        "seal": {"kind": "file", "path": f"{directory}/kek"},
+        "credential": {
+            "mail": {"kind": "refresh-token", "client_id": MAIL_APP, "user": JO,
+                     "scopes": ["Mail.Read"]},
+            "broad": {"kind": "refresh-token", "client_id": BROAD_APP, "user": JO,
+                      "scopes": ["Mail.Read"]},
+            "app": {"kind": "client-secret", "client_id": SECRET_APP, "scopes": ["User.Read.All"]},
+            "cert": {"kind": "certificate", "client_id": CERT_APP, "scopes": ["User.Read.All"]},
+            "web": {"kind": "refresh-token", "client_id": WEB_APP, "user": JO,
+                    "client_auth": "secret", "scopes": ["Mail.Read"]},
+        },
+        "agent": {
+            HELPDESK: {"user": agent_uid, "limit": "none",
+                       "allow": [rule("read-mail", ["Mail.Read"], "mail"),
+                                 rule("read-users", ["User.Read.All"], "app")]},
+            BROAD: {"user": agent_uid, "limit": "none",
+                    "allow": [rule("read-mail", ["Mail.Read"], "broad")]},
+            ROBOT: {"user": agent_uid, "limit": "none",
+                    "allow": [rule("read-users", ["User.Read.All"], "cert"),
+                              rule("read-mail", ["Mail.Read"], "web")]},
+        },
+        "admin": {"operators": [f"group:{grp.getgrgid(os.getegid()).gr_name}"]},
+    }
+
+
+class Purser:
+    """The real purserd with a temporary configuration.
+
+    As root, the roles run as their own users and agents as AGENT_UID; with solo=True, everything
+    as SOLO_UID. Not as root, everything as the user who runs the test. `edit(config)` changes the
+    configuration before it is written.
+    """
+
+    def __init__(self, entra, edit=None, solo=False, environment=None, start=True):
+        self.entra, self.edit = entra, edit
+        self.solo = solo or not IS_ROOT
+        self.uid = SOLO_UID if solo and IS_ROOT else os.geteuid()
+        self.agent_uid = self.uid if self.solo else AGENT_UID
+        self.environment = environment or {}
+        self._start = start
+        self.program = None
+
+    def __enter__(self):
+        # Short, since a socket's path has at most 107 bytes.
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="purser-"))
+        os.chmod(self.dir, 0o755)
+        self.config_path = self.dir / "purser.toml"
+        key = self.dir / "kek"
+        key.write_text(os.urandom(32).hex() + "\n")
+        key.chmod(0o600)
+        self.write_config()
+        if self.uid != os.geteuid():
+            for path in (self.dir, key, self.config_path):
+                os.chown(path, self.uid, self.uid)
+        if IS_ROOT and not self.solo:
+            add_role_users()
+        try:
+            if self._start:
+                self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def write_config(self):
+        """Writes the configuration anew, `edit` included."""
+        config = default_config(self.entra, self.dir, self.agent_uid)
+        if self.solo:
+            config["hardening"] = {"minimum": "weak", "allow_same_uid": True}
+        if self.edit:
+            self.edit(config)
+        self.config = config
+        self.config_path.write_text(to_toml(config))
+
+    def start(self):
+        """Starts purserd and returns when it says that it is ready (sd_notify)."""
+        notify_path = str(self.dir / "notify")
+        pathlib.Path(notify_path).unlink(missing_ok=True)
+        environment = {"PATH": os.environ["PATH"], "NOTIFY_SOCKET": notify_path}
+        environment |= self.environment
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(notify_path)
+            os.chmod(notify_path, 0o666)
+            options = {} if self.uid == os.geteuid() else \
+                {"user": self.uid, "group": self.uid, "extra_groups": []}
+            self.program = Program([BIN / "purserd", "--config", self.config_path, "--foreground",
+                                    "--libexec", BIN], env=environment, cwd="/", **options)
+            deadline = time.monotonic() + START_SECONDS
+            while True:
+                # Wakes now and then only to see whether the process ended instead.
+                if select.select([notify], [], [], 0.2)[0] and b"READY=1" in notify.recv(4096):
+                    return self
+                if self.program.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("purserd did not become ready:\n" + self.log())
+
+    def stop(self, how=signal.SIGTERM):
+        """Ends purserd; its exit status, or None when it was not running."""
+        program, self.program = self.program, None
+        if program is None:
+            return None
+        self._last_log = program.log()
+        return program.stop(how)
+
+    def log(self):
+        return self.program.log() if self.program else self._last_log
+
+    def roles(self):
+        """Process ids by executable name, purserd's included."""
+        found = {}
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                status = (entry / "status").read_text()
+                pids = {int(entry.name), int(status.split("PPid:")[1].split()[0])}
+                if self.program.process.pid in pids:
+                    name = os.path.basename((entry / "cmdline").read_bytes().split(b"\0")[0])
+                    found.setdefault(name.decode(), []).append(int(entry.name))
+            except (OSError, IndexError):
+                continue  # it has ended meanwhile
+        return found
+
+    @property
+    def admin_socket(self):
+        return f"{self.config['paths']['run']}/admin/sock"
+
+    def agent_socket(self, agent=HELPDESK):
+        return f"{self.config['paths']['run']}/agents/{agent}/sock"
+
+    def request(self, agent, method, target, body=None, headers=None, uid=None):
+        """One request on the agent's socket, by default as the agent's own user."""
+        return as_user(self.agent_uid if uid is None else uid, unix_request,
+                       self.agent_socket(agent), method, target, body, headers)
+
+    def token(self, agent, scopes, uid=None, **members):
+        return self.request(agent, "POST", "/v1/token", {"scopes": scopes, **members}, uid=uid)
+
+    def admin(self, method, target, body=None, uid=None):
+        return as_user(uid, unix_request, self.admin_socket, method, target, body)
+
+    def cli(self, *arguments, stdin=None, uid=None):
+        """The purser command; returns subprocess.CompletedProcess with text output."""
+        options = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
+        return subprocess.run([BIN / "purser", *arguments], input=stdin or "", text=True,
+                              capture_output=True, env=self.cli_environment(), **options)
+
+    def cli_environment(self):
+        return {"PATH": os.environ["PATH"], "PURSER_CONFIG": str(self.config_path),
+                "PURSER_ADMIN_SOCKET": self.admin_socket}
+
+    def log_in(self, credential, user=JO, action="approve"):
+        """`purser login CREDENTIAL`, with the person's part played; the command's outcome."""
+        client_id = self.config["credential"][credential]["client_id"]
+        command = Program([BIN / "purser", "login", credential], env=self.cli_environment())
+        try:
+            user_code = None
+            while user_code is None and command.process.poll() is None:
+                user_code = self.entra.pending_login(client_id, wait=1)
+            if user_code:
+                self.entra.decide(user_code, user, action)
+            command.process.wait(START_SECONDS)
+        finally:
+            status = command.stop()
+        return subprocess.CompletedProcess(command.process.args, status, command.log(), "")
+
+    def ledger_lines(self):
+        """All entries, parsed, in order."""
+        segments = sorted(pathlib.Path(self.config["paths"]["state"], "ledger").glob("*.jsonl"))
+        return [json.loads(line) for path in segments for line in path.read_text().splitlines()]
 
 
 def main():
