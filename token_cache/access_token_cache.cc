@@ -1,0 +1,268 @@
+#include "token_cache/access_token_cache.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+namespace token_cache {
+namespace {
+
+using broker::MintFunction, broker::MintResult, broker::Reason, broker::Refusal, broker::Refuse,
+    broker::SharedToken, broker::TokenKey;
+
+// Other callers wait for this flight: whatever happens, it must land.
+MintResult MintOrRefuse(const MintFunction& mint) {
+  try {
+    MintResult result = mint();
+    if (result && *result == nullptr) return Refuse(Reason::kInternal, {}, "mint gave no token");
+    return result;
+  } catch (const std::bad_alloc&) {
+    return Refuse(Reason::kOverloaded, {}, "no memory left for tokens");
+  } catch (...) {
+    return Refuse(Reason::kInternal, {}, "mint threw");
+  }
+}
+
+}  // namespace
+
+Blame BlameOf(Reason reason) {
+  switch (reason) {
+    case Reason::kUpstreamInvalid:
+    case Reason::kUpstreamUnavailable:
+    case Reason::kUpstreamThrottled:
+    case Reason::kLedgerUnavailable:
+    case Reason::kSealed:
+    case Reason::kStoreUnavailable:
+    case Reason::kOverloaded:
+    case Reason::kRestarting:
+    case Reason::kInternal:
+      return Blame::kOutage;
+    case Reason::kMalformedRequest:
+    case Reason::kMalformedJson:
+    case Reason::kDuplicateField:
+    case Reason::kUnknownField:
+    case Reason::kWrongType:
+    case Reason::kMissingField:
+    case Reason::kValueOutOfRange:
+    case Reason::kMixedResources:
+    case Reason::kInvalidScope:
+    case Reason::kAmbiguousDefault:
+    case Reason::kClientSecretSent:
+    case Reason::kUnsupportedGrantType:
+    case Reason::kInvalidClaims:
+    case Reason::kNotFound:
+    case Reason::kMethodNotAllowed:
+    case Reason::kLengthRequired:
+    case Reason::kContentTooLarge:
+    case Reason::kUnsupportedMediaType:
+    case Reason::kExpectationFailed:
+    case Reason::kHeadTooLarge:
+    case Reason::kRequestTimeout:
+    case Reason::kNoRule:
+    case Reason::kNever:
+    case Reason::kPeerRefused:
+    case Reason::kCallerGone:
+    case Reason::kKilled:
+    case Reason::kRoleMissing:
+    case Reason::kConflict:
+    case Reason::kBudget:
+      return Blame::kCaller;
+    case Reason::kOverScoped:
+    case Reason::kMintedMismatch:
+    case Reason::kLoginRequired:
+    case Reason::kInteractionRequired:
+    case Reason::kConsentRequired:
+    case Reason::kConditionalAccess:
+    case Reason::kPrincipalDisabled:
+    case Reason::kCredentialRejected:
+    case Reason::kCredentialNotEnrolled:
+    case Reason::kUpstreamRejected:
+      return Blame::kGrant;
+  }
+  return Blame::kGrant;
+}
+
+bool AccessTokenCache::Serves(const Entry& entry, std::chrono::seconds min_validity) const {
+  if (!entry.token) return false;
+  const auto now = clock_.Now();
+  if (entry.token->expires_at <= now) return false;
+  return entry.token->expires_at - now >= min_validity || now - entry.token->minted_at < kFresh;
+}
+
+MintResult AccessTokenCache::GetOrMint(const TokenKey& key, std::chrono::seconds min_validity,
+                                       const MintFunction& mint) {
+  Lock lock(mutex_);
+  while (true) {
+    Entry& entry = entries_[key];
+    entry.last_use = ++uses_;
+    if (Serves(entry, min_validity)) {
+      if (!std::exchange(entry.used, true)) changed_.notify_all();
+      return entry.token;
+    }
+    const auto flight = entry.flight;
+    if (!flight) return Mint(lock, key, mint);
+    landed_.wait(lock, [&] { return flight->result.has_value(); });
+    if (*flight->result || BlameOf(flight->result->error().reason) != Blame::kCaller)
+      return *flight->result;
+  }
+}
+
+MintResult AccessTokenCache::Mint(Lock& lock, const TokenKey& key, const MintFunction& mint) {
+  const auto flight = std::make_shared<Flight>();
+  entries_[key].flight = flight;
+  lock.unlock();
+  MintResult result = MintOrRefuse(mint);
+  lock.lock();
+  flight->result = result;
+  // Evicted meanwhile: the result is its waiters' alone, and the entry, if any, is another's.
+  if (const auto it = entries_.find(key); it != entries_.end() && it->second.flight == flight) {
+    it->second.flight.reset();
+    if (result) {
+      Keep(key, *result);
+    } else {
+      Refused(key, result.error());
+    }
+  }
+  landed_.notify_all();
+  changed_.notify_all();
+  return result;
+}
+
+void AccessTokenCache::Keep(const TokenKey& key, const SharedToken& token) {
+  Entry& entry = entries_[key];
+  DropToken(entry);
+  entry = Entry{.token = token, .last_use = entry.last_use};
+  ++tokens_;
+  bytes_ += token->value.size();
+  MakeRoom(key);
+}
+
+void AccessTokenCache::Refused(const TokenKey& key, const Refusal& refusal) {
+  Entry& entry = entries_[key];
+  if (BlameOf(refusal.reason) == Blame::kGrant) DropToken(entry);
+  if (!entry.token) {
+    entries_.erase(key);
+    return;
+  }
+  const auto doubled = kFirstBackoff * (1 << std::min(entry.failures, 8));
+  const auto backoff = std::min<std::chrono::seconds>(doubled, kMaxBackoff);
+  ++entry.failures;
+  entry.retry_at =
+      clock_.Now() + std::max(backoff, refusal.retry_after.value_or(std::chrono::seconds{0}));
+}
+
+void AccessTokenCache::DropToken(Entry& entry) {
+  if (!entry.token) return;
+  --tokens_;
+  bytes_ -= entry.token->value.size();
+  entry.token.reset();
+}
+
+void AccessTokenCache::MakeRoom(const TokenKey& newest) {
+  while (tokens_ > limits_.tokens || bytes_ > limits_.bytes) {
+    auto oldest = entries_.end();
+    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+      if (!it->second.token || it->second.flight || it->first == newest) continue;
+      if (oldest == entries_.end() || it->second.last_use < oldest->second.last_use) oldest = it;
+    }
+    if (oldest == entries_.end()) return;
+    DropToken(oldest->second);
+    entries_.erase(oldest);
+  }
+}
+
+void AccessTokenCache::Evict(const std::string& credential) {
+  const Lock lock(mutex_);
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    if (it->first.credential != credential) {
+      ++it;
+      continue;
+    }
+    DropToken(it->second);
+    it = entries_.erase(it);
+  }
+  changed_.notify_all();
+}
+
+bool AccessTokenCache::IsDue(const Entry& entry) const {
+  const auto now = clock_.Now();
+  return entry.token && entry.used && !entry.flight && entry.token->expires_at > now &&
+         entry.token->refresh_at <= now && entry.retry_at <= now;
+}
+
+std::vector<TokenKey> AccessTokenCache::CollectDue() const {
+  std::vector<TokenKey> due;
+  for (const auto& [key, entry] : entries_) {
+    if (IsDue(entry)) due.push_back(key);
+  }
+  return due;
+}
+
+std::vector<TokenKey> AccessTokenCache::Due() {
+  const Lock lock(mutex_);
+  return CollectDue();
+}
+
+std::optional<broker::Clock::Steady> AccessTokenCache::NextEvent() const {
+  std::optional<broker::Clock::Steady> next;
+  for (const auto& [key, entry] : entries_) {
+    if (!entry.token) continue;
+    auto at = entry.token->expires_at;
+    if (entry.used && !entry.flight)
+      at = std::min(at, std::max(entry.token->refresh_at, entry.retry_at));
+    if (!next || at < *next) next = at;
+  }
+  return next;
+}
+
+std::vector<TokenKey> AccessTokenCache::WaitDue(const std::stop_token& stop) {
+  Lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    Sweep();
+    if (auto due = CollectDue(); !due.empty()) return due;
+    // A change that was notified just before this wait is already in NextEvent: the lock is held.
+    bool changed = false;  // so that any notification ends the wait, and Due() is looked at again
+    const auto woken = [&changed] { return std::exchange(changed, true); };
+    if (const auto next = NextEvent()) {
+      changed_.wait_for(lock, stop, *next - clock_.Now(), woken);
+    } else {
+      changed_.wait(lock, stop, woken);
+    }
+  }
+  return {};
+}
+
+bool AccessTokenCache::Renew(const TokenKey& key, const MintFunction& mint) {
+  Lock lock(mutex_);
+  const auto it = entries_.find(key);
+  if (it == entries_.end() || it->second.flight) return true;
+  return Mint(lock, key, mint).has_value();
+}
+
+size_t AccessTokenCache::Sweep() {
+  const auto now = clock_.Now();
+  size_t swept = 0;
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    Entry& entry = it->second;
+    if (!entry.token || entry.token->expires_at > now) {
+      ++it;
+      continue;
+    }
+    DropToken(entry);
+    ++swept;
+    it = entry.flight ? std::next(it) : entries_.erase(it);
+  }
+  return swept;
+}
+
+size_t AccessTokenCache::SweepExpired() {
+  const Lock lock(mutex_);
+  return Sweep();
+}
+
+size_t AccessTokenCache::size() const {
+  const Lock lock(mutex_);
+  return tokens_;
+}
+
+}  // namespace token_cache
