@@ -36,7 +36,7 @@ enum class Outcome : uint8_t { kSuccess = 1, kFailure = 2, kPending = 3 };
 struct CallerRecord {
   uint32_t uid = 0;
   uint32_t gid = 0;
-  int32_t pid = 0;          // 0 across pid namespaces
+  int32_t pid = 0;         // 0 across pid namespaces
   std::string exe_sha256;  // empty: not attested
   std::string unit;
   std::optional<uint32_t> loginuid;
@@ -48,7 +48,9 @@ struct ClaimedContext {
   std::string purpose;
   std::string task;
   std::string requested_by;
-  [[nodiscard]] bool empty() const { return purpose.empty() && task.empty() && requested_by.empty(); }
+  [[nodiscard]] bool empty() const {
+    return purpose.empty() && task.empty() && requested_by.empty();
+  }
 };
 
 /// Empty strings, empty lists and absent optionals leave their field out of the line.

@@ -29,10 +29,11 @@ constexpr uint64_t kScopeAbstractUnix = uint64_t{1} << 0;  // ABI 6
 constexpr uint64_t kScopeSignal = uint64_t{1} << 1;
 
 constexpr uint64_t kReadFiles = LANDLOCK_ACCESS_FS_READ_FILE;
-// Removing is part of renaming; the filter has no call that only removes.
+// Removing is part of renaming; the filter has no call that only removes. Truncating is for a torn
+// tail, by descriptor; the filter has no truncate by path.
 constexpr uint64_t kKeepSegments = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
                                    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
-                                   LANDLOCK_ACCESS_FS_REMOVE_FILE;
+                                   LANDLOCK_ACCESS_FS_REMOVE_FILE | kFsTruncate;
 
 // struct landlock_ruleset_attr of ABI 6. Older kernels take it while what they do not know is zero.
 struct RulesetAttributes {
@@ -85,12 +86,12 @@ std::vector<FolderRule> FoldersOf(Role role, const std::string& own_folder) {
   return {};
 }
 
-Status AddRule(int ruleset, const FolderRule& rule) {
+Status AddRule(int ruleset, const FolderRule& rule, uint64_t handled) {
   const int folder = open(rule.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) {
     return Fail(ErrorCode::kInvalidRequest, rule.path + ": " + strerrorname_np(errno));
   }
-  landlock_path_beneath_attr beneath{.allowed_access = rule.access, .parent_fd = folder};
+  landlock_path_beneath_attr beneath{.allowed_access = rule.access & handled, .parent_fd = folder};
   const long added =
       syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0U);
   const int fault = errno;
@@ -120,7 +121,7 @@ Status RestrictFiles(Role role, const std::string& own_folder) {
   }
   Status done;
   for (const FolderRule& rule : FoldersOf(role, own_folder)) {
-    if (done) done = AddRule(ruleset, rule);
+    if (done) done = AddRule(ruleset, rule, attributes.handled_fs);
   }
   if (done && syscall(SYS_landlock_restrict_self, ruleset, 0U) != 0) {
     done = Fail(ErrorCode::kUnavailable, std::string("landlock: ") + strerrorname_np(errno));

@@ -381,6 +381,8 @@ void Encode(const LedgerState& message, std::string* out) {
   w.Text(message.leaf_hex);
   w.U64(message.store_intended);
   w.U64(message.store_confirmed);
+  w.Bool(message.all_killed);
+  w.List(message.killed);
 }
 
 Result<LedgerState> DecodeLedgerState(std::string_view bytes) {
@@ -392,6 +394,8 @@ Result<LedgerState> DecodeLedgerState(std::string_view bytes) {
   message.leaf_hex = r.Text();
   message.store_intended = r.U64();
   message.store_confirmed = r.U64();
+  message.all_killed = r.Bool();
+  message.killed = r.List();
   return Finish(r, std::move(message));
 }
 

@@ -155,6 +155,8 @@ struct LedgerState {
   std::string leaf_hex;
   uint64_t store_intended = 0;   // highest store generation announced
   uint64_t store_confirmed = 0;  // highest store generation confirmed
+  bool all_killed = false;
+  std::vector<std::string> killed;  // agents stopped by name
 };
 void Encode(const LedgerState& message, std::string* out);
 broker::Result<LedgerState> DecodeLedgerState(std::string_view bytes);

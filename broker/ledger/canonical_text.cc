@@ -1,0 +1,37 @@
+#include "broker/ledger/canonical_text.h"
+
+namespace broker::ledger {
+
+size_t WideCharacter(std::string_view text) {
+  const auto byte = [&text](size_t i) -> uint32_t {
+    return i < text.size() ? static_cast<uint8_t>(text[i]) : 0;
+  };
+  const uint32_t first = byte(0);
+  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
+  if (length == 0 || first > 0xf4) return 0;
+  uint32_t value = first & (0xffU >> (length + 1));
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0U) != 0x80) return 0;
+    value = value << 6 | (byte(i) & 0x3fU);
+  }
+  const bool overlong = (length == 3 && value < 0x800) || (length == 4 && value < 0x10000);
+  const bool surrogate = value >= 0xd800 && value <= 0xdfff;
+  const bool control = value < 0xa0;
+  return overlong || surrogate || control || value > 0x10ffff ? 0 : length;
+}
+
+bool IsLineText(std::string_view text) {
+  while (true) {
+    text.remove_prefix(PlainRun(text));
+    if (text.empty()) return true;
+    if (text.front() == '"' || text.front() == '\\') {
+      text.remove_prefix(1);
+      continue;
+    }
+    const size_t wide = WideCharacter(text);
+    if (wide == 0) return false;
+    text.remove_prefix(wide);
+  }
+}
+
+}  // namespace broker::ledger

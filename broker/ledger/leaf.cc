@@ -1,0 +1,65 @@
+#include "broker/ledger/leaf.h"
+
+#include <sodium.h>
+
+namespace broker::ledger {
+namespace {
+
+const uint8_t* Bytes(std::string_view text) {
+  return reinterpret_cast<const uint8_t*>(text.data());
+}
+
+int HexValue(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+}  // namespace
+
+Leaf LeafHash(std::string_view line) {
+  crypto_hash_sha256_state state;
+  crypto_hash_sha256_init(&state);
+  crypto_hash_sha256_update(&state, &kLeafPrefix, 1);
+  crypto_hash_sha256_update(&state, Bytes(line), line.size());
+  Leaf leaf;
+  crypto_hash_sha256_final(&state, leaf.data());
+  return leaf;
+}
+
+std::string Sha256Hex(std::string_view bytes) {
+  Leaf digest;
+  crypto_hash_sha256(digest.data(), Bytes(bytes), bytes.size());
+  return LeafHex(digest);
+}
+
+void AppendHex(const uint8_t* bytes, size_t count, std::string* out) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const size_t used = out->size();
+  out->resize(used + 2 * count);
+  char* p = out->data() + used;
+  for (size_t i = 0; i < count; ++i) {
+    *p++ = kDigits[bytes[i] >> 4];
+    *p++ = kDigits[bytes[i] & 15];
+  }
+}
+
+std::string LeafHex(const Leaf& leaf) {
+  std::string hex;
+  AppendHex(leaf.data(), leaf.size(), &hex);
+  return hex;
+}
+
+std::optional<Leaf> ParseLeafHex(std::string_view hex) {
+  Leaf leaf;
+  if (hex.size() != 2 * leaf.size()) return std::nullopt;
+  for (size_t i = 0; i < leaf.size(); ++i) {
+    const int high = HexValue(hex[2 * i]);
+    const int low = HexValue(hex[2 * i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    leaf[i] = static_cast<uint8_t>(high * 16 + low);
+  }
+  return leaf;
+}
+
+}  // namespace broker::ledger

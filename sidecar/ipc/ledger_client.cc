@@ -1,0 +1,218 @@
+#include "sidecar/ipc/ledger_client.h"
+
+#include <linux/futex.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+#include <utility>
+
+namespace sidecar::ipc {
+
+using broker::ErrorCode, broker::Fail, broker::LedgerReceipt, broker::Result;
+using Deadline = std::chrono::steady_clock::time_point;
+
+namespace {
+
+constexpr uint64_t kQuestionId = 0;  // the place of the one question under way; appends begin at 1
+
+// Blocks while `word` is `expected`, until the deadline at the latest; may return early.
+void FutexWait(std::atomic<uint32_t>& word, uint32_t expected, Deadline deadline) {
+  const auto left = deadline - std::chrono::steady_clock::now();
+  if (left <= std::chrono::nanoseconds(0)) return;
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
+  const timespec timeout{ns / 1'000'000'000, ns % 1'000'000'000};
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, &timeout, nullptr, 0);
+}
+
+void FutexWakeOne(std::atomic<uint32_t>* word) {
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+Result<LedgerReceipt> ReceiptOf(const Ack& ack) {
+  if (ack.error != 0) {
+    const bool known = ack.error <= static_cast<uint8_t>(ErrorCode::kConflict);
+    return Fail(known ? static_cast<ErrorCode>(ack.error) : ErrorCode::kUnavailable,
+                std::string(ack.detail));
+  }
+  LedgerReceipt receipt{ack.seq, {}};
+  std::memcpy(receipt.leaf.data(), ack.leaf.data(), receipt.leaf.size());
+  return receipt;
+}
+
+}  // namespace
+
+// One thread that waits; lives on its stack. `word` is the only field that it reads unlocked.
+struct LedgerClient::Waiter {
+  static constexpr uint32_t kWaiting = 0, kLeads = 1, kDone = 2;
+  std::atomic<uint32_t> word{kWaiting};
+  Result<LedgerReceipt> receipt = Fail(ErrorCode::kUnavailable, "ledger channel closed");
+  Result<LedgerState> state = Fail(ErrorCode::kUnavailable, "ledger channel closed");
+};
+
+class LedgerClient::Channel {
+ public:
+  Channel(Fd fd, std::chrono::milliseconds patience) : fd_(std::move(fd)) {
+    // Bounds every send and receive, so that a ledger that hangs does not hang its callers.
+    const timeval limit{patience.count() / 1000, patience.count() % 1000 * 1000};
+    setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  }
+
+  // Sends `message` and waits for the answer with `id`, which lands in `*me`. When it returns, no
+  // other thread refers to `*me`.
+  void Exchange(uint64_t id, std::string_view message, Waiter* me, Deadline deadline) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (closed_) return;
+      waiters_.emplace(id, me);
+    }
+    // One frame: the kernel keeps it whole, so that threads may send at the same time.
+    if (const auto sent = Send(fd_.get(), message); !sent) {
+      // SO_SNDTIMEO ran out: the ledger is slow, not gone, and others still wait for their answers.
+      const bool slow = sent.error().detail.ends_with("EAGAIN");
+      slow ? GiveUp(id, me) : Close();
+    }
+    while (me->word.load(std::memory_order_acquire) != Waiter::kDone) {
+      if (TakeLead(me)) {
+        ReceiveOnce();
+      } else {
+        FutexWait(me->word, Waiter::kWaiting, deadline);
+      }
+      if (std::chrono::steady_clock::now() >= deadline) GiveUp(id, me);
+    }
+    PassLead(me);
+  }
+
+  // Everybody who waits gets kUnavailable, now and from now on.
+  void Close() {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+    shutdown(fd_.get(), SHUT_RDWR);  // wakes the thread that receives
+    for (const auto& [id, waiter] : waiters_) Finish(waiter);
+    waiters_.clear();
+  }
+
+ private:
+  bool TakeLead(Waiter* me) {
+    const std::scoped_lock lock(mutex_);
+    if (leader_ == nullptr) leader_ = me;
+    return leader_ == me;
+  }
+
+  // Whoever leads and is done hands on: somebody must receive for those who still wait.
+  void PassLead(Waiter* me) {
+    const std::scoped_lock lock(mutex_);
+    if (leader_ != me) return;
+    leader_ = waiters_.empty() ? nullptr : waiters_.begin()->second;
+    if (leader_ == nullptr) return;
+    leader_->word.store(Waiter::kLeads, std::memory_order_release);
+    FutexWakeOne(&leader_->word);
+  }
+
+  void GiveUp(uint64_t id, Waiter* me) {
+    const std::scoped_lock lock(mutex_);
+    if (waiters_.erase(id) == 0) return;  // answered meanwhile
+    me->receipt = Fail(ErrorCode::kUnavailable, "the ledger did not answer in time");
+    me->state = Fail(ErrorCode::kUnavailable, "the ledger did not answer in time");
+    me->word.store(Waiter::kDone, std::memory_order_release);
+  }
+
+  // REQUIRES: the lead, so that received_ has one user.
+  void ReceiveOnce() {
+    const broker::Status got = Receive(fd_.get(), &received_);
+    if (!got && got.error().code == ErrorCode::kUnavailable && got.error().detail == "empty") {
+      return;  // SO_RCVTIMEO ran out; the caller looks at its deadline
+    }
+    if (!got || !Deliver(received_.bytes)) Close();
+  }
+
+  bool Deliver(std::string_view bytes) {
+    if (TypeOf(bytes) == MessageType::kLedgerState) {
+      auto state = DecodeLedgerState(bytes);
+      if (!state) return false;
+      const std::scoped_lock lock(mutex_);
+      const auto it = waiters_.find(kQuestionId);
+      if (it == waiters_.end()) return true;  // asked by somebody who gave up
+      it->second->state = std::move(*state);
+      Finish(it->second);
+      waiters_.erase(it);
+      return true;
+    }
+    const auto acks = DecodeAcks(bytes);
+    if (!acks) return false;
+    const std::scoped_lock lock(mutex_);
+    for (const Ack& ack : *acks) {
+      const auto it = waiters_.find(ack.id);
+      if (it == waiters_.end()) continue;  // of somebody who gave up
+      it->second->receipt = ReceiptOf(ack);
+      Finish(it->second);
+      waiters_.erase(it);
+    }
+    return true;
+  }
+
+  // After the store the waiter may return and its stack may be used anew: the wake is then a
+  // spurious one for whoever waits at that address, which every futex user must expect.
+  void Finish(Waiter* waiter) {
+    std::atomic<uint32_t>* word = &waiter->word;
+    const bool receives = waiter == leader_;
+    word->store(Waiter::kDone, std::memory_order_release);
+    if (!receives) FutexWakeOne(word);
+  }
+
+  Fd fd_;
+  Message received_;  // of the thread that leads
+  std::mutex mutex_;
+  bool closed_ = false;
+  Waiter* leader_ = nullptr;
+  std::unordered_map<uint64_t, Waiter*> waiters_;
+};
+
+LedgerClient::~LedgerClient() { Reset(Fd()); }
+
+void LedgerClient::Reset(Fd fd) {
+  std::shared_ptr<Channel> fresh;
+  if (fd.valid()) fresh = std::make_shared<Channel>(std::move(fd), ack_deadline_);
+  {
+    const std::scoped_lock lock(mutex_);
+    std::swap(channel_, fresh);
+  }
+  if (fresh) fresh->Close();
+}
+
+std::shared_ptr<LedgerClient::Channel> LedgerClient::Current() {
+  const std::scoped_lock lock(mutex_);
+  return channel_;
+}
+
+Result<LedgerReceipt> LedgerClient::Append(const broker::ledger::Entry& entry) {
+  const auto channel = Current();
+  if (!channel) return Fail(ErrorCode::kUnavailable, "no ledger channel");
+  thread_local std::string message;
+  message.clear();
+  const uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
+  Encode(sidecar::ipc::Append{id, entry}, &message);
+  if (message.size() >= kMaxFrameBytes)
+    return Fail(ErrorCode::kInvalidRequest, "entry over 16 KiB");
+  Waiter me;
+  channel->Exchange(id, message, &me, std::chrono::steady_clock::now() + ack_deadline_);
+  return std::move(me.receipt);
+}
+
+Result<LedgerState> LedgerClient::Ask(MessageType question) {
+  const std::scoped_lock one_at_a_time(ask_mutex_);
+  const auto channel = Current();
+  if (!channel) return Fail(ErrorCode::kUnavailable, "no ledger channel");
+  std::string message;
+  Encode(TextMessage{question, {}}, &message);
+  Waiter me;
+  channel->Exchange(kQuestionId, message, &me, std::chrono::steady_clock::now() + ack_deadline_);
+  return std::move(me.state);
+}
+
+}  // namespace sidecar::ipc

@@ -1,0 +1,56 @@
+// sidecar/ipc/ledger_client.h: a broker::LedgerSink over the channel to the ledger.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+
+#include "broker/ports/ledger_sink.h"
+#include "sidecar/ipc/frame.h"
+#include "sidecar/ipc/messages.h"
+
+namespace sidecar::ipc {
+
+/// Many threads share one channel and no thread of its own reads it: of those that wait for an
+/// answer one receives for all and wakes the others. A lone appender thus gets its acknowledgement
+/// without any switch to another thread.
+///
+/// Thread-safe. Used by broker, supervisor and dialer. Needs sendmsg, recvmsg, setsockopt, shutdown
+/// and futex of a seccomp filter.
+class LedgerClient final : public broker::LedgerSink {
+ public:
+  // A disk that takes longer is as good as gone for a request that somebody waits for. An entry may
+  // still become durable after that: an entry without a release, never the reverse.
+  static constexpr std::chrono::seconds kAckDeadline{5};
+
+  explicit LedgerClient(std::chrono::milliseconds ack_deadline = kAckDeadline)
+      : ack_deadline_(ack_deadline) {}
+  LedgerClient(const LedgerClient&) = delete;
+  LedgerClient& operator=(const LedgerClient&) = delete;
+  ~LedgerClient() override;
+
+  /// The channel to a (re)started ledger. Appends in flight on the old one fail with kUnavailable.
+  void Reset(Fd channel);
+
+  /// As LedgerSink says; kUnavailable also without a channel and after the deadline.
+  broker::Result<broker::LedgerReceipt> Append(const broker::ledger::Entry& entry) override;
+
+  /// Errors: kUnavailable.
+  broker::Result<LedgerState> Query() { return Ask(MessageType::kLedgerQuery); }
+  /// Has the ledger leave its latch if the cause is gone; the answer says whether it did.
+  broker::Result<LedgerState> Resume() { return Ask(MessageType::kLedgerResume); }
+
+ private:
+  struct Waiter;
+  class Channel;
+  std::shared_ptr<Channel> Current();
+  broker::Result<LedgerState> Ask(MessageType question);
+
+  const std::chrono::milliseconds ack_deadline_;
+  std::atomic<uint64_t> next_id_{1};
+  std::mutex mutex_;  // guards channel_
+  std::shared_ptr<Channel> channel_;
+  std::mutex ask_mutex_;  // answers to questions carry no id: one at a time
+};
+
+}  // namespace sidecar::ipc

@@ -1,0 +1,105 @@
+#include "sidecar/ledger/audit_reader.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "sidecar/ipc/messages.h"
+
+namespace sidecar::ledger {
+
+using broker::ErrorCode, broker::Fail, broker::Status;
+
+Status AuditReader::Start() {
+  wake_ = ipc::Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_.valid()) return Fail(ErrorCode::kUnavailable, "eventfd failed");
+  thread_ = std::thread([this] { Run(); });
+  return {};
+}
+
+void AuditReader::Stop() {
+  if (!thread_.joinable()) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  Wake();
+  thread_.join();
+}
+
+void AuditReader::Wake() {
+  const uint64_t one = 1;
+  // Full means that a wake-up is pending, which is all that is wanted.
+  [[maybe_unused]] const ssize_t ignored = write(wake_.get(), &one, sizeof one);
+}
+
+void AuditReader::AddChannel(const std::string& agent, ipc::Fd channel) {
+  {
+    const std::scoped_lock lock(mutex_);
+    new_channels_.emplace_back(agent, std::move(channel));
+  }
+  Wake();
+}
+
+void AuditReader::Publish(const std::vector<broker::ledger::SegmentName>& segments,
+                          uint64_t last_size, uint64_t seq) {
+  const std::scoped_lock lock(mutex_);
+  if (segments.size() != end_.segments.size()) end_.segments = segments;
+  end_.last_size = last_size;
+  end_.seq = seq;
+}
+
+void AuditReader::TakeNewChannels() {
+  uint64_t ignored = 0;
+  [[maybe_unused]] const ssize_t drained = read(wake_.get(), &ignored, sizeof ignored);
+  const std::scoped_lock lock(mutex_);
+  for (auto& [agent, channel] : new_channels_) channels_[agent] = std::move(channel);
+  new_channels_.clear();
+}
+
+void AuditReader::Run() {
+  std::vector<pollfd> polled;
+  while (true) {
+    TakeNewChannels();
+    {
+      const std::scoped_lock lock(mutex_);
+      if (stopping_) return;
+    }
+    polled.assign(1, {wake_.get(), POLLIN, 0});
+    for (const auto& [agent, channel] : channels_) polled.push_back({channel.get(), POLLIN, 0});
+    if (poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) return;
+    size_t i = 1;
+    for (auto it = channels_.begin(); it != channels_.end(); ++i) {
+      bool keep = true;
+      if (polled[i].revents != 0) Serve(it->first, it->second, &keep);
+      it = keep ? std::next(it) : channels_.erase(it);
+    }
+  }
+}
+
+// One request, one page.
+void AuditReader::Serve(const std::string& agent, const ipc::Fd& channel, bool* keep) {
+  ipc::Message request;
+  const Status got = ipc::Receive(channel.get(), &request, /*nonblocking=*/true);
+  if (!got && got.error().detail == "empty") return;
+  const auto wanted = ipc::DecodeReadAudit(request.bytes);
+  if (!got || !wanted) {
+    *keep = false;
+    return;
+  }
+  DurableEnd end;
+  {
+    const std::scoped_lock lock(mutex_);
+    end = end_;
+  }
+  const auto page = ReadPage(disk_, end, {agent, wanted->after, wanted->limit});
+  if (!page) log_.Warn("audit_page_failed", {{"agent", agent}, {"why", page.error().detail}});
+  std::string answer;
+  Encode(ipc::AuditPage{page ? std::string_view(*page) : std::string_view()}, &answer);
+  // A window that does not read its answer loses the channel, not the others their turn.
+  *keep = ipc::Send(channel.get(), answer, {}, /*nonblocking=*/true).has_value();
+}
+
+}  // namespace sidecar::ledger

@@ -1,0 +1,55 @@
+// sidecar/ledger/flood_gate.h: a flood of equal refusals becomes one counted entry.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "broker/ledger/entry.h"
+
+namespace sidecar::ledger {
+
+/// Equal means: same type, agent, reason, rule and caller's uid. The first kPerWindow of a window
+/// are written one by one, the others are counted, and the count is written when the window ends. A
+/// count that was not written yet is lost if the process is killed: at most one window's.
+/// Not thread-safe: the writer's.
+class FloodGate {
+ public:
+  using Steady = std::chrono::steady_clock::time_point;
+  using Wall = std::chrono::system_clock::time_point;
+
+  static constexpr uint64_t kPerWindow = 10;  // a person who tries things out is never collapsed
+  // One key then costs at most (10 + 1) lines a minute, some 10 MB a day.
+  static constexpr std::chrono::seconds kWindow{60};
+  // More distinct refusals than any configuration has; beyond it they share one count per type.
+  static constexpr size_t kMaxKeys = 256;
+
+  /// True: count it, do not write it. Entries that are no refusals are never counted.
+  bool Collapse(const broker::ledger::Entry& entry, Steady now, Wall wall);
+
+  /// Takes the counts whose window is over (`all`: every one), as entries to be written.
+  std::vector<broker::ledger::Entry> TakeCounts(Steady now, bool all);
+  /// Puts one back whose entry could not be written.
+  void PutBack(const broker::ledger::Entry& count, Steady now);
+
+  /// When the next window ends; Steady::max() when none is open.
+  [[nodiscard]] Steady NextEnd() const;
+
+ private:
+  // Type, agent, reason, rule, uid (-1: no caller). The shared key has an empty agent, the reason
+  // "flood", and no caller.
+  using Key = std::tuple<broker::ledger::EntryType, std::string, std::string, std::string, int64_t>;
+  struct Window {
+    Steady ends;
+    uint64_t written = 0;
+    uint64_t counted = 0;
+    uint32_t gid = 0;
+    Wall first, last;  // of those that were counted
+  };
+  static broker::ledger::Entry EntryOf(const Key& key, const Window& window);
+  std::map<Key, Window> windows_;
+};
+
+}  // namespace sidecar::ledger

@@ -1,0 +1,3 @@
+#include "sidecar/ledger/start.h"
+
+int main(int argc, char** argv) { return sidecar::ledger::RunLedger(argc, argv); }
