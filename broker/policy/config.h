@@ -12,13 +12,20 @@
 
 namespace broker::policy {
 
+/// Where something is written; line and column count from 1.
+struct Place {
+  std::string file;
+  uint32_t line = 0;
+  uint32_t column = 0;
+};
+
 struct Instance {
   std::string name;
 };
 
 struct Tenant {
-  std::string id;     // GUID or domain
-  std::string cloud;  // public | usgov | usgov-dod | china | custom
+  std::string id;         // GUID or domain
+  std::string cloud;      // public | usgov | usgov-dod | china | custom
   std::string authority;  // "https://login.microsoftonline.com", no trailing slash
   std::string graph;      // "https://graph.microsoft.com", no trailing slash
 };
@@ -39,7 +46,7 @@ struct Seal {
 };
 
 struct Hardening {
-  bool strict = true;           // minimum = "strict" | "weak"
+  bool strict = true;  // minimum = "strict" | "weak"
   bool allow_same_uid = false;
 };
 
@@ -47,14 +54,19 @@ struct Credential {
   std::string name;
   std::string kind;  // refresh-token | client-secret | certificate
   std::string client_id;
-  bool confidential = false;  // refresh-token with a client secret of its own (`client_auth = "secret"`)
-  std::string user;           // object id, refresh-token only
-  std::vector<std::string> scopes;  // all that the registration is consented to; names or URIs
+  bool confidential =
+      false;         // refresh-token with a client secret of its own (`client_auth = "secret"`)
+  std::string user;  // object id, refresh-token only
+  /// All that the registration is consented to. Canonical, as in Rule and `never`: short names for
+  /// Microsoft Graph, full URIs for other resources (broker/policy/scopes.h).
+  std::vector<std::string> scopes;
+  Place place;
 };
 
 struct Limit {
   uint32_t count = 0;  // 0: none
   std::chrono::seconds per{0};
+  bool operator==(const Limit&) const = default;
 };
 
 struct Rule {
@@ -64,13 +76,14 @@ struct Rule {
   std::string decision;  // "log" in this version
   std::string deliver;   // "token" in this version
   std::optional<Limit> limit;
+  Place place;
 };
 
 /// All given selectors must hold. user or group is required.
 struct Selectors {
   std::optional<uint32_t> uid;
   std::optional<uint32_t> gid;
-  std::string user, group;  // as written
+  std::string user, group;  // as written: a name, or a number in decimal
   std::string exe;
   std::string exe_sha256;
   std::string systemd_unit;
@@ -82,9 +95,11 @@ struct Agent {
   Selectors selectors;
   Limit limit;
   std::vector<Rule> rules;
+  Place place;
 };
 
 struct Admin {
+  std::vector<std::string> operators, approvers, auditors;  // as written: "group:name"
   std::vector<uint32_t> operator_gids, approver_gids, auditor_gids;
 };
 
@@ -96,7 +111,8 @@ struct Config {
   Seal seal;
   Hardening hardening;
   std::map<std::string, Credential> credentials;
-  std::vector<std::string> never;
+  std::string writes;              // [policy] writes: "log", or empty where absent
+  std::vector<std::string> never;  // compared without regard to case
   std::map<std::string, Agent> agents;
   Admin admin;
   std::string sha256;  // of the whole set of files, hex: in every entry
@@ -108,13 +124,13 @@ struct SourceFile {
   std::string text;
 };
 
-/// A fault with its place and what to write instead; "purser.toml:12:1: …".
+/// A fault with its place and what to write instead. Never quotes a value that could be a secret.
 struct Diagnostic {
-  std::string file;
-  uint32_t line = 0;
-  uint32_t column = 0;
+  Place place;
   std::string message;
 };
+/// "purser.toml:12:1: …"
+std::string Format(const Diagnostic& diagnostic);
 
 /// Looks users and groups up; by argument, so that parsing stays pure and tests need no accounts.
 class Accounts {

@@ -17,15 +17,19 @@ struct Grant {
 };
 
 /// Pure. `agent_name` is what the kernel attested, never what was sent.
-/// A request is granted when one credential exists whose rules for this agent together cover every
-/// requested scope. Refuses: kNoRule, kNever, kAmbiguousDefault (the hint lists the choices),
-/// kInvalidScope, kMixedResources.
+/// A request is granted when exactly one credential exists whose rules for this agent together
+/// cover every requested scope; two would leave in doubt whose token it is (the parser refuses such
+/// configurations). For a scope that two rules grant, the one without a limit is taken.
+/// Scope names are compared exactly: Entra reads them without regard to case, so a request in
+/// another case would be served there, but is refused here. `never` alone is compared without
+/// regard to case, so that no spelling gets around it. Refuses: kNoRule, kNever, kAmbiguousDefault
+/// (the hint lists the choices), and what ParseScopes refuses.
 std::expected<Grant, Refusal> Decide(const Config& config, const std::string& agent_name,
                                      const TokenRequest& request);
 
-/// All scopes that this agent may have as ungated, unlimited tokens from `credential` for
-/// `resource`: what a minted token may hold at most (promise 6). Sorted names.
-std::vector<std::string> AllowedScopes(const Config& config, const Agent& agent,
-                                       const std::string& credential, const std::string& resource);
+/// What a token minted for this grant may hold at most (promise 6): what the grant's own rules
+/// grant, and what this agent may have from the same credential and resource as ungated, unlimited
+/// tokens anyway. Sorted names.
+std::vector<std::string> AllowedScopes(const Config& config, const Grant& grant);
 
 }  // namespace broker::policy

@@ -1,0 +1,139 @@
+#include "broker/policy/config_checks.h"
+
+#include <algorithm>
+
+#include "broker/policy/config_values.h"
+#include "broker/policy/scopes.h"
+
+namespace broker::policy {
+namespace {
+
+void CheckCloud(Draft* draft) {
+  Tenant& tenant = draft->config.tenant;
+  if (const Cloud* cloud = FindCloud(tenant.cloud)) {
+    for (const char* key : {"tenant.authority", "tenant.graph"}) {
+      if (!draft->IsWritten(key)) continue;
+      draft->Fault(draft->PlaceOf(key), "cloud = \"" + tenant.cloud + "\" knows its own " +
+                                            std::string(key).substr(7) +
+                                            ": remove it, or write cloud = \"custom\"");
+    }
+    tenant.authority = cloud->authority;
+    tenant.graph = cloud->graph;
+    return;
+  }
+  if (tenant.cloud != "custom") return;
+  for (const char* key : {"tenant.authority", "tenant.graph"}) {
+    if (draft->IsWritten(key)) continue;
+    draft->Fault(
+        draft->PlaceOf("tenant.cloud"),
+        "cloud = \"custom\" needs " + std::string(key).substr(7) + " = \"https://HOST\" beside it");
+  }
+}
+
+bool IsCredentialFileName(const std::string& name) {
+  return !name.empty() && name.size() <= 255 && name.front() != '.' &&
+         std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7f && c != '/'; });
+}
+
+void CheckSeal(Draft* draft) {
+  const Seal& seal = draft->config.seal;
+  const Place place = draft->PlaceOf("seal.path");
+  const bool written = draft->IsWritten("seal.path");
+  if (seal.kind == "passphrase" && written) {
+    draft->Fault(place, "kind = \"passphrase\" has no path: remove it");
+  } else if (seal.kind == "file" && !(written && IsAbsolutePath(seal.path))) {
+    draft->Fault(place,
+                 "kind = \"file\" needs path = \"/…\", the key file's absolute path, such as "
+                 "\"/var/lib/purser-key/kek\"");
+  } else if (seal.kind == "systemd-credential" && !(written && IsCredentialFileName(seal.path))) {
+    draft->Fault(place,
+                 "kind = \"systemd-credential\" needs path = \"NAME\", as in the unit's "
+                 "LoadCredentialEncrypted=NAME");
+  }
+}
+
+std::vector<uint32_t> ResolveGroups(const std::vector<std::string>& roles, const std::string& path,
+                                    const Accounts& accounts, Draft* draft) {
+  std::vector<uint32_t> gids;
+  for (size_t i = 0; i < roles.size(); ++i) {
+    const std::string name = roles[i].substr(roles[i].find(':') + 1);
+    const Place place = draft->PlaceOf(path + "." + std::to_string(i));
+    const auto number = ParseId(name);
+    const auto gid = number ? number : accounts.GroupId(name);
+    if (!gid) {
+      draft->Fault(place, "this machine has no group \"" + name + "\": create it, or name another");
+    } else if (IsNobody(*gid)) {
+      draft->Fault(place, "every unmapped group looks like this one: name another");
+    } else {
+      gids.push_back(*gid);
+    }
+  }
+  return gids;
+}
+
+void CheckCredential(const Credential& credential, Draft* draft) {
+  const std::string path = "credential." + credential.name;
+  const bool refresh = credential.kind == "refresh-token";
+  if (refresh && credential.user.empty() && !draft->IsWritten(path + ".user")) {
+    draft->Fault(draft->PlaceOf(path),
+                 "kind = \"refresh-token\" needs user = \"…\", the object id "
+                 "of the user whose token it is");
+  }
+  if (refresh || credential.kind.empty()) return;
+  for (const char* key : {".user", ".client_auth"}) {
+    if (!draft->IsWritten(path + key)) continue;
+    draft->Fault(draft->PlaceOf(path + key), "kind = \"" + credential.kind +
+                                                 "\" is the application itself: remove " +
+                                                 std::string(key).substr(1));
+  }
+}
+
+}  // namespace
+
+void CanonicalizeScopes(const std::string& path, std::vector<std::string>* scopes, Draft* draft) {
+  std::vector<std::string> canonical;
+  for (size_t i = 0; i < scopes->size(); ++i) {
+    const Place place = draft->PlaceOf(path + "." + std::to_string(i));
+    const auto scope = CanonicalScope((*scopes)[i], draft->config.tenant.graph);
+    if (!scope) {
+      draft->Fault(place,
+                   "this is no scope: write a permission name such as \"Mail.Read\" or a "
+                   "full URI; .default and OpenID Connect's own scopes are not named here");
+    } else if (ContainsIgnoringCase(canonical, *scope)) {
+      draft->Fault(place, "\"" + *scope + "\" is listed already: keep one of the two");
+    } else {
+      draft->places[path + "." + std::to_string(canonical.size())] = place;
+      canonical.push_back(*scope);
+    }
+  }
+  *scopes = std::move(canonical);
+}
+
+void CheckInstance(const Accounts& accounts, Draft* draft) {
+  for (const Section& section : Sections()) {
+    const std::string name(section.name);
+    if (!section.required || draft->IsWritten(name)) continue;
+    draft->Fault(draft->PlaceOf(""), "the section [" + name + "] is missing: add it");
+  }
+  CheckCloud(draft);
+  CheckSeal(draft);
+  Admin& admin = draft->config.admin;
+  admin.operator_gids = ResolveGroups(admin.operators, "admin.operators", accounts, draft);
+  admin.approver_gids = ResolveGroups(admin.approvers, "admin.approvers", accounts, draft);
+  admin.auditor_gids = ResolveGroups(admin.auditors, "admin.auditors", accounts, draft);
+}
+
+void CheckCredentials(Draft* draft) {
+  CanonicalizeScopes("policy.never", &draft->config.never, draft);
+  for (auto& [name, credential] : draft->config.credentials) {
+    const std::string path = "credential." + name;
+    CheckCredential(credential, draft);
+    if (draft->IsWritten(path + ".scopes") && credential.scopes.empty()) {
+      draft->Fault(draft->PlaceOf(path + ".scopes"),
+                   "list every scope that this registration is consented to");
+    }
+    CanonicalizeScopes(path + ".scopes", &credential.scopes, draft);
+  }
+}
+
+}  // namespace broker::policy

@@ -1,0 +1,189 @@
+#include "broker/policy/config_keys.h"
+
+#include <algorithm>
+#include <array>
+
+#include "broker/policy/config_values.h"
+
+namespace broker::policy {
+namespace {
+
+using std::string_view;
+using Text = std::string&;
+using List = std::vector<std::string>&;
+
+constexpr std::array<string_view, 5> kCloudWords = {"public", "usgov", "usgov-dod", "china",
+                                                    "custom"};
+constexpr std::array<string_view, 3> kSealKinds = {"file", "passphrase", "systemd-credential"};
+constexpr std::array<string_view, 1> kSealLater = {"azure-key-vault"};
+constexpr std::array<string_view, 2> kMinimum = {"strict", "weak"};
+constexpr std::array<string_view, 3> kKinds = {"refresh-token", "client-secret", "certificate"};
+constexpr std::array<string_view, 5> kKindsLater = {
+    "key-vault-key", "federated", "managed-identity", "agent-identity", "on-behalf-of"};
+constexpr std::array<string_view, 2> kClientAuth = {"secret", "none"};
+constexpr std::array<string_view, 1> kDecisions = {"log"};
+constexpr std::array<string_view, 2> kDecisionsLater = {"notify", "approve"};
+constexpr std::array<string_view, 1> kDeliver = {"token"};
+constexpr std::array<string_view, 1> kDeliverLater = {"call"};
+
+constexpr string_view kNameWants =
+    "1 to 64 of a-z, 0-9 and '-', not starting with '-', such as \"helpdesk\"";
+constexpr string_view kScopeWants =
+    "a permission name such as \"Mail.Read\", or a full URI for another resource than Graph";
+constexpr string_view kLimitWants =
+    "a count per second, minute, hour or day such as \"600/hour\", or \"none\"";
+constexpr string_view kGroupWants = "a Unix group written \"group:NAME\"";
+
+// clang-format off
+constexpr auto kInstance = std::to_array<Key>({
+    {.name = "name", .slot = +[](Target& t) -> Text { return t.config->instance.name; }, .wants = kNameWants,
+     .doc = "This instance's name, in every ledger entry.", .required = true, .check = IsName, .from_env = true},
+});
+
+constexpr auto kTenant = std::to_array<Key>({
+    {.name = "id", .slot = +[](Target& t) -> Text { return t.config->tenant.id; }, .wants = "the tenant's GUID or one of its domains, such as \"contoso.onmicrosoft.com\"",
+     .doc = "The one Entra tenant that this instance serves.", .required = true, .check = IsTenant, .from_env = true},
+    {.name = "cloud", .slot = +[](Target& t) -> Text { return t.config->tenant.cloud; }, .wants = "the name of a Microsoft cloud",
+     .doc = "Which cloud the tenant lives in; custom needs authority and graph.", .fallback = "public", .words = kCloudWords},
+    {.name = "authority", .slot = +[](Target& t) -> Text { return t.config->tenant.authority; }, .wants = "an https origin such as \"https://login.example.com\", without a path",
+     .doc = "Where tokens come from, with cloud = \"custom\" only.", .check = IsHttpsOrigin, .from_env = true},
+    {.name = "graph", .slot = +[](Target& t) -> Text { return t.config->tenant.graph; }, .wants = "an https origin such as \"https://graph.example.com\", without a path",
+     .doc = "The resource that short permission names mean, with cloud = \"custom\" only.", .check = IsHttpsOrigin, .from_env = true},
+});
+
+constexpr auto kNetwork = std::to_array<Key>({
+    {.name = "proxy", .slot = +[](Target& t) -> Text { return t.config->network.proxy; }, .wants = "\"http://HOST:PORT\" without a user (TLS to Entra goes through it end to end)",
+     .doc = "The proxy that the dialer connects through; nothing is taken from https_proxy.", .check = IsProxyUrl, .from_env = true},
+    {.name = "ca_file", .slot = +[](Target& t) -> Text { return t.config->network.ca_file; }, .wants = "an absolute path of a PEM file",
+     .doc = "Certificate authorities to trust instead of the system's.", .check = IsAbsolutePath, .from_env = true},
+});
+
+constexpr auto kPaths = std::to_array<Key>({
+    {.name = "state", .slot = +[](Target& t) -> Text { return t.config->paths.state; }, .wants = "an absolute path of a folder, without a final '/'",
+     .doc = "Holds store.db and ledger/.", .fallback = "/var/lib/purser", .check = IsAbsolutePath, .from_env = true},
+    {.name = "run", .slot = +[](Target& t) -> Text { return t.config->paths.run; }, .wants = "an absolute path of a folder, without a final '/'",
+     .doc = "Holds the sockets: agents/NAME/sock and admin/sock.", .fallback = "/run/purser", .check = IsAbsolutePath, .from_env = true},
+});
+
+constexpr auto kSeal = std::to_array<Key>({
+    {.name = "kind", .slot = +[](Target& t) -> Text { return t.config->seal.kind; }, .wants = "where the key-encryption key comes from",
+     .doc = "What opens the store of secrets.", .required = true, .words = kSealKinds, .later = kSealLater},
+    {.name = "path", .slot = +[](Target& t) -> Text { return t.config->seal.path; }, .wants = "the key file's absolute path (kind \"file\") or the credential's name (kind \"systemd-credential\")",
+     .doc = "Where the key is; kind \"passphrase\" has none.", .from_env = true},
+});
+
+constexpr auto kHardening = std::to_array<Key>({
+    {.name = "minimum", .slot = +[](Target& t) -> bool& { return t.config->hardening.strict; }, .wants = "how much separation purser insists on",
+     .doc = "strict: purser refuses to start if a role could reach what it must not; weak shows in whoami, doctor and daemon.started.", .fallback = "strict", .words = kMinimum},
+    {.name = "allow_same_uid", .slot = +[](Target& t) -> bool& { return t.config->hardening.allow_same_uid; }, .wants = "true or false, without quotes",
+     .doc = "Lets an agent run as purser's own user, for trying things out.", .fallback = "false"},
+});
+
+constexpr auto kCredential = std::to_array<Key>({
+    {.name = "kind", .slot = +[](Target& t) -> Text { return t.credential->kind; }, .wants = "what kind of long-lived secret this is",
+     .doc = "The kind of secret; the secret itself goes into the store with `purser login` or `purser secret set`.", .required = true, .words = kKinds, .later = kKindsLater},
+    {.name = "client_id", .slot = +[](Target& t) -> Text { return t.credential->client_id; }, .wants = "the registration's application (client) id, a GUID",
+     .doc = "The app registration's application (client) id.", .required = true, .check = IsGuid, .from_env = true},
+    {.name = "user", .slot = +[](Target& t) -> Text { return t.credential->user; }, .wants = "the user's object id in Entra, a GUID",
+     .doc = "Whose refresh token it is, with kind = \"refresh-token\" only; another person logging in is refused.", .check = IsGuid, .from_env = true},
+    {.name = "client_auth", .slot = +[](Target& t) -> bool& { return t.credential->confidential; }, .wants = "how the registration proves itself when it renews",
+     .doc = "secret: a confidential client with a client secret of its own; with kind = \"refresh-token\" only.", .fallback = "none", .words = kClientAuth},
+    {.name = "scopes", .slot = +[](Target& t) -> List { return t.credential->scopes; }, .wants = kScopeWants,
+     .doc = "All that this registration is consented to, and no more.", .required = true},
+});
+
+constexpr auto kPolicy = std::to_array<Key>({
+    {.name = "writes", .slot = +[](Target& t) -> Text { return t.config->writes; }, .wants = "the decision of rules that grant writing scopes and name none",
+     .doc = "The decision of rules that grant writing scopes and name none; absent: such rules must name one.", .words = kDecisions, .later = kDecisionsLater},
+    {.name = "never", .slot = +[](Target& t) -> List { return t.config->never; }, .wants = kScopeWants,
+     .doc = "Scopes that no rule may grant, whatever it says."},
+});
+
+constexpr auto kAgent = std::to_array<Key>({
+    {.name = "user", .slot = +[](Target& t) -> Text { return t.agent->selectors.user; }, .wants = "the name or number of a user of this machine",
+     .doc = "The user that the agent runs as; user or group is required.", .check = IsAccount, .number = true},
+    {.name = "group", .slot = +[](Target& t) -> Text { return t.agent->selectors.group; }, .wants = "the name or number of a group of this machine",
+     .doc = "A group of the agent's process, primary or supplementary.", .check = IsAccount, .number = true},
+    {.name = "cgroup", .slot = +[](Target& t) -> Text { return t.agent->selectors.cgroup; }, .wants = "an absolute cgroup path such as \"/kubepods/pod1\"; it covers what lies below",
+     .doc = "The control group that the process is in.", .check = IsAbsolutePath},
+    {.name = "systemd_unit", .slot = +[](Target& t) -> Text { return t.agent->selectors.systemd_unit; }, .wants = "a system unit such as \"helpdesk.service\"",
+     .doc = "The system unit that the process belongs to; a user's own units never count.", .check = IsSystemUnit},
+    {.name = "exe", .slot = +[](Target& t) -> Text { return t.agent->selectors.exe; }, .wants = "an absolute path of a program",
+     .doc = "The program that the process runs; catches accidents, not attackers.", .check = IsAbsolutePath},
+    {.name = "exe_sha256", .slot = +[](Target& t) -> Text { return t.agent->selectors.exe_sha256; }, .wants = "64 lower-case hex digits, as sha256sum prints them",
+     .doc = "The digest of a root-owned program; catches accidents, not attackers.", .check = IsSha256},
+    {.name = "limit", .slot = +[](Target& t) -> Limit& { return t.agent->limit; }, .wants = kLimitWants,
+     .doc = "How many tokens this agent may be given in all.", .fallback = kDefaultAgentLimit},
+});
+
+constexpr auto kRule = std::to_array<Key>({
+    {.name = "name", .slot = +[](Target& t) -> Text { return t.rule->name; }, .wants = kNameWants,
+     .doc = "The rule's name in ledger and explanations, unique in its agent.", .required = true, .check = IsName},
+    {.name = "scopes", .slot = +[](Target& t) -> List { return t.rule->scopes; }, .wants = kScopeWants,
+     .doc = "What the rule grants.", .required = true},
+    {.name = "credential", .slot = +[](Target& t) -> Text { return t.rule->credential; }, .wants = "the name of a [credential.NAME]",
+     .doc = "The credential that tokens for this rule are obtained with.", .required = true, .check = IsName},
+    {.name = "deliver", .slot = +[](Target& t) -> Text { return t.rule->deliver; }, .wants = "how the agent gets it",
+     .doc = "token: the agent receives the access token.", .fallback = "token", .words = kDeliver, .later = kDeliverLater},
+    {.name = "decision", .slot = +[](Target& t) -> Text { return t.rule->decision; }, .wants = "what happens before it is granted",
+     .doc = "log: granted and recorded. Default: log for reading scopes, [policy] writes for others.", .words = kDecisions, .later = kDecisionsLater},
+    {.name = "limit", .slot = +[](Target& t) -> std::optional<Limit>& { return t.rule->limit; }, .wants = kLimitWants,
+     .doc = "How many tokens this rule may grant.", .fallback = "none"},
+});
+
+constexpr auto kAdmin = std::to_array<Key>({
+    {.name = "operators", .slot = +[](Target& t) -> List { return t.config->admin.operators; }, .wants = kGroupWants,
+     .doc = "Who may enrol, reload, re-seal and resume.", .check = IsGroupRole},
+    {.name = "approvers", .slot = +[](Target& t) -> List { return t.config->admin.approvers; }, .wants = kGroupWants,
+     .doc = "Who may approve requests.", .check = IsGroupRole},
+    {.name = "auditors", .slot = +[](Target& t) -> List { return t.config->admin.auditors; }, .wants = kGroupWants,
+     .doc = "Who may read the ledger.", .check = IsGroupRole},
+});
+
+constexpr auto kSections = std::to_array<Section>({
+    {"instance",   Repeat::kOnce,  true,  "This purser.", kInstance},
+    {"tenant",     Repeat::kOnce,  true,  "The Entra tenant.", kTenant},
+    {"network",    Repeat::kOnce,  false, "The way out; nothing of it is taken from the environment.", kNetwork},
+    {"paths",      Repeat::kOnce,  false, "Folders.", kPaths},
+    {"seal",       Repeat::kOnce,  true,  "The key-encryption key.", kSeal},
+    {"hardening",  Repeat::kOnce,  false, "Separation of the processes.", kHardening},
+    {"credential", Repeat::kNamed, false, "A long-lived secret and the registration that it belongs to.", kCredential},
+    {"policy",     Repeat::kOnce,  false, "Above all rules.", kPolicy},
+    {"agent",      Repeat::kNamed, false, "A workload that asks: by which facts it is known, and what it may have.", kAgent},
+    {"admin",      Repeat::kOnce,  false, "Roles on the operator's socket, by Unix group.", kAdmin},
+});
+constexpr Section kRuleSection = {"allow", Repeat::kArray, false, "A rule. What no rule grants is denied.", kRule};
+
+constexpr auto kUnserved = std::to_array<Unserved>({
+    {"",           "vault",        "secrets live in purser's own store: remove the table, and enrol with `purser login` or `purser secret set`"},
+    {"",           "reload",       "reload with `purser reload` or SIGHUP"},
+    {"tenant",     "vault_suffix", "no key vault is called: remove it"},
+    {"credential", "vault",        "the secret lives in purser's own store: remove it, and enrol with `purser login` or `purser secret set`"},
+    {"credential", "name",         "the secret lives in purser's own store under the credential's name: remove it"},
+    {"allow",      "paths",        "agents receive tokens only, which no path narrows: remove it"},
+    {"allow",      "approval",     "nothing waits for approval: remove the rule, or write decision = \"log\""},
+    {"allow",      "approve_bearer", "nothing waits for approval: remove it"},
+});
+
+constexpr std::array<string_view, 14> kSecretWords = {
+    "secret",      "client_secret", "password",    "passphrase", "refresh_token",
+    "private_key", "certificate",   "access_token", "token",     "assertion",
+    "api_key",     "key",           "secrets",     "kek"};
+// clang-format on
+
+}  // namespace
+
+std::span<const Section> Sections() { return kSections; }
+
+const Section& FindSection(std::string_view name) {
+  return *std::ranges::find(kSections, name, &Section::name);
+}
+
+const Section& RuleSection() { return kRuleSection; }
+std::span<const Unserved> UnservedKeys() { return kUnserved; }
+
+bool IsSecretWord(std::string_view key) {
+  return std::ranges::find(kSecretWords, key) != kSecretWords.end();
+}
+
+}  // namespace broker::policy

@@ -1,0 +1,226 @@
+#include "broker/policy/config_values.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace broker::policy {
+namespace {
+
+constexpr uint32_t kMaxLimitCount = 1'000'000;  // beyond this a limit limits nothing
+
+bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsAlnum(char c) { return IsDigit(c) || IsLower(c) || (c >= 'A' && c <= 'Z'); }
+bool IsHex(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+std::optional<uint32_t> ParseNumber(std::string_view text) {
+  uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+struct Unit {
+  std::string_view name;
+  std::chrono::seconds length;
+};
+constexpr std::array<Unit, 4> kUnits = {{{"second", std::chrono::seconds{1}},
+                                         {"minute", std::chrono::minutes{1}},
+                                         {"hour", std::chrono::hours{1}},
+                                         {"day", std::chrono::hours{24}}}};
+
+bool IsHostName(std::string_view host) {
+  if (host.empty() || host.size() > 253 || host.front() == '.' || host.back() == '.' ||
+      host.front() == '-' || host.find("..") != std::string_view::npos) {
+    return false;
+  }
+  return std::ranges::all_of(
+      host, [](char c) { return IsLower(c) || IsDigit(c) || c == '.' || c == '-'; });
+}
+
+bool IsIpv6Literal(std::string_view host) {
+  return host.size() > 4 && host.front() == '[' && host.back() == ']' &&
+         std::ranges::all_of(host.substr(1, host.size() - 2),
+                             [](char c) { return IsHex(c) || c == ':' || c == '.'; });
+}
+
+// Where the port's colon stands in "host:port"; npos without one. A literal has colons of its own.
+size_t PortColon(std::string_view authority) {
+  const size_t bracket = authority.rfind(']');
+  return authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+}
+
+bool IsHostWithPort(std::string_view authority, bool port_required) {
+  const size_t colon = PortColon(authority);
+  const std::string_view host = authority.substr(0, colon);
+  if (!IsHostName(host) && !IsIpv6Literal(host)) return false;
+  if (colon == std::string_view::npos) return !port_required;
+  const auto port = ParseNumber(authority.substr(colon + 1));
+  return port && *port > 0 && *port <= 65535;
+}
+
+// Three characters, a digit, "Q~", and more than thirty: how Entra writes client secrets.
+bool LooksLikeEntraSecret(std::string_view text) {
+  const auto is_secret_char = [](char c) {
+    return IsAlnum(c) || c == '_' || c == '~' || c == '.' || c == '-';
+  };
+  return text.size() >= 37 && text.size() <= 44 && IsDigit(text[3]) && text.substr(4, 2) == "Q~" &&
+         std::ranges::all_of(text, is_secret_char);
+}
+
+// Letters to insert, drop, replace or swap with a neighbour (optimal string alignment); the words
+// are short keys of the configuration.
+size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<size_t>> cost(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) {
+    for (size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        cost[i][j] = i + j;
+        continue;
+      }
+      const size_t replaced = cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, replaced});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return cost[a.size()][b.size()];
+}
+
+}  // namespace
+
+bool IsName(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxNameBytes && text.front() != '-' &&
+         std::ranges::all_of(text, [](char c) { return IsLower(c) || IsDigit(c) || c == '-'; });
+}
+
+std::optional<Limit> ParseLimit(std::string_view text) {
+  if (text == "none") return Limit{};
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const auto count = ParseNumber(text.substr(0, slash));
+  if (!count || *count == 0 || *count > kMaxLimitCount) return std::nullopt;
+  for (const Unit& unit : kUnits) {
+    if (text.substr(slash + 1) == unit.name) return Limit{*count, unit.length};
+  }
+  return std::nullopt;
+}
+
+std::string Format(const Limit& limit) {
+  for (const Unit& unit : kUnits) {
+    if (limit.count > 0 && limit.per == unit.length) {
+      return std::to_string(limit.count) + "/" + std::string(unit.name);
+    }
+  }
+  return "none";
+}
+
+std::optional<uint32_t> ParseId(std::string_view text) {
+  if (text.empty() || !std::ranges::all_of(text, IsDigit)) return std::nullopt;
+  return ParseNumber(text);
+}
+
+bool IsNobody(uint32_t id) { return id == 65534 || id == 65535 || id == UINT32_MAX; }
+
+bool IsGuid(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : !IsHex(text[i])) return false;
+  }
+  return true;
+}
+
+bool IsTenant(std::string_view text) {
+  // "common", "organizations" and "consumers" are no tenants, and have no dot.
+  return IsGuid(text) || (IsHostName(text) && text.find('.') != std::string_view::npos);
+}
+
+bool IsHttpsOrigin(std::string_view text) {
+  constexpr std::string_view kScheme = "https://";
+  return text.starts_with(kScheme) && IsHostWithPort(text.substr(kScheme.size()), false);
+}
+
+bool IsProxyUrl(std::string_view text) {
+  constexpr std::string_view kScheme = "http://";
+  return text.starts_with(kScheme) && IsHostWithPort(text.substr(kScheme.size()), true);
+}
+
+bool IsAbsolutePath(std::string_view text) {
+  if (text.size() < 2 || text.size() > 4095 || text.front() != '/' || text.back() == '/') {
+    return false;
+  }
+  const bool plain = std::ranges::all_of(
+      text, [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; });
+  return plain && text.find("//") == std::string_view::npos &&
+         (std::string(text) + "/").find("/../") == std::string::npos;
+}
+
+bool IsSha256(std::string_view text) {
+  return text.size() == 64 &&
+         std::ranges::all_of(text, [](char c) { return IsDigit(c) || (c >= 'a' && c <= 'f'); });
+}
+
+bool IsSystemUnit(std::string_view text) {
+  const bool suffix = text.ends_with(".service") || text.ends_with(".scope");
+  return suffix && text.size() <= 255 && text.front() != '.' &&
+         std::ranges::all_of(text, [](char c) {
+           return IsAlnum(c) || std::string_view(":-_.\\@").find(c) != std::string_view::npos;
+         });
+}
+
+bool IsAccount(std::string_view text) {
+  // What useradd and directory services allow; a number past 32 bits is no name either.
+  if (text.empty() || text.size() > 256 || text.front() == '-') return false;
+  if (std::ranges::all_of(text, IsDigit)) return ParseId(text).has_value();
+  return std::ranges::all_of(text, [](char c) {
+    return static_cast<unsigned char>(c) > ' ' && c != 0x7f && c != ':' && c != '/' && c != '"';
+  });
+}
+
+bool IsGroupRole(std::string_view text) {
+  return text.starts_with("group:") && IsAccount(text.substr(6));
+}
+
+bool LooksSecret(std::string_view text) {
+  if (text.find("-----BEGIN") != std::string_view::npos) return true;
+  if (text.starts_with("eyJ") && text.size() > 40) return true;
+  return LooksLikeEntraSecret(text);
+}
+
+const Cloud* FindCloud(std::string_view name) {
+  // clang-format off
+  static constexpr std::array<Cloud, 4> kClouds = {{
+      {"public",    "https://login.microsoftonline.com", "https://graph.microsoft.com"},
+      {"usgov",     "https://login.microsoftonline.us",  "https://graph.microsoft.us"},
+      {"usgov-dod", "https://login.microsoftonline.us",  "https://dod-graph.microsoft.us"},
+      {"china",     "https://login.chinacloudapi.cn",    "https://microsoftgraph.chinacloudapi.cn"},
+  }};
+  // clang-format on
+  const auto found = std::ranges::find(kClouds, name, &Cloud::name);
+  return found == kClouds.end() ? nullptr : &*found;
+}
+
+std::string HostAndPort(std::string_view origin) {
+  const std::string_view authority = origin.substr(origin.find("://") + 3);
+  const bool has_port = PortColon(authority) != std::string_view::npos;
+  return std::string(authority) + (has_port ? "" : ":443");
+}
+
+std::string_view Nearest(std::string_view word, std::span<const std::string_view> known) {
+  if (word.size() > kMaxNameBytes) return {};
+  std::string_view best;
+  // A third of the letters: "credentials" finds "credential", "foo" finds nothing.
+  size_t closest = std::max<size_t>(1, word.size() / 3) + 1;
+  for (const std::string_view candidate : known) {
+    const size_t distance = Distance(word, candidate);
+    if (distance >= closest) continue;
+    best = candidate;
+    closest = distance;
+  }
+  return best;
+}
+
+}  // namespace broker::policy

@@ -1,0 +1,56 @@
+// broker/policy/config_values.h: what single values of the configuration look like.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "broker/policy/config.h"
+
+namespace broker::policy {
+
+/// Agents, credentials, rules and the instance: they become paths, ledger fields and arguments.
+/// [a-z0-9] first, then [a-z0-9-], 64 at the most.
+constexpr size_t kMaxNameBytes = 64;
+bool IsName(std::string_view text);
+
+/// An agent's whole allowance where its `limit` is absent: one a second on average is more than a
+/// client needs that keeps its token until it expires, and a loop that forgets to stops within the
+/// hour, 4 MB of ledger later.
+constexpr std::string_view kDefaultAgentLimit = "3600/hour";
+
+/// "N/second", "N/minute", "N/hour", "N/day" with 1 ≤ N ≤ 1,000,000, or "none" (count 0).
+std::optional<Limit> ParseLimit(std::string_view text);
+std::string Format(const Limit& limit);
+
+/// A uid or gid in decimal; nothing for a name.
+std::optional<uint32_t> ParseId(std::string_view text);
+/// Ids that unmapped users and groups look like, and -1, which means "no id" to the kernel.
+bool IsNobody(uint32_t id);
+
+bool IsGuid(std::string_view text);
+bool IsTenant(std::string_view text);        // GUID or domain
+bool IsHttpsOrigin(std::string_view text);   // "https://host[:port]", nothing behind
+bool IsProxyUrl(std::string_view text);      // "http://host:port", no user
+bool IsAbsolutePath(std::string_view text);  // no "..", no control bytes, not "/" itself
+bool IsSha256(std::string_view text);        // 64 lower-case hex digits
+bool IsSystemUnit(std::string_view text);    // "helpdesk.service", also .scope
+bool IsAccount(std::string_view text);       // a user's or group's name, or a number
+bool IsGroupRole(std::string_view text);     // "group:name"
+
+/// Whether the text has the shape of a secret: PEM, a JWT, or an Entra client secret. Such a value
+/// is refused wherever it stands, and never quoted.
+bool LooksSecret(std::string_view text);
+
+struct Cloud {
+  std::string_view name, authority, graph;
+};
+/// https://learn.microsoft.com/graph/deployments; nullptr for "custom" and unknown names.
+const Cloud* FindCloud(std::string_view name);
+
+/// "host:port" of an origin; 443 where it names no port.
+std::string HostAndPort(std::string_view origin);
+
+/// The word of `known` that is most like `word`, when it is a likely slip of the pen; else empty.
+std::string_view Nearest(std::string_view word, std::span<const std::string_view> known);
+
+}  // namespace broker::policy

@@ -1,0 +1,138 @@
+#include "broker/policy/decide.h"
+
+#include <algorithm>
+#include <set>
+
+#include "broker/policy/scopes.h"
+
+namespace broker::policy {
+namespace {
+
+// The credentials that exist and that the agent's token rules name, in the order of the file.
+std::vector<std::string> CredentialsOf(const Config& config, const Agent& agent) {
+  std::vector<std::string> names;
+  for (const Rule& rule : agent.rules) {
+    if (IsUngatedToken(rule) && config.credentials.contains(rule.credential) &&
+        std::ranges::find(names, rule.credential) == names.end()) {
+      names.push_back(rule.credential);
+    }
+  }
+  return names;
+}
+
+// The rule that grants `scope`: one without a limit before one with, then the order of the file.
+const Rule* RuleFor(const Agent& agent, const std::string& credential, const std::string& scope) {
+  const Rule* limited = nullptr;
+  for (const Rule& rule : agent.rules) {
+    if (rule.credential != credential || !IsUngatedToken(rule)) continue;
+    if (std::ranges::find(rule.scopes, scope) == rule.scopes.end()) continue;
+    if (!rule.limit) return &rule;
+    if (limited == nullptr) limited = &rule;
+  }
+  return limited;
+}
+
+// The rules that together cover all of `scopes`, in the order of the file; empty when some is not.
+std::vector<const Rule*> Cover(const Config& config, const Agent& agent,
+                               const std::string& credential, const RequestedScopes& scopes) {
+  std::set<const Rule*> chosen;  // all in one array: the order of addresses is that of the file
+  for (const std::string& name : scopes.names) {
+    const Rule* rule =
+        RuleFor(agent, credential, QualifiedScope(scopes.resource, name, config.tenant.graph));
+    if (rule == nullptr) return {};
+    chosen.insert(rule);
+  }
+  return {chosen.begin(), chosen.end()};
+}
+
+// What `.default` means for this agent on one credential: all its ungated token scopes there.
+std::vector<std::string> DefaultNames(const Config& config, const Agent& agent,
+                                      const std::string& credential, const std::string& resource) {
+  std::set<std::string> names;
+  for (const Rule& rule : agent.rules) {
+    if (rule.credential != credential || !IsUngatedToken(rule)) continue;
+    for (const std::string& scope : rule.scopes) {
+      if (ResourceOf(scope, config.tenant.graph) != resource) continue;
+      if (ContainsIgnoringCase(config.never, scope)) continue;
+      names.insert(scope.substr(scope.rfind('/') + 1));  // a short name has no slash: npos + 1 is 0
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+std::string Join(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
+  return text;
+}
+
+std::expected<RequestedScopes, Refusal> ResolveDefault(const Config& config, const Agent& agent,
+                                                       RequestedScopes scopes) {
+  std::vector<std::string> choices;
+  for (const std::string& credential : CredentialsOf(config, agent)) {
+    const auto names = DefaultNames(config, agent, credential, scopes.resource);
+    if (names.empty()) continue;
+    choices.push_back("[" + Join(names) + "]");
+    scopes.names = names;
+  }
+  if (choices.empty()) return Refuse(Reason::kNoRule);
+  if (choices.size() > 1) {
+    return Refuse(Reason::kAmbiguousDefault, "Ask for one of " + Join(choices) + ".");
+  }
+  return scopes;
+}
+
+std::expected<Grant, Refusal> OneCredential(const Config& config, const Agent& agent,
+                                            RequestedScopes scopes) {
+  Grant grant{.agent = &agent, .scopes = std::move(scopes)};
+  for (const std::string& name : CredentialsOf(config, agent)) {
+    auto rules = Cover(config, agent, name, grant.scopes);
+    if (rules.empty()) continue;
+    if (grant.credential != nullptr) {
+      return Refuse(Reason::kNoRule, {},
+                    "credentials " + grant.credential->name + " and " + name +
+                        " both cover the request: in doubt whose token it is");
+    }
+    grant.credential = &config.credentials.at(name);
+    grant.rules = std::move(rules);
+  }
+  if (grant.credential == nullptr) return Refuse(Reason::kNoRule);
+  return grant;
+}
+
+}  // namespace
+
+std::expected<Grant, Refusal> Decide(const Config& config, const std::string& agent_name,
+                                     const TokenRequest& request) {
+  auto scopes = ParseScopes(request.scopes, config.tenant.graph);
+  if (!scopes) return std::unexpected(scopes.error());
+  const auto agent = config.agents.find(agent_name);
+  if (agent == config.agents.end()) return Refuse(Reason::kNoRule, {}, "no such agent");
+  for (const std::string& name : scopes->names) {
+    const std::string scope = QualifiedScope(scopes->resource, name, config.tenant.graph);
+    if (ContainsIgnoringCase(config.never, scope)) return Refuse(Reason::kNever, {}, scope);
+  }
+  if (scopes->is_default) {
+    scopes = ResolveDefault(config, agent->second, *scopes);
+    if (!scopes) return std::unexpected(scopes.error());
+  }
+  return OneCredential(config, agent->second, *std::move(scopes));
+}
+
+std::vector<std::string> AllowedScopes(const Config& config, const Grant& grant) {
+  std::set<std::string> allowed;
+  for (const Rule& rule : grant.agent->rules) {
+    const bool granted = std::ranges::find(grant.rules, &rule) != grant.rules.end();
+    const bool anyway = IsUngatedToken(rule) && !rule.limit;
+    if (rule.credential != grant.credential->name || (!granted && !anyway)) continue;
+    for (const std::string& scope : rule.scopes) {
+      if (ResourceOf(scope, config.tenant.graph) == grant.scopes.resource &&
+          !ContainsIgnoringCase(config.never, scope)) {
+        allowed.insert(scope.substr(scope.rfind('/') + 1));
+      }
+    }
+  }
+  return {allowed.begin(), allowed.end()};
+}
+
+}  // namespace broker::policy

@@ -1,0 +1,145 @@
+#include <algorithm>
+#include <map>
+
+#include "broker/policy/config_checks.h"
+#include "broker/policy/scopes.h"
+
+namespace broker::policy {
+namespace {
+
+std::string Join(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+// One rule against everything around it.
+class RuleCheck {
+ public:
+  RuleCheck(Draft* draft, Agent* agent, size_t index)
+      : draft_(draft),
+        agent_(agent),
+        rule_(&agent->rules[index]),
+        path_("agent." + agent->name + ".allow." + std::to_string(index)) {}
+
+  // Scopes in canonical form, none of them forbidden; a decision.
+  void Prepare() {
+    if (draft_->IsWritten(path_ + ".scopes") && rule_->scopes.empty()) {
+      draft_->Fault(At(".scopes"), Name() + " grants nothing: name at least one scope");
+    }
+    CanonicalizeScopes(path_ + ".scopes", &rule_->scopes, draft_);
+    for (size_t i = 0; i < rule_->scopes.size(); ++i) {
+      if (!ContainsIgnoringCase(draft_->config.never, rule_->scopes[i])) continue;
+      draft_->Fault(At(".scopes." + std::to_string(i)),
+                    "[policy] never forbids " + rule_->scopes[i] + ": remove it here or there");
+    }
+    if (draft_->IsWritten(path_ + ".decision") || !rule_->decision.empty()) return;
+    const auto writing = std::ranges::find_if(rule_->scopes, GrantsWriting);
+    rule_->decision = writing == rule_->scopes.end() ? "log" : draft_->config.writes;
+    if (!rule_->decision.empty()) return;
+    draft_->Fault(rule_->place, Name() + " grants " + *writing +
+                                    ", which does more than read: say decision = \"log\" here, or "
+                                    "writes = \"log\" in [policy]");
+    rule_->decision = "log";
+  }
+
+  // REQUIRES: Prepare() was called for all rules of the agent.
+  void Run() {
+    CheckName();
+    const auto credential = draft_->config.credentials.find(rule_->credential);
+    if (credential == draft_->config.credentials.end()) {
+      if (!rule_->credential.empty()) FaultNoCredential();
+      return;
+    }
+    if (credential->second.scopes.empty()) return;  // faulted where it stands
+    if (CheckConsented(credential->second)) CheckCanIssue(credential->second);
+    CheckOneIdentity();
+  }
+
+ private:
+  [[nodiscard]] Place At(const std::string& key) const { return draft_->PlaceOf(path_ + key); }
+  [[nodiscard]] std::string Name() const {
+    return rule_->name.empty() ? "this rule" : "rule " + rule_->name;
+  }
+
+  void CheckName() {
+    for (const Rule& other : agent_->rules) {
+      if (&other == rule_) return;
+      if (other.name.empty() || other.name != rule_->name) continue;
+      draft_->Fault(At(".name"), "agent " + agent_->name + " has a rule named \"" + rule_->name +
+                                     "\" already, in line " + std::to_string(other.place.line) +
+                                     ": give this one another name");
+      return;
+    }
+  }
+
+  void FaultNoCredential() {
+    std::string known;
+    for (const auto& [name, credential] : draft_->config.credentials) {
+      known += (known.empty() ? "" : ", ") + name;
+    }
+    draft_->Fault(At(".credential"),
+                  "there is no [credential." + rule_->credential +
+                      "]: " + (known.empty() ? "add it" : "add it, or name one of " + known));
+  }
+
+  bool CheckConsented(const Credential& credential) {
+    bool all = true;
+    for (size_t i = 0; i < rule_->scopes.size(); ++i) {
+      const std::string& scope = rule_->scopes[i];
+      if (std::ranges::find(credential.scopes, scope) != credential.scopes.end()) continue;
+      const auto alike = std::ranges::find_if(
+          credential.scopes, [&](const std::string& one) { return SameIgnoringCase(one, scope); });
+      draft_->Fault(
+          At(".scopes." + std::to_string(i)),
+          Name() + " can never issue: " + credential.name + " is not consented to " + scope +
+              (alike != credential.scopes.end() ? "; write " + *alike + ", case matters"
+                                                : "; consent to it and list it in [credential." +
+                                                      credential.name + "], or remove it here"));
+      all = false;
+    }
+    return all;
+  }
+
+  void CheckCanIssue(const Credential& credential) {
+    const auto excess = ExcessScopes(*agent_, *rule_, credential, draft_->config.tenant.graph);
+    if (!IsUngatedToken(*rule_) || excess.empty()) return;
+    draft_->Fault(rule_->place,
+                  Name() + " can never issue: " + credential.name + " is also consented to " +
+                      Join(excess) +
+                      "; Entra puts every consented scope into the token, so use a registration "
+                      "consented to no more than this agent may have without a limit of its own");
+  }
+
+  // The agent cannot say whose token it wants: each scope has one credential.
+  void CheckOneIdentity() {
+    for (const Rule& other : agent_->rules) {
+      if (&other == rule_) return;
+      if (other.credential == rule_->credential) continue;
+      for (size_t i = 0; i < rule_->scopes.size(); ++i) {
+        if (std::ranges::find(other.scopes, rule_->scopes[i]) == other.scopes.end()) continue;
+        draft_->Fault(At(".scopes." + std::to_string(i)),
+                      rule_->scopes[i] + " comes from credential " + other.credential +
+                          " in rule " + other.name +
+                          " already, and a request could not say which "
+                          "identity it means: keep it in one of the two");
+      }
+    }
+  }
+
+  Draft* draft_;
+  Agent* agent_;
+  Rule* rule_;
+  std::string path_;
+};
+
+}  // namespace
+
+void CheckRules(Draft* draft) {
+  for (auto& [name, agent] : draft->config.agents) {
+    for (size_t i = 0; i < agent.rules.size(); ++i) RuleCheck(draft, &agent, i).Prepare();
+    for (size_t i = 0; i < agent.rules.size(); ++i) RuleCheck(draft, &agent, i).Run();
+  }
+}
+
+}  // namespace broker::policy

@@ -1,0 +1,89 @@
+#include "broker/policy/selectors.h"
+
+#include <algorithm>
+
+namespace broker::policy {
+namespace {
+
+using enum SelectorOutcome;
+
+SelectorOutcome Judge(bool known, bool holds) {
+  if (!known) return kFactMissing;
+  return holds ? kHeld : kDiffers;
+}
+
+// 65534 is what every unmapped id looks like: as a fact it says nothing.
+constexpr uint32_t kUnmappedId = 65534;
+
+SelectorResult MatchUser(const Selectors& want, const Facts& facts) {
+  return {"user", want.user, std::to_string(facts.uid),
+          Judge(facts.uid != kUnmappedId, facts.uid == want.uid)};
+}
+
+SelectorResult MatchGroup(const Selectors& want, const Facts& facts) {
+  std::string found = std::to_string(facts.gid);
+  for (const uint32_t gid : facts.groups) {
+    if (gid != facts.gid) found += " " + std::to_string(gid);
+  }
+  const bool member =
+      want.gid && *want.gid != kUnmappedId &&
+      (facts.gid == *want.gid || std::ranges::find(facts.groups, *want.gid) != facts.groups.end());
+  return {"group", want.group, found, Judge(facts.uid != kUnmappedId, member)};
+}
+
+// "/kubepods/a" covers "/kubepods/a" and "/kubepods/a/b", never "/kubepods/ab".
+bool IsAtOrBelow(const std::string& path, const std::string& top) {
+  return path == top || path.starts_with(top.ends_with('/') ? top : top + "/");
+}
+
+SelectorResult MatchExe(const Selectors& want, const Facts& facts) {
+  return {"exe", want.exe, facts.exe_path,
+          Judge(facts.exe_matches.has_value(), facts.exe_matches.value_or(false))};
+}
+
+SelectorResult MatchText(std::string selector, const std::string& want, const std::string& found) {
+  return {std::move(selector), want, found, Judge(!found.empty(), found == want)};
+}
+
+}  // namespace
+
+bool SelectorMatch::held() const {
+  return !results.empty() && std::ranges::all_of(results, [](const SelectorResult& result) {
+    return result.outcome == kHeld;
+  });
+}
+
+std::string SelectorMatch::FirstFault() const {
+  for (const SelectorResult& result : results) {
+    switch (result.outcome) {
+      case kHeld:
+        break;
+      case kDiffers:
+        return result.selector + " differs";
+      case kFactMissing:
+        return result.selector + " could not be established";
+    }
+  }
+  return results.empty() ? "no selector" : "";
+}
+
+SelectorMatch MatchSelectors(const Agent& agent, const Facts& facts) {
+  const Selectors& want = agent.selectors;
+  SelectorMatch match;
+  if (want.uid) match.results.push_back(MatchUser(want, facts));
+  if (want.gid) match.results.push_back(MatchGroup(want, facts));
+  if (!want.cgroup.empty()) {
+    match.results.push_back({"cgroup", want.cgroup, facts.cgroup,
+                             Judge(!facts.cgroup.empty(), IsAtOrBelow(facts.cgroup, want.cgroup))});
+  }
+  if (!want.systemd_unit.empty()) {
+    match.results.push_back(MatchText("systemd_unit", want.systemd_unit, facts.systemd_unit));
+  }
+  if (!want.exe.empty()) match.results.push_back(MatchExe(want, facts));
+  if (!want.exe_sha256.empty()) {
+    match.results.push_back(MatchText("exe_sha256", want.exe_sha256, facts.exe_sha256));
+  }
+  return match;
+}
+
+}  // namespace broker::policy

@@ -1,0 +1,39 @@
+// broker/policy/selectors.h: is this peer the agent? Every selector that is configured must hold.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "broker/policy/config.h"
+#include "broker/policy/facts.h"
+
+namespace broker::policy {
+
+enum class SelectorOutcome : uint8_t {
+  kHeld,
+  kDiffers,
+  kFactMissing,  // the fact could not be had; refuses like kDiffers
+};
+
+struct SelectorResult {
+  std::string selector;  // the configuration's key: "user", "systemd_unit"
+  std::string wanted;
+  std::string found;  // empty: nothing could be found
+  SelectorOutcome outcome = SelectorOutcome::kFactMissing;
+};
+
+struct SelectorMatch {
+  std::vector<SelectorResult> results;  // one per configured selector, in a fixed order
+
+  /// At least one selector, and all held.
+  [[nodiscard]] bool held() const;
+  /// The first selector that did not hold, e.g. "systemd_unit differs"; empty when all held. Names
+  /// no values: fit for the operational log.
+  [[nodiscard]] std::string FirstFault() const;
+};
+
+/// Pure. user: the peer's uid. group: its gid or a supplementary group. cgroup: the same path or
+/// one below it. systemd_unit and exe_sha256: equal. exe: the supervisor compared device and inode.
+SelectorMatch MatchSelectors(const Agent& agent, const Facts& facts);
+
+}  // namespace broker::policy

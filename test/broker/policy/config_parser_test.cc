@@ -1,0 +1,312 @@
+#include "broker/policy/config_parser.h"
+
+#include <fstream>
+#include <iterator>
+
+#include "test/broker/policy/config_fixture.h"
+
+using namespace broker::policy;
+using fixture::With;
+
+namespace {
+
+struct Row {
+  std::string why;
+  std::string text;
+  uint32_t line;
+  const char* says;
+};
+
+void CheckFaults(std::span<const Row> rows) {
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const auto got = fixture::Parse(row.text);
+    REQUIRE_FALSE(got.has_value());
+    std::string all;
+    bool found = false;
+    for (const Diagnostic& fault : got.error()) {
+      all += Format(fault) + "\n";
+      found = found ||
+              (fault.place.line == row.line && fault.message.find(row.says) != std::string::npos);
+    }
+    CAPTURE(all);
+    CHECK(found);
+  }
+}
+
+std::string Of(std::string_view body) { return With("user = \"helpdesk\"", body); }
+std::string MailRule(std::string_view body) { return With("credential = \"mail\"\n", body); }
+
+}  // namespace
+
+TEST_CASE("What is written wrong is refused where it stands, with what to write instead") {
+  // clang-format off
+  const Row rows[] = {
+      {"not TOML",                  With("name = \"zrh\"", "name = zrh"),                      2, "this is not TOML"},
+      {"a key twice",               With("name = \"zrh\"", "name = \"zrh\"\nname = \"b\""),    3, "keep one of the two"},
+      {"a table twice",             With("", "[tenant]\n"),                                    20, "keep one of the two"},
+      {"a rule's table as agent",   With("", "[agent.helpdesk]\n"),                            20, "keep one of the two"},
+      {"an unknown section",        With("[seal]", "[sael]"),                                  5, "did you mean [seal]"},
+      {"a foreign section",         With("", "[database]\n"),                                  20, "unknown section \"database\""},
+      {"an unknown key",            With("client_id", "clientid"),                             9, "did you mean \"client_id\""},
+      {"a foreign key",             With("user = \"helpdesk\"", "user = \"helpdesk\"\nshell = 1"), 16, "here may stand user group"},
+      {"a key beside sections",     "x = 1\n" + std::string(fixture::kBase),                   1, "unknown section \"x\""},
+      {"a missing section",         With("[seal]\nkind = \"passphrase\"\n", ""),               1, "[seal] is missing"},
+      {"a missing key",             With("id = \"contoso.onmicrosoft.com\"\n", ""),            3, "lacks \"id\""},
+      {"a number for a name",       With("name = \"zrh\"", "name = 7"),                        2, "must be a string"},
+      {"a string for a list",       With("scopes = [\"Mail.Read\"]", "scopes = \"Mail.Read\""), 11, "must be a list"},
+      {"a number in a list",        With("scopes = [\"Mail.Read\"]", "scopes = [7]"),          11, "must be a string"},
+      {"a string for a switch",     With("[seal]", "[hardening]\nallow_same_uid = \"true\"\n[seal]"), 6, "true or false"},
+      {"a value for a section",     With("[seal]\nkind = \"passphrase\"", "[hardening]\nminimum=\"strict\"") + "[[admin.x]]\n", 20, "unknown key \"x\""},
+      {"agents without names",      "agent = 3\n" + With("[agent.helpdesk]\nuser = \"helpdesk\"\n[[agent.helpdesk.allow]]\nname = \"read-mail\"\nscopes = [\"Mail.Read\"]\ncredential = \"mail\"\n", ""), 1, "write [agent.NAME]"},
+      {"one rule, one bracket",     With("[[agent.helpdesk.allow]]", "[agent.helpdesk.allow]"), 16, "[[agent.helpdesk.allow]]"},
+      {"an agent named as a path",  With("[agent.helpdesk]", "[agent.\"../x\"]\nuser=\"billing\"\n[agent.helpdesk]"), 14, "the name of this agent"},
+      {"a credential in capitals",  With("[credential.mail]", "[credential.Mail]"),            7, "the name of this credential"},
+      {"no GUID",                   With("11111111-2222", "1111111-2222"),                     9, "a GUID"},
+      {"a tenant without a name",   With("contoso.onmicrosoft.com", "common"),                 4, "GUID or one of its domains"},
+      {"an unknown word",           With("\"passphrase\"", "\"pasphrase\""),                   6, "did you mean \"passphrase\""},
+      {"a word of a later day",     With("\"passphrase\"", "\"azure-key-vault\""),             6, "this version serves only"},
+      {"a kind of a later day",     With("\"refresh-token\"", "\"managed-identity\""),         8, "this version serves only"},
+      {"a limit without a unit",    Of("user = \"helpdesk\"\nlimit = \"600\""),             16, "\"600/hour\""},
+      {"a limit of nothing",        Of("user = \"helpdesk\"\nlimit = \"0/hour\""),          16, "\"none\""},
+      {"a limit a week",            Of("user = \"helpdesk\"\nlimit = \"5/week\""),          16, "\"600/hour\""},
+      {"a limit as a number",       Of("user = \"helpdesk\"\nlimit = 600"),                 16, "must be a string"},
+      {"plain http",                With("[seal]", "cloud = \"custom\"\nauthority = \"http://login.x\"\ngraph = \"https://g.x\"\n[seal]"), 6, "https origin"},
+      {"an origin with a path",     With("[seal]", "cloud = \"custom\"\nauthority = \"https://login.x/\"\ngraph = \"https://g.x\"\n[seal]"), 6, "without a path"},
+      {"an origin with a user",     With("[seal]", "cloud = \"custom\"\nauthority = \"https://me@login.x\"\ngraph = \"https://g.x\"\n[seal]"), 6, "https origin"},
+      {"a proxy with a password",   With("[seal]", "[network]\nproxy = \"http://me:pw@proxy:3128\"\n[seal]"), 6, "without a user"},
+      {"a relative path",           With("[seal]", "[paths]\nstate = \"purser\"\n[seal]"),    6, "absolute path"},
+      {"a path upwards",            With("[seal]", "[paths]\nstate = \"/var/../etc\"\n[seal]"), 6, "absolute path"},
+      {"a role without group:",     With("group:purser-operators", "purser-operators"),        13, "group:NAME"},
+      {"a user's own unit",         Of("user = \"helpdesk\"\nsystemd_unit = \"helpdesk\""), 16, "system unit"},
+      {"a relative cgroup",         Of("user = \"helpdesk\"\ncgroup = \"kubepods\""),       16, "absolute cgroup path"},
+      {"every cgroup",              Of("user = \"helpdesk\"\ncgroup = \"/\""),              16, "absolute cgroup path"},
+      {"half a digest",             Of("user = \"helpdesk\"\nexe_sha256 = \"abcd\""),       16, "64 lower-case hex digits"},
+  };
+  // clang-format on
+  CheckFaults(rows);
+}
+
+TEST_CASE("Secrets, and policy from the environment, are refused and never quoted") {
+  const std::string jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJlLWNhbmFyeQ";
+  const std::string entra = "abc8Q~canaryCANARYcanaryCANARYcanary0123";
+  // clang-format off
+  const Row rows[] = {
+      {"a client secret's key",     With("scopes = [\"Mail.Read\"]", "client_secret = \"canary\"\nscopes = [\"Mail.Read\"]"), 11, "run `purser secret set mail`"},
+      {"a passphrase's key",        With("kind = \"passphrase\"", "kind = \"passphrase\"\npassphrase = \"canary\""),         7,  "secrets never stand in the configuration"},
+      {"a refresh token's key",     With("user = \"helpdesk\"", "user = \"helpdesk\"\nrefresh_token = \"canary\""),          16, "secrets never stand in the configuration"},
+      {"PEM",                       With("name = \"zrh\"", "name = \"-----BEGIN PRIVATE KEY-----canary\""),                  2,  "looks like a secret"},
+      {"a JWT",                     With("name = \"zrh\"", "name = \"" + jwt + "\""),                                        2,  "looks like a secret"},
+      {"Entra's own",               With("11111111-2222-3333-4444-555555555555", entra),                                     9,  "looks like a secret"},
+      {"a secret as a scope",       With("[\"Mail.Read\"]", "[\"" + entra + "\"]"),                                          11, "looks like a secret"},
+      {"a scope by env:",           With("[\"Mail.Read\"]", "[\"env:TENANT\"]"),                                             11, "policy never comes from the environment"},
+      {"an agent's user by env:",   With("\"helpdesk\"", "\"env:TENANT\""),                                                  15, "never comes from the environment"},
+      {"a variable that is unset",  With("\"contoso.onmicrosoft.com\"", "\"env:UNSET\""),                                    4,  "no such variable"},
+      {"a variable without a name", With("\"contoso.onmicrosoft.com\"", "\"env:\""),                                         4,  "no such variable"},
+      {"a variable with nonsense",  With("\"contoso.onmicrosoft.com\"", "\"env:BROKEN\""),                                   4,  "GUID or one of its domains"},
+  };
+  // clang-format on
+  CheckFaults(rows);
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    for (const Diagnostic& fault : fixture::Parse(row.text).error()) {
+      CHECK(fault.message.find("canary") == std::string::npos);
+      CHECK(fault.message.find("CANARY") == std::string::npos);
+      CHECK(fault.message.find("not a tenant") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("What contradicts itself is refused") {
+  const std::string app =
+      "[credential.app]\nkind = \"certificate\"\nclient_id = "
+      "\"11111111-2222-3333-4444-666666666666\"\n";
+  // clang-format off
+  const Row rows[] = {
+      {"authority without custom",  With("[seal]", "authority = \"https://login.x\"\n[seal]"), 5, "write cloud = \"custom\""},
+      {"custom without authority",  With("[seal]", "cloud = \"custom\"\ngraph = \"https://g.x\"\n[seal]"), 5, "needs authority"},
+      {"custom without graph",      With("[seal]", "cloud = \"custom\"\nauthority = \"https://l.x\"\n[seal]"), 5, "needs graph"},
+      {"passphrase with a path",    With("kind = \"passphrase\"", "kind = \"passphrase\"\npath = \"/k\""), 7, "has no path"},
+      {"key file without a path",   With("kind = \"passphrase\"", "kind = \"file\""),          5, "needs path"},
+      {"key file by name",          With("kind = \"passphrase\"", "kind = \"file\"\npath = \"kek\""), 7, "absolute path"},
+      {"credential file by path",   With("kind = \"passphrase\"", "kind = \"systemd-credential\"\npath = \"/kek\""), 7, "needs path = \"NAME\""},
+      {"refresh token of nobody",   With("user = \"66666666-7777-8888-9999-aaaaaaaaaaaa\"\n", ""), 7, "needs user"},
+      {"an application's user",     With("", app + "scopes = [\"Reports.Read.All\"]\nuser = \"11111111-2222-3333-4444-666666666666\"\n"), 24, "remove user"},
+      {"an application's renewal",  With("", app + "scopes = [\"Reports.Read.All\"]\nclient_auth = \"secret\"\n"), 24, "remove client_auth"},
+      {"consented to nothing",      With("", app + "scopes = []\n"),                           23, "list every scope"},
+      {"a scope twice",             With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"https://graph.microsoft.com/Mail.Read\"]"), 11, "listed already"},
+      {"a scope in two spellings",  With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"mail.read\"]"), 11, "listed already"},
+      {"consented to .default",     With("scopes = [\"Mail.Read\"]", "scopes = [\".default\"]"), 11, "this is no scope"},
+      {"an OIDC scope",             With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"offline_access\"]"), 11, "this is no scope"},
+      {"an unknown admin group",    With("group:purser-operators", "group:nosuch"),            13, "no group \"nosuch\""},
+      {"admins without a number",   With("group:purser-operators", "group:65534"),             13, "every unmapped group"},
+      {"vault tables",              With("", "[vault.corp]\nkind = \"azure-key-vault\"\n"),    20, "not served by this version"},
+      {"a vaulted credential",      With("", app + "scopes = [\"Reports.Read.All\"]\nvault = \"corp\"\n"), 24, "not served by this version"},
+  };
+  // clang-format on
+  CheckFaults(rows);
+}
+
+TEST_CASE("An agent that the kernel cannot tell from others, or that could be purser, is refused") {
+  // clang-format off
+  const Row rows[] = {
+      {"no selector",               Of(""),                                                 14, "has no selector that the kernel vouches for"},
+      {"a program alone",           Of("exe = \"/usr/bin/agent\""),                         14, "write user = "},
+      {"a unit alone",              Of("systemd_unit = \"helpdesk.service\""),              14, "write user = "},
+      {"an unknown user",           Of("user = \"nosuch\""),                                15, "no user \"nosuch\""},
+      {"an unknown group",          Of("group = \"nosuch\""),                               15, "no group \"nosuch\""},
+      {"nobody by name",            Of("user = \"nobody\""),                                15, "every unmapped user"},
+      {"nobody by number",          Of("user = 65534"),                                     15, "every unmapped user"},
+      {"nogroup by name",           Of("group = \"nogroup\""),                              15, "every unmapped user"},
+      {"nogroup by number",         Of("group = 65534"),                                    15, "every unmapped user"},
+      {"nobody beside a group",     Of("user = \"nobody\"\ngroup = \"helpdesk\""),          15, "every unmapped user"},
+      {"no id at all",              Of("user = 4294967295"),                                15, "every unmapped user"},
+      {"a negative number",         Of("user = -1"),                                        15, "name or number of a user"},
+      {"a number beyond ids",       Of("user = 4294967296"),                                15, "name or number of a user"},
+      {"purser itself",             Of("user = \"purser\""),                                15, "purser itself runs as this user"},
+      {"purser by number",          Of("user = \"2000\""),                                  15, "purser itself runs as this user"},
+      {"an operator",               Of("user = \"boss\""),                                  15, "in a group of [admin] operators"},
+      {"the operators' group",      Of("group = \"purser-operators\""),                     15, "one of [admin] operators"},
+      {"a socket path too long",    With("[seal]", "[paths]\nrun = \"/" + std::string(90, 'r') + "\"\n[seal]"), 16, "shorten the agent's name"},
+      {"an admin path too long",    With("[seal]", "[paths]\nrun = \"/" + std::string(97, 'r') + "\"\n[seal]"), 6, "write a shorter one"},
+  };
+  // clang-format on
+  CheckFaults(rows);
+}
+
+TEST_CASE("A rule that means nothing, or can never issue, is refused") {
+  const std::string two =
+      "[credential.two]\nkind = \"refresh-token\"\nclient_id = "
+      "\"11111111-2222-3333-4444-666666666666\"\nuser = "
+      "\"66666666-7777-8888-9999-aaaaaaaaaaaa\"\nscopes = [\"Mail.Read\", "
+      "\"Calendars.Read\"]\n";
+  const auto rule = [](const char* name, const char* scopes, const char* more) {
+    return std::string("[[agent.helpdesk.allow]]\nname = \"") + name + "\"\nscopes = " + scopes +
+           "\n" + more + "\n";
+  };
+  // clang-format off
+  const Row rows[] = {
+      {"a missing credential",      MailRule("credential = \"male\"\n"),                       19, "there is no [credential.male]: add it, or name one of mail"},
+      {"no credential named",       MailRule(""),                                              16, "lacks \"credential\""},
+      {"no name",                   With("name = \"read-mail\"\n", ""),                        16, "lacks \"name\""},
+      {"a name twice",              With("", rule("read-mail", "[\"Mail.Read\"]", "credential = \"mail\"")), 21, "in line 16"},
+      {"nothing granted",           With("scopes = [\"Mail.Read\"]\ncredential", "scopes = []\ncredential"), 18, "grants nothing"},
+      {".default granted",          With("scopes = [\"Mail.Read\"]\ncredential", "scopes = [\".default\"]\ncredential"), 18, "this is no scope"},
+      {"what policy never grants",  With("[admin]", "[policy]\nnever = [\"mail.READ\"]\n[admin]"), 20, "[policy] never forbids Mail.Read"},
+      {"not consented",             With("scopes = [\"Mail.Read\"]\ncredential", "scopes = [\"Mail.Read\", \"Mail.Send\"]\ndecision = \"log\"\ncredential"), 18, "can never issue: mail is not consented to Mail.Send"},
+      {"consented in another case", With("scopes = [\"Mail.Read\"]\ncredential", "scopes = [\"mail.read\"]\ndecision = \"log\"\ncredential"), 18, "write Mail.Read, case matters"},
+      {"consented to more",         With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"Mail.Send\"]"), 16, "rule read-mail can never issue: mail is also consented to Mail.Send"},
+      {"the rest has a limit",      With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"Mail.Send\"]") + rule("send", "[\"Mail.Send\"]", "credential = \"mail\"\nlimit = \"5/day\"\ndecision = \"log\""), 16, "rule read-mail can never issue: mail is also consented to Mail.Send"},
+      {"the rest is another's",     With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"Mail.Send\"]") + "[agent.billing]\nuser = \"billing\"\n[[agent.billing.allow]]\nname = \"send\"\nscopes = [\"Mail.Send\"]\ncredential = \"mail\"\ndecision = \"log\"\n", 16, "rule read-mail can never issue"},
+      {"two identities",            With("", two + rule("both", "[\"Mail.Read\", \"Calendars.Read\"]", "credential = \"two\"")), 27, "could not say which identity"},
+      {"writing, undecided",        With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"Mail.Send\"]") + rule("send", "[\"Mail.Send\"]", "credential = \"mail\""), 20, "rule send grants Mail.Send, which does more than read"},
+      {"approval",                  MailRule("credential = \"mail\"\ndecision = \"approve\"\n"), 20, "this version serves only \"log\""},
+      {"notification",              MailRule("credential = \"mail\"\ndecision = \"notify\"\n"), 20, "this version serves only \"log\""},
+      {"brokered calls",            MailRule("credential = \"mail\"\ndeliver = \"call\"\n"),   20, "this version serves only \"token\""},
+      {"paths",                     MailRule("credential = \"mail\"\npaths = [\"GET /me\"]\n"), 20, "not served by this version"},
+      {"an approval's terms",       MailRule("credential = \"mail\"\napproval = { quorum = 1 }\n"), 20, "not served by this version"},
+      {"writes that wait",          With("[admin]", "[policy]\nwrites = \"approve\"\n[admin]"), 13, "this version serves only \"log\""},
+  };
+  // clang-format on
+  CheckFaults(rows);
+}
+
+TEST_CASE("Every fault of a set is reported at once, from top to bottom") {
+  const auto got = fixture::Parse(With("name = \"zrh\"", "name = \"Z\"\nnmae = 1") + "[x]\n");
+  REQUIRE_FALSE(got.has_value());
+  REQUIRE(got.error().size() == 3);
+  CHECK(Format(got.error()[0]).starts_with("/etc/purser/purser.toml:2:8: "));
+  CHECK(Format(got.error()[1]).starts_with("/etc/purser/purser.toml:3:1: "));
+  CHECK(Format(got.error()[2]).starts_with("/etc/purser/purser.toml:21:"));
+}
+
+TEST_CASE("agents.d holds agents only, each once") {
+  const SourceFile main{"/etc/purser/purser.toml", std::string(fixture::kBase)};
+  const SourceFile billing{"/etc/purser/agents.d/billing.toml",
+                           "[agent.billing]\nuser = \"billing\"\n"};
+  const auto both = fixture::ParseFiles({main, billing});
+  REQUIRE(both.has_value());
+  CHECK(both->agents.size() == 2);
+  CHECK(both->agents.at("billing").place.file == billing.path);
+
+  const auto twice = fixture::ParseFiles(
+      {main, {"/etc/purser/agents.d/h.toml", "[agent.helpdesk]\nuser = \"billing\"\n"}});
+  REQUIRE_FALSE(twice.has_value());
+  CHECK(Format(twice.error()[0]).starts_with("/etc/purser/agents.d/h.toml:1:8: "));
+  CHECK(twice.error()[0].message.find("/etc/purser/purser.toml:14") != std::string::npos);
+
+  const auto policy =
+      fixture::ParseFiles({main, {"/etc/purser/agents.d/p.toml", "[policy]\nnever = []\n"}});
+  REQUIRE_FALSE(policy.has_value());
+  CHECK(policy.error()[0].message.find("move [policy] to purser.toml") != std::string::npos);
+}
+
+TEST_CASE("A valid configuration is read whole, with its defaults") {
+  const Config config = fixture::Valid(std::string(fixture::kBase));
+  CHECK(config.tenant.authority == "https://login.microsoftonline.com");
+  CHECK(config.tenant.graph == "https://graph.microsoft.com");
+  CHECK(config.paths.run == "/run/purser");
+  CHECK(config.hardening.strict);
+  CHECK_FALSE(config.hardening.allow_same_uid);
+  CHECK_FALSE(config.credentials.at("mail").confidential);
+  CHECK(config.admin.operator_gids == std::vector<uint32_t>{3002});
+  const Agent& agent = config.agents.at("helpdesk");
+  CHECK(agent.selectors.uid == 2001);
+  CHECK(agent.limit == Limit{3600, std::chrono::hours{1}});
+  REQUIRE(agent.rules.size() == 1);
+  CHECK(agent.rules[0].decision == "log");
+  CHECK(agent.rules[0].deliver == "token");
+  CHECK_FALSE(agent.rules[0].limit.has_value());
+  CHECK(agent.rules[0].place.line == 16);
+  CHECK(AgentSocketPath(config, "helpdesk") == "/run/purser/agents/helpdesk/sock");
+  CHECK(Hosts(config) == std::vector<std::string>{"login.microsoftonline.com:443"});
+}
+
+TEST_CASE("Clouds, the environment, and trying things out") {
+  const Config custom =
+      fixture::Valid(With("[seal]",
+                          "cloud = \"custom\"\nauthority = \"https://127.0.0.1:8443\"\ngraph = "
+                          "\"https://[::1]:8444\"\n[seal]"));
+  CHECK(Hosts(custom) == std::vector<std::string>{"127.0.0.1:8443"});
+  const Config china = fixture::Valid(With("[seal]", "cloud = \"china\"\n[seal]"));
+  CHECK(china.tenant.graph == "https://microsoftgraph.chinacloudapi.cn");
+
+  const Config env = fixture::Valid(With("\"contoso.onmicrosoft.com\"", "\"env:TENANT\""));
+  CHECK(env.tenant.id == "8f0c0000-1111-2222-3333-444444444444");
+
+  const Config same = fixture::Valid(
+      With("[agent.helpdesk]\nuser = \"helpdesk\"",
+           "[hardening]\nallow_same_uid = true\n[agent.helpdesk]\nuser = 2000\nlimit = \"none\""));
+  CHECK(same.agents.at("helpdesk").selectors.uid == 2000);
+  CHECK(same.agents.at("helpdesk").limit.count == 0);
+}
+
+TEST_CASE("The digest covers every byte of the set, the order, and the environment used") {
+  const std::vector<SourceFile> one = {{"/etc/purser/purser.toml", "a"}};
+  // printf 'purser.toml 1\na' | sha256sum
+  CHECK(ConfigDigest(one, {}) ==
+        "76d946dd7eb2e91c1a177b25810a5350133dd7168557147787fb6b4b99ee2b30");
+  const std::vector<SourceFile> elsewhere = {{"purser.toml", "a"}};
+  CHECK(ConfigDigest(elsewhere, {}) == ConfigDigest(one, {}));
+  const std::vector<SourceFile> other = {{"/etc/purser/purser.toml", "b"}};
+  const std::vector<SourceFile> two = {one[0], {"/etc/purser/agents.d/x.toml", "x"}};
+  CHECK(ConfigDigest(other, {}) != ConfigDigest(one, {}));
+  CHECK(ConfigDigest(two, {}) != ConfigDigest(one, {}));
+  CHECK(ConfigDigest(one, {{"TENANT", "x"}}) != ConfigDigest(one, {}));
+  CHECK(ConfigDigest(one, {{"TENANT", "x"}}) != ConfigDigest(one, {{"TENANT", "y"}}));
+}
+
+TEST_CASE("The example configuration is valid, and the digest is what sha256sum prints") {
+  std::ifstream in(PURSER_SOURCE_DIR "/deploy/examples/purser.toml");
+  const Config config = fixture::Valid(std::string(std::istreambuf_iterator<char>(in), {}));
+  CHECK(config.instance.name == "helpdesk-zrh");
+  CHECK(config.agents.at("helpdesk").rules.size() == 2);
+  CHECK(config.sha256.size() == 64);
+}
+
+TEST_CASE("An empty set and one beyond all measure are refused") {
+  CHECK_FALSE(fixture::ParseFiles({}).has_value());
+  const auto got = fixture::Parse(std::string(kMaxConfigBytes + 1, '#'));
+  REQUIRE_FALSE(got.has_value());
+  CHECK(got.error()[0].message.find("4 MiB") != std::string::npos);
+}
