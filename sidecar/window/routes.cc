@@ -1,0 +1,104 @@
+#include "sidecar/window/routes.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace sidecar::window {
+namespace {
+
+using broker::Reason, broker::Refuse;
+
+struct Row {
+  std::string_view method;
+  std::string_view path;  // {name} and {id} stand for one segment
+  Route route;
+};
+
+// clang-format off
+constexpr auto kAgentRoutes = std::to_array<Row>({
+    {"POST", "/v1/token",  Route::kToken},
+    {"GET",  "/v1/whoami", Route::kWhoami},
+    {"GET",  "/v1/audit",  Route::kAudit},
+    {"GET",  "/healthz",   Route::kHealth},
+    {"GET",  "/readyz",    Route::kReady},
+});
+constexpr auto kAdminRoutes = std::to_array<Row>({
+    {"GET",  "/healthz",                      Route::kHealth},
+    {"GET",  "/readyz",                       Route::kReady},
+    {"GET",  "/v1/status",                    Route::kAdmin},
+    {"GET",  "/v1/agents",                    Route::kAdmin},
+    {"GET",  "/v1/credentials",               Route::kAdmin},
+    {"PUT",  "/v1/credentials/{name}/secret", Route::kAdmin},
+    {"POST", "/v1/credentials/{name}/login",  Route::kAdmin},
+    {"GET",  "/v1/logins/{id}",               Route::kAdmin},
+    {"GET",  "/v1/seal-key",                  Route::kAdmin},
+    {"POST", "/v1/unseal",                    Route::kAdmin},
+    {"POST", "/v1/seal/rotate",               Route::kAdmin},
+    {"POST", "/v1/reload",                    Route::kAdmin},
+    {"POST", "/v1/ledger/resume",             Route::kAdmin},
+    {"POST", "/v1/doctor/credentials/{name}", Route::kAdmin},
+});
+// clang-format on
+
+std::span<const Row> RoutesOf(Socket socket) {
+  switch (socket) {
+    case Socket::kAgent:
+      return kAgentRoutes;
+    case Socket::kAdmin:
+      return kAdminRoutes;
+  }
+  return {};
+}
+
+bool IsParameter(std::string_view pattern, std::string_view segment) {
+  constexpr size_t kLongest = 64;  // as the configuration limits names
+  const bool name = pattern == "{name}";
+  return (name || pattern == "{id}") && !segment.empty() && segment.size() <= kLongest &&
+         std::ranges::all_of(segment, [name](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= (name ? 'z' : 'f')) ||
+                  (name && c == '-');
+         });
+}
+
+bool Matches(std::string_view pattern, std::string_view path) {
+  while (!pattern.empty() && !path.empty()) {
+    const size_t in_pattern = std::min(pattern.find('/', 1), pattern.size());
+    const size_t in_path = std::min(path.find('/', 1), path.size());
+    const std::string_view want = pattern.substr(0, in_pattern);
+    const std::string_view got = path.substr(0, in_path);
+    if (want != got && !IsParameter(want.substr(1), got.substr(1))) return false;
+    pattern.remove_prefix(in_pattern);
+    path.remove_prefix(in_path);
+  }
+  return pattern.empty() && path.empty();
+}
+
+}  // namespace
+
+std::string AllowedMethods(Socket socket, std::string_view path) {
+  std::string methods;
+  for (const Row& row : RoutesOf(socket)) {
+    if (!Matches(row.path, path)) continue;
+    if (!methods.empty()) methods += ", ";
+    methods += row.method;
+  }
+  return methods;
+}
+
+std::expected<Route, broker::Refusal> Match(Socket socket, std::string_view method,
+                                            std::string_view path) {
+  for (const Row& row : RoutesOf(socket)) {
+    if (row.method == method && Matches(row.path, path)) return row.route;
+  }
+  if (const std::string methods = AllowedMethods(socket, path); !methods.empty()) {
+    return Refuse(Reason::kMethodNotAllowed, "Send " + methods + ".");
+  }
+  std::string hint = "Routes:";
+  for (const Row& row : RoutesOf(socket)) {
+    hint.append(hint.ends_with(':') ? " " : ", ").append(row.method).append(" ").append(row.path);
+  }
+  return Refuse(Reason::kNotFound, hint + ".");
+}
+
+}  // namespace sidecar::window
