@@ -1,0 +1,38 @@
+// purser-dialer [--off-limits PATH]…: the only process with a network, and that to listed hosts
+// alone.
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "broker/base/log.h"
+#include "sidecar/dialer/dialer.h"
+#include "sidecar/hardening/harden.h"
+#include "sidecar/ipc/messages.h"
+
+int main(int argc, char** argv) {
+  using namespace sidecar;
+  constexpr int kControl = 3;
+  prctl(PR_SET_NAME, "purser-dialer");
+  const broker::Log log(STDERR_FILENO, "dialer", std::getenv("JOURNAL_STREAM") != nullptr);
+  hardening::HardenOptions options;
+  for (int i = 1; i < argc; i += 2) {
+    if (std::string_view(argv[i]) != "--off-limits" || i + 1 == argc) return 2;
+    options.off_limits.emplace_back(argv[i + 1]);
+  }
+  dialer::Dialer dialer(kControl, log);
+  const auto findings = hardening::Harden(hardening::Role::kDialer, options);
+  if (!findings) {
+    log.Error("hardening.failed", {{"error", findings.error().detail}});
+    return EXIT_FAILURE;
+  }
+  std::string started;
+  ipc::Encode(ipc::TextMessage{ipc::MessageType::kStarted, ToJson(*findings)}, &started);
+  broker::Status served = ipc::Send(kControl, started);
+  if (served) served = dialer.Run();
+  if (!served) log.Error("stopped", {{"error", served.error().detail}});
+  // Streams may still relay for a broker that is gone: not worth waiting for.
+  std::_Exit(served ? EXIT_SUCCESS : EXIT_FAILURE);
+}

@@ -1,0 +1,34 @@
+// sidecar/dialer/stream_threads.h: a thread for each stream, and not too many.
+#pragma once
+#include <condition_variable>
+#include <mutex>
+
+#include "sidecar/dialer/stream.h"
+
+namespace sidecar::dialer {
+
+/// Used from one thread; the streams run in theirs.
+class StreamThreads {
+ public:
+  // Connections that the broker keeps open: its 64 requests at a time, and as many idle ones.
+  static constexpr size_t kMaxStreams = 128;
+
+  explicit StreamThreads(StreamContext context) : context_(std::move(context)) {}
+  /// Waits for all streams: close the broker's side, or end the process, first.
+  ~StreamThreads();
+  StreamThreads(const StreamThreads&) = delete;
+  StreamThreads& operator=(const StreamThreads&) = delete;
+
+  /// Serves `stream` in a thread of its own. False, and the stream is closed: kMaxStreams reached,
+  /// or no thread to be had.
+  bool Start(ipc::Fd stream);
+
+ private:
+  void Finished();
+  StreamContext context_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  size_t running_ = 0;
+};
+
+}  // namespace sidecar::dialer
