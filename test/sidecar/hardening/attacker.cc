@@ -1,7 +1,6 @@
-// A role that has been taken over: hardens itself as ROLE, then makes one attempt.
-// attacker ROLE|none NUMBER FOLDER VICTIM ADDRESS FILE OWN_FILE PORT SOCKET
-// Exit status: 0 it worked · 10 refused (EPERM, EACCES, ENOSYS) · 11 failed otherwise · 12 not
-// hardened.
+// A role that has been taken over: hardens itself as ROLE, then makes one attempt, or does one
+// duty. attacker ROLE|none attempt|duty NUMBER FOLDER VICTIM ADDRESS FILE OWN_FILE PORT SOCKET Exit
+// status: 0 it worked · 10 refused (EPERM, EACCES, ENOSYS) · 11 failed otherwise · 12 not hardened.
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -32,16 +31,19 @@ bool HardenAs(std::string_view name, const std::string& folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 10) return 2;
-  const Target target{.victim = std::atoi(argv[4]),
-                      .address = std::strtoull(argv[5], nullptr, 16),
-                      .file = argv[6],
-                      .inet_port = argv[8],
-                      .unix_socket = argv[9],
-                      .own_file = argv[7]};
-  const Attempt& attempt = AllAttempts()[std::strtoul(argv[2], nullptr, 10)];
-  if (!HardenAs(argv[1], argv[3])) return 12;
-  if (attempt.run(target)) return 0;
+  if (argc != 11) return 2;
+  const Target target{.victim = std::atoi(argv[5]),
+                      .address = std::strtoull(argv[6], nullptr, 16),
+                      .file = argv[7],
+                      .inet_port = argv[9],
+                      .unix_socket = argv[10],
+                      .own_file = argv[8]};
+  const size_t number = std::strtoul(argv[3], nullptr, 10);
+  const bool duty = std::string_view(argv[2]) == "duty";
+  const auto run = duty ? AllDuties()[number].run : AllAttempts()[number].run;
+  if (!HardenAs(argv[1], argv[4])) return 12;
+  errno = 0;
+  if (run(target)) return 0;
   if (errno == EPERM || errno == EACCES || errno == ENOSYS) return 10;
   std::fprintf(stderr, "%s\n", strerrorname_np(errno));
   return 11;

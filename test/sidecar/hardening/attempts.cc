@@ -222,7 +222,7 @@ constexpr std::array kAttempts{
     Attempt{"turn data into code", TurnDataIntoCode, true},
     Attempt{"share memory by key", [](const Target&) { return Done(shmget(IPC_PRIVATE, 4096, 0600)); }, true},
     Attempt{"make a memory file", [](const Target&) { return Done(memfd_create("x", 0)); }, true},
-    Attempt{"use io_uring", IoUring, true},
+    Attempt{"use io_uring", IoUring, false},
     Attempt{"use userfaultfd", [](const Target&) { return Done(syscall(SYS_userfaultfd, 1 /* UFFD_USER_MODE_ONLY */)); }, false},
     Attempt{"use bpf", Bpf, false},
     Attempt{"use perf events", PerfEvent, false},

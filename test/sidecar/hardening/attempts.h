@@ -26,3 +26,12 @@ struct Attempt {
 };
 
 std::span<const Attempt> AllAttempts();
+
+/// What a role must still be able to do, or its filter is too narrow.
+struct Duty {
+  std::string_view roles;  // that have it
+  std::string_view name;   // completes "… can …"
+  bool (*run)(const Target&);
+};
+
+std::span<const Duty> AllDuties();

@@ -1,0 +1,171 @@
+// What somebody who has taken over a role cannot do, tried from inside each.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "sidecar/hardening/landlock.h"
+#include "test/sidecar/dialer/loopback.h"
+#include "test/sidecar/hardening/attempts.h"
+#include "test/sidecar/hardening/victim.h"
+
+namespace {
+
+// Numbers, as no account is needed.
+constexpr uid_t kOneUser = 64001;
+constexpr uid_t kAnotherUser = 64002;
+
+struct Users {
+  User attacker;
+  User owner;  // of the files and the victim
+};
+
+Users SameUser() {
+  if (getuid() == 0) return {kOneUser, kOneUser};
+  return {};
+}
+
+/// A state folder as purser has it, and somebody to attack.
+class Scene {
+ public:
+  explicit Scene(Users users) : users_(users), victim_(users.owner) {
+    std::string pattern = "/tmp/purser-attack-XXXXXX";
+    REQUIRE(mkdtemp(pattern.data()) != nullptr);
+    root_ = pattern;
+    REQUIRE(chmod(root_.c_str(), 0755) == 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    unix_socket().copy(address.sun_path, sizeof(address.sun_path) - 1);
+    listener_ = sidecar::ipc::Fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+    REQUIRE(chmod(unix_socket().c_str(), 0666) == 0);
+    REQUIRE(listen(listener_.get(), 64) == 0);
+  }
+  ~Scene() { std::filesystem::remove_all(root_); }
+  Scene(const Scene&) = delete;
+  Scene& operator=(const Scene&) = delete;
+
+  /// One deed from fresh files. The ledger's own folder is `ledger`; nobody may touch the others'.
+  Outcome Run(const std::string& role, const char* kind, size_t number) {
+    const User ledger_owner = role == "ledger" ? users_.attacker : users_.owner;
+    MakeFile("ledger", "segment", ledger_owner);
+    MakeFile("state", "store.db", users_.owner);
+    const std::string file = root_ + (role == "ledger" ? "/state/store.db" : "/ledger/segment");
+    std::array<char, 32> address{};
+    std::snprintf(address.data(), address.size(), "%zx", victim_.address());
+    return RunAttacker(
+        PURSER_ATTACKER, users_.attacker,
+        {role, kind, std::to_string(number), root_ + "/ledger", std::to_string(victim_.pid()),
+         address.data(), file, role == "ledger" ? root_ + "/ledger/segment" : file,
+         std::to_string(inet_.port()), unix_socket()});
+  }
+
+ private:
+  std::string unix_socket() const { return root_ + "/socket"; }
+  void MakeFile(const std::string& folder, const std::string& name, User owner) const {
+    const std::string path = root_ + "/" + folder;
+    std::filesystem::remove_all(path);
+    REQUIRE(mkdir(path.c_str(), 0700) == 0);
+    std::ofstream(path + "/" + name) << "content\n";
+    if (!owner) return;
+    REQUIRE(chown((path + "/" + name).c_str(), *owner, *owner) == 0);
+    REQUIRE(chown(path.c_str(), *owner, *owner) == 0);
+  }
+
+  Users users_;
+  Victim victim_;
+  std::string root_;
+  Listener inet_;
+  sidecar::ipc::Fd listener_;
+};
+
+bool IsAllowed(std::string_view role, std::string_view attempt) {
+  return role == "dialer" && attempt == "connect to the network";
+}
+
+// Without Landlock, only different users keep a ledger from the store and a dialer from files.
+bool NeedsLandlock(std::string_view role, std::string_view attempt, const Users& users) {
+  if (sidecar::hardening::LandlockAbi() > 0 || users.attacker != users.owner) return false;
+  return (role == "ledger" || role == "dialer") && !attempt.contains("own");
+}
+
+void NoAttemptWorks(const Users& users) {
+  Scene scene(users);
+  for (const std::string role : {"window", "broker", "ledger", "dialer"}) {
+    for (size_t i = 0; i < AllAttempts().size(); ++i) {
+      const std::string_view name = AllAttempts()[i].name;
+      if (NeedsLandlock(role, name, users)) continue;
+      CAPTURE("a " + role + " can: " + std::string(name));
+      CHECK(scene.Run(role, "attempt", i) ==
+            (IsAllowed(role, name) ? Outcome::kWorked : Outcome::kRefused));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every attempt is real: a process that is not hardened succeeds") {
+  Scene scene(SameUser());
+  for (size_t i = 0; i < AllAttempts().size(); ++i) {
+    if (!AllAttempts()[i].works_unhardened) continue;
+    CAPTURE(AllAttempts()[i].name);
+    CHECK(scene.Run("none", "attempt", i) == Outcome::kWorked);
+  }
+}
+
+TEST_CASE("no role can do what only others may, though all run as one user") {
+  NoAttemptWorks(SameUser());
+}
+
+TEST_CASE("no role can do what only others may, as users of their own") {
+  if (getuid() != 0) {
+    MESSAGE("needs root: not run");
+    return;
+  }
+  NoAttemptWorks({kOneUser, kAnotherUser});
+}
+
+TEST_CASE("a supervisor cannot do what neither it nor any role ever does") {
+  Scene scene(SameUser());
+  constexpr std::string_view kForbidden[] = {"trace another process",
+                                             "let itself be traced",
+                                             "read another process's memory",
+                                             "write another process's memory",
+                                             "use io_uring",
+                                             "take another process's descriptors",
+                                             "use userfaultfd",
+                                             "use bpf",
+                                             "use perf events",
+                                             "mount",
+                                             "enter a new user namespace",
+                                             "chroot",
+                                             "use keyrings"};
+  size_t tried = 0;
+  for (size_t i = 0; i < AllAttempts().size(); ++i) {
+    if (std::ranges::find(kForbidden, AllAttempts()[i].name) == std::end(kForbidden)) continue;
+    ++tried;
+    CAPTURE(AllAttempts()[i].name);
+    CHECK(scene.Run("supervisor", "attempt", i) == Outcome::kRefused);
+  }
+  CHECK(tried == std::size(kForbidden));
+}
+
+TEST_CASE("every role can still do its work") {
+  Scene scene(SameUser());
+  for (const std::string role : {"window", "broker", "ledger", "dialer", "supervisor"}) {
+    for (size_t i = 0; i < AllDuties().size(); ++i) {
+      if (!AllDuties()[i].roles.contains(role)) continue;
+      CAPTURE("a " + role + " can: " + std::string(AllDuties()[i].name));
+      CHECK(scene.Run(role, "duty", i) == Outcome::kWorked);
+    }
+  }
+}
