@@ -276,21 +276,10 @@ class DevTenant:
 
 # Purser.
 
-ROLE_USERS = ("purser-window", "purser-broker", "purser-ledger", "purser-dialer")
 AGENT_UID = 61001      # agents of the tests, when root: numbers without an account suffice
 OTHER_UID = 61002
 SOLO_UID = 61010       # purserd as one unprivileged user, when root
 HELPDESK, BROAD, ROBOT = "helpdesk", "clerk", "robot"  # the default configuration's agents
-
-
-def add_role_users():
-    """The users that purserd's roles drop to; `purser init` makes the same ones."""
-    for name in ROLE_USERS:
-        try:
-            pwd.getpwnam(name)
-        except KeyError:
-            subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", "--shell",
-                            "/usr/sbin/nologin", name], check=True)
 
 
 def new_certificate(directory):
@@ -422,16 +411,14 @@ class Purser:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="purser-"))
         os.chmod(self.dir, 0o755)
         self.config_path = self.dir / "purser.toml"
-        key = self.dir / "kek"
-        key.write_text(os.urandom(32).hex() + "\n")
-        key.chmod(0o600)
         self.write_config()
         if self.uid != os.geteuid():
-            for path in (self.dir, key, self.config_path):
+            for path in (self.dir, self.config_path):
                 os.chown(path, self.uid, self.uid)
-        if IS_ROOT and not self.solo:
-            add_role_users()
         try:
+            made = self.cli("init", uid=self.uid)  # users, key and store
+            if made.returncode != 0:
+                raise RuntimeError(f"purser init: {made.stdout}{made.stderr}")
             if self._start:
                 self.start()
         except BaseException:
@@ -521,7 +508,8 @@ class Purser:
 
     def cli(self, *arguments, stdin=None, uid=None):
         """The purser command; returns subprocess.CompletedProcess with text output."""
-        options = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
+        options = {} if uid in (None, os.geteuid()) else \
+            {"user": uid, "group": uid, "extra_groups": []}
         return subprocess.run([BIN / "purser", *arguments], input=stdin or "", text=True,
                               capture_output=True, env=self.cli_environment(), **options)
 
