@@ -92,7 +92,7 @@ ledger::CallerRecord RecordOf(const policy::Facts& facts) {
 }
 
 Broker::Broker(Ports ports, SharedConfig config)
-    : ports_(ports), budgets_(ports.clock), config_(std::move(config)) {}
+    : ports_(std::move(ports)), budgets_(ports.clock), config_(std::move(config)) {}
 
 std::expected<IssuedToken, Denied> Broker::IssueToken(const Caller& caller,
                                                       const TokenRequest& request,
@@ -110,16 +110,16 @@ std::expected<IssuedToken, Denied> Broker::IssueToken(const Caller& caller,
   if (request.dry_run) return IssuedToken{nullptr, NamesOf(grant->rules), {}};
   if (auto over = budgets_.Take(*grant->agent, grant->rules)) return deny(std::move(*over));
 
+  if (!ports_.unsealed()) return deny({Reason::kSealed, {}, {}, {}});
+
   const TokenKey key = KeyFor(*grant, request);
   const MintResult token = ports_.cache.GetOrMint(key, request.min_validity, [&] {
     return ports_.minter.Mint(*now, *grant->credential, key, entry);
   });
   if (!token) return deny(token.error());
 
-  const auto allowed =
-      policy::AllowedScopes(*now, *grant->agent, grant->credential->name, key.resource);
-  if (auto wrong = CheckMinted(**token, *now, *grant->credential, key, allowed,
-                               ports_.clock.WallNow())) {
+  if (auto wrong = CheckMinted(**token, *now, *grant->credential, key,
+                               policy::AllowedScopes(*now, *grant), ports_.clock.WallNow())) {
     return deny(std::move(*wrong));
   }
   if (caller.alive && !caller.alive()) return deny({Reason::kCallerGone, {}, {}, {}});

@@ -49,6 +49,7 @@ class Broker {
     Minter& minter;
     LedgerSink& ledger;
     const Clock& clock;
+    std::function<bool()> unsealed;  // the store of secrets can be read
   };
   Broker(Ports ports, SharedConfig config);
 

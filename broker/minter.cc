@@ -49,4 +49,6 @@ void Minter::Forget(const std::string& credential) {
   state_->guard.Forget(credential);
 }
 
+std::vector<std::string> Minter::Degraded() { return state_->guard.Troubles(); }
+
 }  // namespace broker

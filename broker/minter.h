@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "broker/ledger/entry.h"
 #include "broker/policy/config.h"
@@ -43,6 +44,9 @@ class Minter {
 
   /// The credential was enrolled anew: forgets that its grant was dead and closes its breaker.
   void Forget(const std::string& credential);
+
+  /// "credential NAME: REASON" for each credential that is not tried at Entra at this moment.
+  std::vector<std::string> Degraded();
 
  private:
   struct State;

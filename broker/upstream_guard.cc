@@ -65,4 +65,21 @@ void UpstreamGuard::Forget(const std::string& credential) {
   memory_.erase(credential);
 }
 
+std::vector<std::string> UpstreamGuard::Troubles() {
+  const std::scoped_lock lock(mutex_);
+  const auto now = clock_.Now();
+  std::vector<std::string> troubles;
+  for (const auto& [credential, memory] : memory_) {
+    std::optional<Reason> reason;
+    if (memory.pause.count() != 0) reason = Reason::kUpstreamUnavailable;
+    if (now < memory.not_before) reason = Reason::kUpstreamThrottled;
+    if (memory.rejection && now < memory.rejected_until) reason = memory.rejection->reason;
+    if (memory.dead_grant) reason = memory.dead_grant->reason;
+    if (reason) {
+      troubles.push_back("credential " + credential + ": " + std::string(Describe(*reason).name));
+    }
+  }
+  return troubles;
+}
+
 }  // namespace broker

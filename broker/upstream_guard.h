@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/ports/clock.h"
 #include "broker/reason.h"
@@ -40,6 +41,9 @@ class UpstreamGuard {
   /// Refuses with `refusal` until Forget().
   void GrantDied(const std::string& credential, Refusal refusal);
   void Forget(const std::string& credential);
+
+  /// "credential NAME: REASON" for each that Check() would refuse now, by name.
+  std::vector<std::string> Troubles();
 
  private:
   struct Memory {

@@ -45,6 +45,11 @@ inline constexpr size_t kMinPassphraseBytes = 16;
 /// Errors: kInvalidRequest (too short, or `kdf` is not Argon2id) · kUnavailable (memory).
 broker::Result<broker::Secret> DeriveKek(const broker::Secret& passphrase, const Kdf& kdf);
 
+/// A key-encryption key from the content of a key file: 32 raw bytes, 64 hexadecimal digits, or
+/// base64, the latter two with or without a final newline. Errors: kInvalidRequest (`label` names
+/// the source).
+broker::Result<broker::Secret> ParseKey(broker::Secret text, const std::string& label);
+
 /// Whose permissions count for a key that is read from a descriptor.
 enum class KeySource {
   kFile,               // readable by its owner alone, or refused

@@ -37,7 +37,8 @@ Refusal FromError(const broker::Error& error, Reason unavailable) {
 
 SecretKind KindOf(const broker::policy::Credential& credential) {
   if (credential.kind == "certificate") return SecretKind::kCertificate;
-  if (credential.kind == "client-secret" || credential.confidential) return SecretKind::kClientSecret;
+  if (credential.kind == "client-secret" || credential.confidential)
+    return SecretKind::kClientSecret;
   return SecretKind::kRefreshToken;
 }
 
@@ -105,8 +106,11 @@ Outcome AdminService::Agents(const Call& /*call*/) {
                        {"deliver", rule.deliver},
                        {"decision", rule.decision}});
     }
-    json shown = {{"name", name}, {"user", agent.selectors.user}, {"group", agent.selectors.group},
-                  {"limit", LimitAsJson(agent.limit)}, {"rules", std::move(rules)}};
+    json shown = {{"name", name},
+                  {"user", agent.selectors.user},
+                  {"group", agent.selectors.group},
+                  {"limit", LimitAsJson(agent.limit)},
+                  {"rules", std::move(rules)}};
     if (const auto left = ports_.broker.RemainingBudget(name)) shown["remaining"] = *left;
     agents.push_back(std::move(shown));
   }
@@ -125,9 +129,10 @@ Outcome AdminService::Credentials(const Call& /*call*/) {
         if (info.id == broker::SecretId{name, kind}) version = info.version;
       }
       const bool refresh = kind == SecretKind::kRefreshToken;
-      secrets.push_back({{"enrol_by", refresh ? "purser login " + name : "purser secret set " + name},
-                         {"enrolled", version != 0},
-                         {"version", version}});
+      secrets.push_back(
+          {{"enrol_by", refresh ? "purser login " + name : "purser secret set " + name},
+           {"enrolled", version != 0},
+           {"version", version}});
     }
     credentials.push_back({{"name", name},
                            {"kind", credential.kind},
@@ -158,11 +163,11 @@ Outcome AdminService::StartLogin(const Call& call) {
   const auto credential = config->credentials.find(call.argument);
   if (credential == config->credentials.end()) return Refuse(Reason::kNotFound);
   if (credential->second.kind != "refresh-token") {
-    return Refuse(Reason::kValueOutOfRange, "A " + credential->second.kind +
-                                                " has no login; use purser secret set.");
+    return Refuse(Reason::kValueOutOfRange,
+                  "A " + credential->second.kind + " has no login; use purser secret set.");
   }
-  auto login = std::make_shared<Login>(call.argument, ports_.minter_ports, ports_.store, *config,
-                                       credential->second);
+  const std::shared_ptr<Login> login(
+      new Login{call.argument, {ports_.minter_ports, ports_.store, *config, credential->second}});
   const auto prompt = login->flow.Start();
   if (!prompt) return std::unexpected(prompt.error());
   login->ends = ports_.minter_ports.clock.Now() + prompt->expires_in;
@@ -172,7 +177,7 @@ Outcome AdminService::StartLogin(const Call& call) {
     return other.second->ends < ports_.minter_ports.clock.Now();
   });
   if (logins_.size() >= kMaxLogins) return Refuse(Reason::kOverloaded);
-  logins_[id] = std::move(login);
+  logins_[id] = login;
   return json{{"id", id},
               {"user_code", prompt->user_code},
               {"verification_uri", prompt->verification_uri},
@@ -188,7 +193,7 @@ Outcome AdminService::PollLogin(const Call& call) {
     if (found == logins_.end()) return Refuse(Reason::kNotFound);
     login = found->second;
   }
-  const std::scoped_lock turn(login->mutex);
+  const std::scoped_lock turn(login->turn);
   const auto done = login->flow.Poll();
   if (done && !*done) {
     return json{{"done", false}, {"interval", login->flow.interval().count()}};
@@ -256,10 +261,9 @@ Outcome AdminService::TryCredential(const Call& call) {
   who.target_kind = "doctor";
   const auto token = ports_.broker.Try(call.argument, who);
   if (!token) return std::unexpected(token.error());
-  const auto left = (*token)->exp_unix -
-                    std::chrono::duration_cast<std::chrono::seconds>(
-                        ports_.minter_ports.clock.WallNow().time_since_epoch())
-                        .count();
+  const auto left = (*token)->exp_unix - std::chrono::duration_cast<std::chrono::seconds>(
+                                             ports_.minter_ports.clock.WallNow().time_since_epoch())
+                                             .count();
   return json{{"scopes", (*token)->scopes}, {"app_only", (*token)->app_only}, {"expires_in", left}};
 }
 

@@ -68,7 +68,8 @@ AdminService::Outcome ParseBody(const std::string& text,
     const bool optional = field.ends_with('?');
     const std::string name(field.substr(0, field.size() - (optional ? 1 : 0)));
     known += body->contains(name) ? 1 : 0;
-    if (!optional && !body->contains(name)) return Refuse(Reason::kMissingField, "Send " + name + ".");
+    if (!optional && !body->contains(name))
+      return Refuse(Reason::kMissingField, "Send " + name + ".");
   }
   if (known != body->size()) return Refuse(Reason::kUnknownField);
   return std::move(*body);
@@ -106,8 +107,10 @@ AdminService::Outcome AdminService::Dispatch(const Peer& peer, const ipc::AdminR
 
 AdminService::Outcome AdminService::Run(const Route& route, Call& call) {
   if (!Holds(ports_.broker.config()->admin, call.peer.caller.facts, route.needed)) {
-    const Refusal refusal{
-        Reason::kRoleMissing, "It needs the role " + std::string(NameOf(route.needed)) + ".", {}, {}};
+    const Refusal refusal{Reason::kRoleMissing,
+                          "It needs the role " + std::string(NameOf(route.needed)) + ".",
+                          {},
+                          {}};
     [[maybe_unused]] const bool noted =
         Record(call, EntryType::kAdminDenied, LedgerOutcome::kFailure, refusal.reason);
     return std::unexpected(refusal);
@@ -124,8 +127,9 @@ AdminService::Outcome AdminService::Run(const Route& route, Call& call) {
   }
   Outcome outcome = (this->*route.handler)(call);
   [[maybe_unused]] const bool noted =
-      outcome ? Record(call, EntryType::kAdminAction, LedgerOutcome::kSuccess, {})
-              : Record(call, EntryType::kAdminAction, LedgerOutcome::kFailure, outcome.error().reason);
+      outcome
+          ? Record(call, EntryType::kAdminAction, LedgerOutcome::kSuccess, {})
+          : Record(call, EntryType::kAdminAction, LedgerOutcome::kFailure, outcome.error().reason);
   return outcome;
 }
 

@@ -79,10 +79,10 @@ class AdminService {
   Outcome TryHosts(const Call& call);
 
   struct Login {
-    std::mutex mutex;  // one poll at a time
     std::string credential;
-    broker::Clock::Steady ends;
     broker::DeviceLogin flow;
+    broker::Clock::Steady ends{};
+    std::mutex turn;  // one poll at a time
   };
 
   AdminPorts ports_;

@@ -95,7 +95,7 @@ void AgentService::IssueToken(const Peer& peer, std::string_view request, std::s
     return;
   }
   std::string body;
-  broker::RenderToken(*issued->token, broker_.Now(), message->request_id, RefOf(issued->receipt),
+  broker::RenderToken(*issued->token, clock_.Now(), message->request_id, RefOf(issued->receipt),
                       &body);
   ipc::Encode(ipc::Answer{200, 0, body}, answer);
   sodium_memzero(body.data(), body.size());

@@ -19,8 +19,9 @@ struct Readiness {
 /// Turns one message of a window into one kAnswer. Thread-safe. Borrows its collaborators.
 class AgentService {
  public:
-  AgentService(broker::Broker& broker, std::function<Readiness()> readiness)
-      : broker_(broker), readiness_(std::move(readiness)) {}
+  AgentService(broker::Broker& broker, const broker::Clock& clock,
+               std::function<Readiness()> readiness)
+      : broker_(broker), clock_(clock), readiness_(std::move(readiness)) {}
 
   /// Appends the encoded answer; a malformed message gets one too.
   void Handle(const Peer& peer, std::string_view request, std::string* answer);
@@ -33,6 +34,7 @@ class AgentService {
                std::string* answer) const;
 
   broker::Broker& broker_;
+  const broker::Clock& clock_;
   std::function<Readiness()> readiness_;
 };
 

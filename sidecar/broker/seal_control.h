@@ -1,8 +1,10 @@
 // sidecar/broker/seal_control.h: opening the store, at start, by an operator, and after a restart.
 #pragma once
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "broker/base/secret.h"
 #include "broker/policy/config.h"
@@ -16,34 +18,42 @@ namespace sidecar::broker_role {
 /// leaves the key with the supervisor for a successor. Thread-safe. Borrows its collaborators.
 class SealControl {
  public:
-  SealControl(token_cache::SealedStore& store, ipc::LedgerClient& ledger,
-              SupervisorLink& supervisor, std::function<void()> on_unsealed)
-      : store_(store),
-        ledger_(ledger),
-        supervisor_(supervisor),
-        on_unsealed_(std::move(on_unsealed)) {}
+  struct Ports {
+    token_cache::SealedStore& store;
+    ipc::LedgerClient& ledger;
+    SupervisorLink& supervisor;
+    broker::Random& random;
+  };
+  /// `on_unsealed` runs when the store is open, before anything is served from it; an error of it
+  /// leaves the store unusable.
+  SealControl(Ports ports, std::function<broker::Status()> on_unsealed)
+      : ports_(ports), on_unsealed_(std::move(on_unsealed)) {}
 
-  /// `kek` comes from a descriptor of the supervisor ("file", "systemd-credential", "kept").
+  /// From a descriptor of the supervisor; `kind` is "file", "systemd-credential", or "kept" (a
+  /// memfd_secret of this process's predecessor).
   broker::Status UnsealFromDescriptor(const std::string& kind, int fd);
   /// What an operator typed. Errors: kDenied (wrong passphrase) and the store's.
   broker::Status UnsealWithPassphrase(const broker::Secret& passphrase);
-  /// Re-wraps with a new key-encryption key and re-encrypts every row; requests go on meanwhile.
-  /// Returns how many rows were rewritten.
+  /// Re-wraps with a key made of `new_key` as `seal.kind` says, and re-encrypts every row; requests
+  /// go on meanwhile. Returns how many secrets were rewritten.
   broker::Result<uint64_t> Rotate(const broker::policy::Seal& seal, const broker::Secret& new_key);
 
+  /// Secrets can be read. Cheap.
+  [[nodiscard]] bool usable() const { return usable_; }
   /// Why the store cannot be used; empty when it can.
   std::string trouble();
 
  private:
-  broker::Status Unseal(broker::Secret kek);
-  broker::Status CheckGeneration();
+  broker::Status Unseal(const broker::Secret& kek);
+  void KeepForSuccessor(const broker::Secret& kek);
 
-  token_cache::SealedStore& store_;
-  ipc::LedgerClient& ledger_;
-  SupervisorLink& supervisor_;
-  std::function<void()> on_unsealed_;
+  broker::Status Opened(broker::Status done);
+
+  Ports ports_;
+  std::function<broker::Status()> on_unsealed_;
+  std::atomic<bool> usable_ = false;
   std::mutex mutex_;
-  std::string trouble_ = "sealed";
+  std::string trouble_ = "sealed: an operator must unseal it (purser unseal)";
 };
 
 }  // namespace sidecar::broker_role

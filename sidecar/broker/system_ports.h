@@ -2,8 +2,11 @@
 #pragma once
 #include <sodium.h>
 
+#include <thread>
+
 #include "broker/ports/clock.h"
 #include "broker/ports/random.h"
+#include "broker/ports/sleeper.h"
 
 namespace sidecar::broker_role {
 
@@ -12,6 +15,12 @@ class SystemClock final : public broker::Clock {
  public:
   [[nodiscard]] Steady Now() const override { return std::chrono::steady_clock::now(); }
   [[nodiscard]] Wall WallNow() const override { return std::chrono::system_clock::now(); }
+};
+
+/// Thread-safe.
+class SystemSleeper final : public broker::Sleeper {
+ public:
+  void Sleep(std::chrono::milliseconds duration) override { std::this_thread::sleep_for(duration); }
 };
 
 /// libsodium's generator (getrandom). Thread-safe. REQUIRES: sodium_init() has succeeded.

@@ -12,7 +12,9 @@ namespace {
 
 using nlohmann::json;
 
-std::string Text(const json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string Text(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
 
 std::string Field(const json& object, const char* name) {
   return object.contains(name) ? Text(object[name]) : "-";
@@ -156,7 +158,8 @@ int RunLedgerResume(const Console& console) {
 }
 
 int RunLogin(const Console& console, const std::string& credential) {
-  auto answer = console.client.Call("POST", "/v1/credentials/" + credential + "/login", json::object());
+  auto answer =
+      console.client.Call("POST", "/v1/credentials/" + credential + "/login", json::object());
   if (const int code = Judge(console, answer)) return code;
   const std::string id = Field(answer->body, "id");
   std::ostream& said = console.json ? console.err : console.out;

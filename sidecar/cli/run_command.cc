@@ -36,7 +36,8 @@ int RunAs(const broker::policy::Config& config, const std::string& agent,
   if (selectors.uid && *selectors.uid != geteuid()) {
     const passwd* user = getpwuid(*selectors.uid);
     if (geteuid() != 0) {
-      return Complain(err, agent + " runs as " + selectors.user + "; start this as root or as that user");
+      return Complain(
+          err, agent + " runs as " + selectors.user + "; start this as root or as that user");
     }
     if (user == nullptr || !BecomeUser(*user)) {
       return Complain(err, "cannot become " + selectors.user + ": " + std::strerror(errno));

@@ -1,6 +1,4 @@
 // The commands that carry what a person typed to the broker, sealed to its key.
-#include <fcntl.h>
-#include <sodium.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,7 +7,9 @@
 #include <ostream>
 
 #include "sidecar/cli/daemon_commands.h"
+#include "sidecar/cli/sodium_random.h"
 #include "sidecar/cli/terminal.h"
+#include "token_cache/key_encryption_key.h"
 
 namespace sidecar::cli {
 namespace {
@@ -30,53 +30,34 @@ int Complain(const Console& console, const std::string& why) {
   return kExitRefused;
 }
 
-/// A new key file beside the old one, which is replaced only after the store was re-wrapped: at
-/// every moment one of the two opens the store.
-class NextKeyFile {
- public:
-  explicit NextKeyFile(std::string path) : path_(std::move(path)), next_(path_ + ".next") {}
-
-  broker::Status Write(const Secret& key) {
-    const int fd = open(next_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return Failed("create");
-    const std::string_view bytes = key.Expose(broker::Exit::kSealToDisk);
-    const bool written =
-        write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) && fsync(fd) == 0;
-    close(fd);
-    return written ? broker::Status{} : Failed("write");
-  }
-  broker::Status PutInPlace() {
-    return std::rename(next_.c_str(), path_.c_str()) == 0 ? broker::Status{} : Failed("rename");
-  }
-  void Discard() { unlink(next_.c_str()); }
-  [[nodiscard]] const std::string& next() const { return next_; }
-
- private:
-  broker::Status Failed(const std::string& what) const {
-    return broker::Fail(broker::ErrorCode::kUnavailable,
-                        "cannot " + what + " " + next_ + ": " + std::strerror(errno));
-  }
-  std::string path_;
-  std::string next_;
-};
-
+// The new key is on disk, beside the old one, before the store is re-wrapped with it: at every
+// moment one of the two files opens the store.
 int RotateKeyFile(const Console& console, const std::string& path) {
-  Secret key = Secret::Allocate(32);
-  randombytes_buf(key.Writable().data(), key.size());
-  NextKeyFile file(path);
-  if (const auto written = file.Write(key); !written) return Complain(console, written.error().detail);
-  const auto answer = SendSealed(console, "POST", "/v1/seal/rotate", key);
+  const std::string next = path + ".next";
+  SodiumRandom random;
+  const auto made = token_cache::GenerateKeyFile(next, random);
+  if (!made && made.error().code == broker::ErrorCode::kConflict) {
+    return Complain(console, next +
+                                 " is left from an interrupted rotation. If the store opens with " +
+                                 path + ", remove it; else put it in the place of " + path);
+  }
+  if (!made) return Complain(console, made.error().detail);
+  const auto fd = token_cache::OpenKeyFile(next);
+  if (!fd) return Complain(console, fd.error().detail);
+  const auto key = token_cache::ReadKey(*fd, token_cache::KeySource::kFile, next);
+  close(*fd);
+  if (!key) return Complain(console, key.error().detail);
+
+  const auto answer = SendSealed(console, "POST", "/v1/seal/rotate", *key);
   if (const int code = Judge(console, answer)) {
-    // An unreachable daemon may have rotated before it went away: then only the new key opens.
-    if (code == kExitUnreachable) {
-      console.err << "purser: kept " << file.next() << "; if the store no longer opens, put it in place of "
-                  << path << '\n';
-    } else {
-      file.Discard();
-    }
+    // Refused or not, the broker may have begun: only it knows which key opens the store now.
+    console.err << "purser: kept " << next
+                << "; if the store no longer opens, put it in the place of " << path << '\n';
     return code;
   }
-  if (const auto placed = file.PutInPlace(); !placed) return Complain(console, placed.error().detail);
+  if (std::rename(next.c_str(), path.c_str()) != 0) {
+    return Complain(console, "cannot rename " + next + " to " + path + ": " + std::strerror(errno));
+  }
   console.out << "rotated; " << answer->body["rewritten"] << " secrets re-encrypted, " << path
               << " replaced\n";
   return kExitDone;
@@ -87,7 +68,8 @@ int RotateKeyFile(const Console& console, const std::string& path) {
 int RunSecretSet(const Console& console, const std::string& credential) {
   const auto typed = ReadSecret("secret of " + credential);
   if (!typed) return Complain(console, typed.error().detail);
-  const auto answer = SendSealed(console, "PUT", "/v1/credentials/" + credential + "/secret", *typed);
+  const auto answer =
+      SendSealed(console, "PUT", "/v1/credentials/" + credential + "/secret", *typed);
   if (const int code = Judge(console, answer)) return code;
   if (console.json) {
     console.out << answer->body.dump(2) << '\n';

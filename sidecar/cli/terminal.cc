@@ -41,7 +41,8 @@ broker::Result<Secret> ReadAll(bool one_line) {
   Secret read_so_far = Secret::Allocate(broker::SealBox::kMaxSealedBytes);
   size_t used = 0;
   while (used < read_so_far.size()) {
-    const auto room = read_so_far.Writable().subspan(used, one_line ? 1 : read_so_far.size() - used);
+    const auto room =
+        read_so_far.Writable().subspan(used, one_line ? 1 : read_so_far.size() - used);
     const ssize_t got = read(STDIN_FILENO, room.data(), room.size());
     if (got < 0) return Fail(ErrorCode::kUnavailable, "cannot read standard input");
     if (got == 0 || (one_line && room[0] == '\n')) break;

@@ -6,6 +6,7 @@
 #include "test/fakes/fake_http.h"
 #include "test/fakes/fake_ledger.h"
 #include "test/fakes/fake_random.h"
+#include "test/fakes/fake_sleeper.h"
 #include "test/fakes/fake_store.h"
 #include "test/fakes/fake_token_cache.h"
 
@@ -49,13 +50,18 @@ struct Fixture {
   FakeHttp http;
   FakeVault vault;
   FakeRandom random;
+  FakeSleeper sleeper;
+  broker::Secret fingerprint_key = broker::Secret::CopyOf(std::string(32, 'k'));
   FakeTokenCache cache;
   broker::Minter minter{MinterPorts()};
-  Broker broker{{cache, minter, ledger, clock},
+  bool unsealed = true;
+  Broker broker{{cache, minter, ledger, clock, [this] { return unsealed; }},
                 std::make_shared<const broker::policy::Config>(OneAgent())};
   Caller caller{"helpdesk", {.uid = 1000, .gid = 1000}, {}};
 
-  broker::Minter::Ports MinterPorts() { return {http, vault, ledger, clock, random}; }
+  broker::Minter::Ports MinterPorts() {
+    return {http, vault, ledger, clock, random, sleeper, fingerprint_key};
+  }
 
   std::shared_ptr<broker::AccessToken> Token() const {
     auto token = std::make_shared<broker::AccessToken>();
@@ -64,7 +70,9 @@ struct Fixture {
     token->expires_at = clock.Now() + 1h;
     token->refresh_at = clock.Now() + 48min;
     token->exp_unix =
-        std::chrono::duration_cast<std::chrono::seconds>(clock.WallNow().time_since_epoch()).count() + 3600;
+        std::chrono::duration_cast<std::chrono::seconds>(clock.WallNow().time_since_epoch())
+            .count() +
+        3600;
     token->audience = "https://graph.microsoft.com";
     token->tenant = kTenant;
     token->app_id = kApp;
@@ -105,8 +113,8 @@ TEST_CASE("A token is released with an entry that says who, what, by which rule 
 }
 
 TEST_CASE("Without a durable entry there is no token (promise 2)") {
-  for (const auto [code, reason] : {std::pair{ErrorCode::kUnavailable, Reason::kLedgerUnavailable},
-                                    std::pair{ErrorCode::kDenied, Reason::kKilled}}) {
+  for (const auto& [code, reason] : {std::pair{ErrorCode::kUnavailable, Reason::kLedgerUnavailable},
+                                     std::pair{ErrorCode::kDenied, Reason::kKilled}}) {
     Fixture f;
     f.cache.next = f.Token();
     f.ledger.fail_with = code;
@@ -182,6 +190,16 @@ TEST_CASE("A caller whose process has exited gets nothing, not even after the mi
   CHECK(f.ledger.entries.size() == 1);
 }
 
+TEST_CASE("While the store is sealed nothing is released and nothing minted") {
+  Fixture f;
+  f.cache.next = f.Token();
+  f.unsealed = false;
+  const auto refused = f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "r");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().refusal.reason == Reason::kSealed);
+  CHECK(f.cache.keys.empty());
+}
+
 TEST_CASE("A used-up budget refuses before anything is minted") {
   Fixture f;
   f.cache.next = f.Token();
@@ -225,7 +243,10 @@ TEST_CASE("The cache key holds credential, resource, scopes, claims and user") {
   request.claims = R"({"access_token":{}})";
   request.min_validity = 300s;
   REQUIRE(f.broker.IssueToken(f.caller, request, "r").has_value());
-  CHECK(f.cache.keys[0] == broker::TokenKey{"aid-mail", "https://graph.microsoft.com",
-                                            {"Mail.Read"}, R"({"access_token":{}})", kUser});
+  CHECK(f.cache.keys[0] == broker::TokenKey{"aid-mail",
+                                            "https://graph.microsoft.com",
+                                            {"Mail.Read"},
+                                            R"({"access_token":{}})",
+                                            kUser});
   CHECK(f.cache.validities[0] == 300s);
 }

@@ -1,0 +1,229 @@
+#include "sidecar/broker/broker_process.h"
+
+#include <poll.h>
+#include <sodium.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "broker/base/log.h"
+#include "sidecar/broker/admin_service.h"
+#include "sidecar/broker/agent_service.h"
+#include "sidecar/broker/configuration.h"
+#include "sidecar/broker/connections.h"
+#include "sidecar/broker/curl_init.h"
+#include "sidecar/broker/curl_transport.h"
+#include "sidecar/broker/current_transport.h"
+#include "sidecar/broker/dialer_link.h"
+#include "sidecar/broker/renewals.h"
+#include "sidecar/broker/seal_control.h"
+#include "sidecar/broker/store_witness.h"
+#include "sidecar/broker/supervisor_link.h"
+#include "sidecar/broker/system_ports.h"
+#include "sidecar/hardening/harden.h"
+#include "sidecar/ipc/frame.h"
+#include "sidecar/ipc/ledger_client.h"
+#include "token_cache/access_token_cache.h"
+#include "token_cache/sealed_store.h"
+#include "vault_adapters/sealed.h"
+
+namespace sidecar::broker_role {
+namespace {
+
+using broker::ErrorCode, broker::Fail, broker::Log, broker::Secret, broker::Status;
+using ipc::MessageType;
+
+constexpr int kControlFd = 3;
+// Above Entra's deadline of 15 s and its one retry: what is being minted is still handed over.
+constexpr std::chrono::seconds kDrainDeadline{35};
+
+const broker::SecretId kFingerprintKey{"fingerprint-key", broker::SecretKind::kInternal};
+
+/// Everything that lives as long as the process; members in the order of dependence.
+class BrokerProcess {
+ public:
+  BrokerProcess(std::unique_ptr<token_cache::SealedStore> store, ipc::LedgerClient& ledger,
+                SystemRandom& random, const Log& log)
+      : log_(log), random_(random), ledger_(ledger), store_(std::move(store)) {}
+
+  int Serve();
+
+ private:
+  bool HandleControl();
+  void HandleText(MessageType type, const std::string& text, const std::vector<ipc::Fd>& fds);
+  void Prepare(const std::vector<ipc::Fd>& fds);
+  void Commit();
+  Status LoadFingerprintKey();
+  Readiness Ready();
+
+  const Log& log_;
+  SystemRandom& random_;
+  ipc::LedgerClient& ledger_;
+  std::unique_ptr<token_cache::SealedStore> store_;
+  SystemClock clock_;
+  SystemSleeper sleeper_;
+  SupervisorLink supervisor_{kControlFd};
+  DialerLink dialer_;
+  CurrentTransport http_;
+  vault::Sealed vault_{*store_};
+  Secret fingerprint_key_ = Secret::Allocate(broker::Minter::kFingerprintKeyBytes);
+  SealControl seal_{{*store_, ledger_, supervisor_, random_},
+                    [this] { return LoadFingerprintKey(); }};
+  broker::Minter::Ports minter_ports_{http_,   vault_,   ledger_,         clock_,
+                                      random_, sleeper_, fingerprint_key_};
+  broker::Minter minter_{minter_ports_};
+  token_cache::AccessTokenCache cache_{clock_};
+  broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); }},
+                         std::make_shared<const broker::policy::Config>()};
+  AgentService agents_{broker_, clock_, [this] { return Ready(); }};
+  AdminService admins_{{broker_, minter_ports_, minter_, cache_, *store_, seal_, ledger_,
+                        supervisor_, [this] { return Ready(); }}};
+  Connections connections_{[this](const Peer& peer, std::string_view request, std::string* answer) {
+    if (peer.admin) return admins_.Handle(peer, request, answer);
+    agents_.Handle(peer, request, answer);
+  }};
+  Renewals renewals_{cache_, broker_};
+  std::optional<Prepared> prepared_;
+};
+
+int BrokerProcess::Serve() {
+  std::array<pollfd, 2> watched{{{kControlFd, POLLIN, 0}, {connections_.poll_fd(), POLLIN, 0}}};
+  for (;;) {
+    if (poll(watched.data(), watched.size(), -1) < 0) continue;
+    if (watched[1].revents != 0) connections_.Dispatch();
+    if (watched[0].revents == 0 || HandleControl()) continue;
+    const bool drained = connections_.Drain(kDrainDeadline);
+    log_.Info("stopped", {{"drained", drained}});
+    [[maybe_unused]] const Status told = supervisor_.Send(MessageType::kStopped);
+    // Threads that wait for Entra or the ledger must not outlive what they borrow.
+    _exit(drained ? 0 : 1);
+  }
+}
+
+// False when it is time to stop: told so, or the supervisor is gone.
+bool BrokerProcess::HandleControl() {
+  ipc::Message message;
+  if (!ipc::Receive(kControlFd, &message)) return false;
+  const auto type = ipc::TypeOf(message.bytes);
+  if (type == MessageType::kConnection) {
+    auto connection = ipc::DecodeConnection(message.bytes);
+    if (!connection || message.fds.empty()) return false;
+    ipc::Fd pidfd = message.fds.size() > 1 ? std::move(message.fds[1]) : ipc::Fd();
+    connections_.Add(std::move(*connection), std::move(message.fds[0]), std::move(pidfd));
+    return true;
+  }
+  const auto text = ipc::DecodeText(message.bytes);
+  if (!text || text->type == MessageType::kStop) return false;
+  if (!message.fds.empty() && text->type == MessageType::kLedgerChannel) {
+    ledger_.Reset(std::move(message.fds[0]));
+  } else if (!message.fds.empty() && text->type == MessageType::kDialerChannel) {
+    dialer_.Reset(std::move(message.fds[0]));
+  } else {
+    HandleText(text->type, text->text, message.fds);
+  }
+  return true;
+}
+
+void BrokerProcess::HandleText(MessageType type, const std::string& text,
+                               const std::vector<ipc::Fd>& fds) {
+  [[maybe_unused]] Status sent;
+  if (type == MessageType::kConfigure && fds.size() == 2) {
+    Prepare(fds);
+  } else if (type == MessageType::kCommitConfig) {
+    Commit();
+  } else if (type == MessageType::kAbortConfig) {
+    prepared_.reset();
+  } else if (type == MessageType::kUnseal && !fds.empty()) {
+    const Status done = seal_.UnsealFromDescriptor(text, fds[0].get());
+    if (!done) log_.Error("sealed", {{"kind", text}, {"why", done.error().detail}});
+  } else if (type == MessageType::kStatusReport || type == MessageType::kReloadReport) {
+    supervisor_.Deliver(text);
+  } else if (type == MessageType::kPing) {
+    sent = supervisor_.Send(MessageType::kWatchdog);
+  } else {
+    log_.Error("unexpected-message", {{"type", static_cast<int>(type)}});
+  }
+}
+
+void BrokerProcess::Prepare(const std::vector<ipc::Fd>& fds) {
+  auto prepared =
+      broker_role::Prepare(fds[0].get(), fds[1].get(), [this] { return dialer_.OpenStream(); });
+  const std::string fault = prepared ? "" : prepared.error().detail;
+  if (prepared) prepared_ = std::move(*prepared);
+  [[maybe_unused]] const Status sent = supervisor_.Send(MessageType::kConfigured, fault);
+}
+
+// Tokens minted for the configuration before are dropped: what they may do was judged by it.
+void BrokerProcess::Commit() {
+  if (!prepared_) return;
+  for (const auto& [name, credential] : broker_.config()->credentials) cache_.Evict(name);
+  http_.Replace(prepared_->transport);
+  broker_.SetConfig(prepared_->config);
+  prepared_.reset();
+}
+
+Status BrokerProcess::LoadFingerprintKey() {
+  auto kept = store_->Get(kFingerprintKey);
+  if (!kept && kept.error().code == ErrorCode::kNotFound) {
+    Secret made = Secret::Allocate(broker::Minter::kFingerprintKeyBytes);
+    random_.Fill(std::as_writable_bytes(made.Writable()));
+    const auto put = store_->Put(kFingerprintKey, made, 0);
+    if (!put) return std::unexpected(put.error());
+    kept = store_->Get(kFingerprintKey);
+  }
+  if (!kept) return std::unexpected(kept.error());
+  fingerprint_key_ = std::move(kept->value);
+  return {};
+}
+
+Readiness BrokerProcess::Ready() {
+  Readiness now;
+  const auto ledger = ledger_.Query();
+  if (!ledger) now.missing.push_back("ledger: " + ledger.error().detail);
+  if (ledger && ledger->latched) now.missing.push_back("ledger: latched, " + ledger->latch_reason);
+  if (const std::string trouble = seal_.trouble(); !trouble.empty()) {
+    now.missing.push_back("store: " + trouble);
+  }
+  now.degraded = minter_.Degraded();
+  return now;
+}
+
+broker::Result<std::unique_ptr<BrokerProcess>> Start(const BrokerOptions& options,
+                                                     ipc::LedgerClient& ledger,
+                                                     SystemRandom& random,
+                                                     LedgerStoreWitness& witness, const Log& log) {
+  if (sodium_init() < 0) return Fail(ErrorCode::kUnavailable, "libsodium does not start");
+  if (const Status ready = InitCurl(); !ready) return std::unexpected(ready.error());
+  if (const Status ready = broker::SecretArena::Init(); !ready)
+    return std::unexpected(ready.error());
+  auto store = token_cache::SealedStore::Open(options.store, options.tenant, witness, random);
+  if (!store) return std::unexpected(store.error());
+  const auto findings = hardening::Harden(hardening::Role::kBroker,
+                                          {.own_folder = {}, .off_limits = options.off_limits});
+  if (!findings) return std::unexpected(findings.error());
+  auto process = std::make_unique<BrokerProcess>(std::move(*store), ledger, random, log);
+  SupervisorLink supervisor(kControlFd);
+  const Status told = supervisor.Send(MessageType::kStarted, hardening::ToJson(*findings));
+  if (!told) return std::unexpected(told.error());
+  return process;
+}
+
+}  // namespace
+
+int RunBroker(const BrokerOptions& options) {
+  const Log log(STDERR_FILENO, "broker", getenv("JOURNAL_STREAM") != nullptr);
+  ipc::LedgerClient ledger;
+  SystemRandom random;
+  LedgerStoreWitness witness(ledger);
+  const auto process = Start(options, ledger, random, witness, log);
+  if (!process) {
+    log.Error("cannot-start", {{"why", process.error().detail}});
+    return 1;
+  }
+  return (*process)->Serve();
+}
+
+}  // namespace sidecar::broker_role

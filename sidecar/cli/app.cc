@@ -1,0 +1,215 @@
+#include "sidecar/cli/app.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <optional>
+
+#include "sidecar/cli/audit_command.h"
+#include "sidecar/cli/completion.h"
+#include "sidecar/cli/config_command.h"
+#include "sidecar/cli/daemon_commands.h"
+#include "sidecar/cli/doctor_command.h"
+#include "sidecar/cli/explain_command.h"
+#include "sidecar/cli/init_command.h"
+#include "sidecar/cli/run_command.h"
+#include "sidecar/cli/terminal.h"
+
+namespace sidecar::cli {
+namespace {
+
+constexpr const char* kVersion = PURSER_VERSION;
+
+// The environment names places only (design §5).
+std::string FromEnvironment(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? value : otherwise;
+}
+
+/// Options of every command, and what they lead to.
+struct Session {
+  std::string config_path = FromEnvironment("PURSER_CONFIG", "/etc/purser/purser.toml");
+  std::string admin_socket = FromEnvironment("PURSER_ADMIN_SOCKET", "");
+  bool json = false;
+  std::function<int()> chosen;  // set by the command that was typed
+
+  // The operator's socket, as given, else as the configuration places it.
+  AdminClient Client() const {
+    if (!admin_socket.empty()) return AdminClient(admin_socket);
+    const auto config = LoadForCommand(config_path);
+    return AdminClient((config ? config->paths.run : "/run/purser") + "/admin/sock");
+  }
+  int WithDaemon(const std::function<int(const Console&)>& command) const {
+    const AdminClient client = Client();
+    return command({client, std::cout, std::cerr, json});
+  }
+  int WithConfig(const std::function<int(const broker::policy::Config&)>& command) const {
+    const auto config = LoadForCommand(config_path);
+    if (!config) {
+      std::cerr << "purser: " << config.error().detail << '\n';
+      return kExitRefused;
+    }
+    return command(*config);
+  }
+};
+
+// A command of the daemon without options of its own.
+void AddPlain(CLI::App& app, Session& session, const char* name, const char* about,
+              int (*run)(const Console&)) {
+  app.add_subcommand(name, about)->callback([&session, run] {
+    session.chosen = [&session, run] { return session.WithDaemon(run); };
+  });
+}
+
+void AddDaemonCommands(CLI::App& app, Session& session) {
+  AddPlain(app, session, "status", "Show what runs, the ledger's head, and what is wrong",
+           RunStatus);
+  AddPlain(app, session, "ready", "Exit 0 when tokens can be issued, else say why not", RunReady);
+  AddPlain(app, session, "agents", "List agents with their rules and budgets", RunAgents);
+  AddPlain(app, session, "credentials", "List credentials and whether they are enrolled",
+           RunCredentials);
+
+  auto* reload = app.add_subcommand("reload", "Load the configuration anew, whole or not at all");
+  auto* dry_run = reload->add_flag("--dry-run", "Only show rights gained and lost");
+  reload->callback([&session, dry_run] {
+    session.chosen = [&session, dry_run] {
+      return session.WithDaemon(
+          [dry_run](const Console& console) { return RunReload(console, dry_run->as<bool>()); });
+    };
+  });
+
+  auto* doctor = app.add_subcommand("doctor", "Examine everything and say what to do about it");
+  doctor->callback([&session] {
+    session.chosen = [&session] {
+      return session.WithConfig([&session](const broker::policy::Config& config) {
+        return session.WithDaemon(
+            [&config](const Console& console) { return RunDoctor(console, config); });
+      });
+    };
+  });
+
+  auto* ledger = app.add_subcommand("ledger", "Act on the running ledger")->require_subcommand(1);
+  AddPlain(*ledger, session, "resume", "Write again after a latched error was mended",
+           RunLedgerResume);
+}
+
+void AddSecretCommands(CLI::App& app, Session& session, std::string& credential) {
+  auto* login = app.add_subcommand("login", "Enrol a user's refresh token by device code");
+  login->footer("Example: purser login aid-mail");
+  login->add_option("credential", credential, "Name in purser.toml")->required();
+  login->callback([&] {
+    session.chosen = [&] {
+      return session.WithDaemon([&](const Console& c) { return RunLogin(c, credential); });
+    };
+  });
+
+  auto* secret = app.add_subcommand("secret", "Enrol secrets")->require_subcommand(1);
+  auto* set = secret->add_subcommand("set", "Store a client secret, or a certificate with its key");
+  set->footer(
+      "The secret is read from standard input or a prompt, never from an argument.\n"
+      "Examples: purser secret set admin-app < key-and-certificate.pem\n"
+      "          purser secret set mailer");
+  set->add_option("credential", credential, "Name in purser.toml")->required();
+  set->callback([&] {
+    session.chosen = [&] {
+      return session.WithDaemon([&](const Console& c) { return RunSecretSet(c, credential); });
+    };
+  });
+
+  AddPlain(app, session, "unseal", "Open the store with its passphrase", RunUnseal);
+  auto* seal = app.add_subcommand("seal", "The store's key-encryption key")->require_subcommand(1);
+  auto* rotate = seal->add_subcommand("rotate", "Replace it and re-encrypt every secret");
+  rotate->callback([&session] {
+    session.chosen = [&session] {
+      return session.WithConfig([&session](const broker::policy::Config& config) {
+        return session.WithDaemon([&config](const Console& console) {
+          return RunSealRotate(console, config.seal.kind, config.seal.path);
+        });
+      });
+    };
+  });
+}
+
+void AddInit(CLI::App& app, Session& session, NewConfigOptions& options) {
+  auto* init =
+      app.add_subcommand("init", "Make users, configuration, key and store, where missing");
+  init->footer(
+      "Example: purser init --tenant 8f0c1e5e-… --instance helpdesk-zrh --agent-user helpdesk");
+  init->add_option("--tenant", options.tenant, "Tenant id (GUID or domain) of a new configuration");
+  init->add_option("--instance", options.instance, "Name of this instance, in every ledger entry")
+      ->default_val("purser");
+  init->add_option("--agent-user", options.agent_user, "User that the agent runs as")
+      ->default_val("helpdesk");
+  init->callback([&] {
+    session.chosen = [&] {
+      options.path = session.config_path;
+      if (const int code = CreateRoleUsers(std::cout, std::cerr)) return code;
+      if (const int code = WriteNewConfig(options, std::cout, std::cerr)) return code;
+      return session.WithConfig([](const broker::policy::Config& config) {
+        return CreateStore(config, std::cout, std::cerr);
+      });
+    };
+  });
+}
+
+void AddRun(CLI::App& app, Session& session, std::string& agent,
+            std::vector<std::string>& command) {
+  auto* run = app.add_subcommand("run", "Run a command as an agent, with PURSER_SOCKET set");
+  run->footer("Example: purser run helpdesk -- python3 agent.py");
+  run->add_option("agent", agent, "Name in purser.toml")->required();
+  run->add_option("command", command, "What to run, after --")->required();
+  run->callback([&] {
+    session.chosen = [&] {
+      return session.WithConfig([&](const broker::policy::Config& config) {
+        return RunAs(config, agent, command, std::cerr);
+      });
+    };
+  });
+}
+
+}  // namespace
+
+int RunPurser(int argc, char** argv) {
+  CLI::App app{"purser: scoped, audited Microsoft Graph tokens for agents"};
+  app.require_subcommand(1)->set_version_flag("--version", "purser " + std::string(kVersion));
+  app.get_formatter()->column_width(34);
+  Session session;
+  app.add_option("--config", session.config_path, "Configuration (PURSER_CONFIG)")
+      ->capture_default_str();
+  app.add_option("--admin-socket", session.admin_socket,
+                 "Operator's socket (PURSER_ADMIN_SOCKET); else as configured");
+  app.add_flag("--json", session.json, "Print JSON");
+  app.fallthrough();
+
+  std::string credential, agent, shell;
+  std::vector<std::string> command;
+  NewConfigOptions init;
+  AddInit(app, session, init);
+  AddDaemonCommands(app, session);
+  AddSecretCommands(app, session, credential);
+  AddRun(app, session, agent, command);
+  AddOfflineCommands(app, session);
+  app.add_subcommand("version", "Print the version")->callback([&] {
+    session.chosen = [] {
+      std::cout << "purser " << kVersion << '\n';
+      return kExitDone;
+    };
+  });
+  auto* completion = app.add_subcommand("completion", "Print a completion script for bash or zsh");
+  completion->footer("Example: purser completion bash > /etc/bash_completion.d/purser");
+  completion->add_option("shell", shell, "bash or zsh")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh"}));
+  completion->callback(
+      [&] { session.chosen = [&] { return PrintCompletion(app, shell, std::cout); }; });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitDone : kExitUsage;
+  }
+  return session.chosen();
+}
+
+}  // namespace sidecar::cli

@@ -1,0 +1,150 @@
+#include "sidecar/cli/doctor_command.h"
+
+#include <algorithm>
+#include <ostream>
+#include <set>
+
+#include "sidecar/cli/terminal.h"
+
+namespace sidecar::cli {
+namespace {
+
+using Level = DoctorFinding::Level;
+using Findings = std::vector<DoctorFinding>;
+using nlohmann::json;
+
+std::string Text(const json& object, const char* name) {
+  const json value = object.value(name, json(""));
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+// A credential's real token, compared with what the configuration says of the registration.
+void ExamineCredential(const Console& console, const std::string& name,
+                       const broker::policy::Credential& credential, Findings* found) {
+  const auto answer = console.client.Call("POST", "/v1/doctor/credentials/" + name, json::object());
+  if (!answer) {
+    found->push_back(
+        {Level::kBad, "credential " + name + ": " + answer.error().detail, "purser status"});
+    return;
+  }
+  if (answer->status != 200) {
+    found->push_back(
+        {Level::kBad,
+         "credential " + name + " yields no token (" + Text(answer->body, "reason") + ")",
+         Text(answer->body, "error_description")});
+    return;
+  }
+  found->push_back({Level::kGood, "credential " + name + " yields a token", {}});
+  std::set<std::string> configured;
+  for (const std::string& scope : credential.scopes) {
+    configured.insert(
+        scope.substr(scope.rfind('/') == std::string::npos ? 0 : scope.rfind('/') + 1));
+  }
+  std::string extra;
+  for (const json& scope : answer->body.value("scopes", json::array())) {
+    if (!configured.contains(scope.get<std::string>())) extra += " " + scope.get<std::string>();
+  }
+  if (!extra.empty()) {
+    found->push_back({Level::kBad,
+                      "credential " + name + " is over-consented: its token also holds" + extra +
+                          ", so every rule on it is refused as over_scoped",
+                      "withdraw that consent in Entra, or use a registration consented to less"});
+  }
+}
+
+void ExamineClock(const json& hosts, Findings* found) {
+  for (const json& host : hosts.value("hosts", json::array())) {
+    if (!host.contains("clock_skew_s")) continue;
+    const int64_t skew = host["clock_skew_s"].get<int64_t>();
+    constexpr int64_t kTolerated = 60;  // Entra itself tolerates five minutes
+    if (std::abs(skew) <= kTolerated) {
+      found->push_back({Level::kGood, "the clock agrees with the authority's", {}});
+    } else {
+      found->push_back({Level::kBad, "the clock is off by " + std::to_string(skew) + " s",
+                        "set it (chrony, systemd-timesyncd)"});
+    }
+  }
+}
+
+void ExamineHosts(const Console& console, Findings* found) {
+  const auto answer = console.client.Call("POST", "/v1/doctor/hosts", json::object());
+  if (!answer || answer->status != 200) {
+    found->push_back({Level::kBad, "hosts could not be examined", "purser status"});
+    return;
+  }
+  for (const json& host : answer->body.value("hosts", json::array())) {
+    const std::string url = Text(host, "url");
+    if (host.value("reached", false)) {
+      found->push_back(
+          {Level::kGood, url + " answers (" + Text(host, "status") + ") through the dialer", {}});
+    } else {
+      found->push_back({Level::kBad, url + ": " + Text(host, "error"),
+                        "check name resolution, [network] proxy and ca_file, and the firewall"});
+    }
+  }
+  ExamineClock(answer->body, found);
+}
+
+void ExamineStatus(const json& status, Findings* found) {
+  for (const char* list : {"missing", "degraded"}) {
+    for (const json& line : status.value(list, json::array())) {
+      const bool bad = std::string_view(list) == "missing";
+      found->push_back(
+          {bad ? Level::kBad : Level::kWarning, line.get<std::string>(), "purser status"});
+    }
+  }
+  const json processes = status.value("processes", json::object());
+  const json findings = processes.value("findings", json::array());
+  for (const json& finding : findings) {
+    found->push_back({Level::kWarning, Text(finding, "finding"), Text(finding, "advice")});
+  }
+  if (findings.empty()) {
+    found->push_back({Level::kGood, "every role tried to break out of its part and could not", {}});
+  }
+}
+
+void Print(const Console& console, const Findings& found) {
+  if (console.json) {
+    json rows = json::array();
+    for (const auto& finding : found) {
+      const char* level = finding.level == Level::kGood      ? "good"
+                          : finding.level == Level::kWarning ? "warning"
+                                                             : "bad";
+      rows.push_back({{"level", level}, {"what", finding.what}, {"remedy", finding.remedy}});
+    }
+    console.out << json{{"findings", rows}}.dump(2) << '\n';
+    return;
+  }
+  for (const auto& finding : found) {
+    const std::string mark = finding.level == Level::kGood      ? Green("good    ")
+                             : finding.level == Level::kWarning ? Yellow("warning ")
+                                                                : Red("bad     ");
+    console.out << mark << finding.what << '\n';
+    if (!finding.remedy.empty()) console.out << "        → " << finding.remedy << '\n';
+  }
+}
+
+}  // namespace
+
+int RunDoctor(const Console& console, const broker::policy::Config& config) {
+  Findings found = ExamineMachine(config);
+  const auto status = console.client.Call("GET", "/v1/status");
+  if (!status) {
+    found.push_back(
+        {Level::kBad, status.error().detail, "systemctl start purser, or purserd --foreground"});
+  } else if (status->status != 200) {
+    found.push_back({Level::kBad, "the daemon refuses: " + Text(status->body, "error_description"),
+                     "run doctor as an operator"});
+  } else {
+    ExamineStatus(status->body, &found);
+    ExamineHosts(console, &found);
+    for (const auto& [name, credential] : config.credentials) {
+      ExamineCredential(console, name, credential, &found);
+    }
+  }
+  Print(console, found);
+  const bool bad = std::ranges::any_of(found, [](const auto& f) { return f.level == Level::kBad; });
+  return bad ? kExitRefused : kExitDone;
+}
+
+}  // namespace sidecar::cli

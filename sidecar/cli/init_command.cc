@@ -1,0 +1,193 @@
+#include "sidecar/cli/init_command.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+
+#include "sidecar/cli/sodium_random.h"
+#include "sidecar/cli/terminal.h"
+#include "token_cache/key_encryption_key.h"
+#include "token_cache/sealed_store.h"
+
+namespace sidecar::cli {
+namespace {
+
+using broker::ErrorCode, broker::Fail, broker::Result, broker::Secret, broker::Status;
+namespace fs = std::filesystem;
+
+constexpr std::array kRoleUsers = {"purser-window", "purser-broker", "purser-ledger",
+                                   "purser-dialer"};
+
+int Complain(std::ostream& err, const std::string& why) {
+  err << "purser: " << why << '\n';
+  return kExitRefused;
+}
+
+std::string ConfigText(const NewConfigOptions& options) {
+  return "# What every key means, and which there are: purser config schema\n"
+         "# After a change: purser config check && purser reload\n\n"
+         "[instance]\nname = \"" +
+         options.instance +
+         "\"\n\n"
+         "[tenant]\nid = \"" +
+         options.tenant +
+         "\"\n\n"
+         "[seal]\nkind = \"file\"\npath = \"/var/lib/purser-key/kek\"\n\n"
+         "# A registration in Entra, consented to these scopes and no more.\n"
+         "# [credential.aid-mail]\n# kind = \"refresh-token\"\n"
+         "# client_id = \"the registration's application id\"\n"
+         "# user = \"the object id of the agent's own user\"\n# scopes = [\"Mail.Read\"]\n\n"
+         "# [agent.helpdesk]\n# user = \"" +
+         options.agent_user +
+         "\"\n\n"
+         "# [[agent.helpdesk.allow]]\n# name = \"read-mail\"\n# scopes = [\"Mail.Read\"]\n"
+         "# credential = \"aid-mail\"\n# deliver = \"token\"\n# decision = \"log\"\n\n"
+         "# [admin]\n# operators = [\"group:purser-operators\"]\n# auditors = "
+         "[\"group:security\"]\n";
+}
+
+// A folder of purser's own; an existing one is left as it is.
+Status MakeFolder(const std::string& path, mode_t mode) {
+  std::error_code failed;
+  fs::create_directories(fs::path(path).parent_path(), failed);
+  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
+    return Fail(ErrorCode::kUnavailable, "cannot make " + path + ": " + std::strerror(errno));
+  }
+  return {};
+}
+
+// As root the store belongs to the broker's user, who alone opens it.
+Status GiveToBroker(const std::string& path) {
+  if (geteuid() != 0) return {};
+  const passwd* user = getpwnam("purser-broker");
+  if (user == nullptr || lchown(path.c_str(), user->pw_uid, user->pw_gid) != 0) {
+    return Fail(ErrorCode::kUnavailable, "cannot give " + path + " to purser-broker");
+  }
+  return {};
+}
+
+struct Wrapping {
+  Secret kek;
+  token_cache::Kdf kdf;
+};
+
+Result<Wrapping> KeyFromFile(const std::string& path, broker::Random& random, std::ostream& out) {
+  if (const auto made = MakeFolder(fs::path(path).parent_path(), 0700); !made) {
+    return std::unexpected(made.error());
+  }
+  const auto generated = token_cache::GenerateKeyFile(path, random);
+  if (generated) out << "made      " << path << "  (keep a copy apart from the store's backups)\n";
+  if (!generated && generated.error().code != ErrorCode::kConflict) {
+    return std::unexpected(generated.error());
+  }
+  const auto fd = token_cache::OpenKeyFile(path);
+  if (!fd) return std::unexpected(fd.error());
+  auto kek = token_cache::ReadKey(*fd, token_cache::KeySource::kFile, path);
+  close(*fd);
+  if (!kek) return std::unexpected(kek.error());
+  return Wrapping{std::move(*kek), {}};
+}
+
+// Only systemd can open the credential: `systemd-run -p LoadCredentialEncrypted=… purser init`.
+Result<Wrapping> KeyFromCredential(const std::string& name) {
+  const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
+  if (folder == nullptr) {
+    return Fail(ErrorCode::kInvalidRequest,
+                "run it where systemd shows the credential: systemd-run --pipe --wait -p "
+                "LoadCredentialEncrypted=" +
+                    name + " purser init");
+  }
+  const std::string path = std::string(folder) + "/" + name;
+  const auto fd = token_cache::OpenKeyFile(path);
+  if (!fd) return std::unexpected(fd.error());
+  auto kek = token_cache::ReadKey(*fd, token_cache::KeySource::kSystemdCredential, path);
+  close(*fd);
+  if (!kek) return std::unexpected(kek.error());
+  return Wrapping{std::move(*kek), {}};
+}
+
+Result<Wrapping> NewWrapping(const broker::policy::Seal& seal, broker::Random& random,
+                             std::ostream& out) {
+  if (seal.kind == "file") return KeyFromFile(seal.path, random, out);
+  if (seal.kind == "systemd-credential") return KeyFromCredential(seal.path);
+  auto typed = ReadSecret("passphrase for the store");
+  if (!typed) return std::unexpected(typed.error());
+  const auto kdf = token_cache::NewPassphraseKdf(random);
+  auto kek = token_cache::DeriveKek(*typed, kdf);
+  if (!kek) return std::unexpected(kek.error());
+  return Wrapping{std::move(*kek), kdf};
+}
+
+}  // namespace
+
+int WriteNewConfig(const NewConfigOptions& options, std::ostream& out, std::ostream& err) {
+  if (fs::exists(options.path)) {
+    out << "kept      " << options.path << '\n';
+    return kExitDone;
+  }
+  if (options.tenant.empty()) {
+    return Complain(err,
+                    options.path + " does not exist; name your tenant: purser init --tenant GUID");
+  }
+  std::error_code failed;
+  fs::create_directories(fs::path(options.path).parent_path() / "agents.d", failed);
+  std::ofstream file(options.path);
+  file << ConfigText(options);
+  if (!file.flush()) return Complain(err, "cannot write " + options.path);
+  fs::permissions(options.path, fs::perms(0644), failed);
+  out << "made      " << options.path << "  (fill in a credential and an agent)\n";
+  return kExitDone;
+}
+
+int CreateRoleUsers(std::ostream& out, std::ostream& err) {
+  if (geteuid() != 0) return kExitDone;
+  for (const char* name : kRoleUsers) {
+    if (getpwnam(name) != nullptr) continue;
+    const pid_t child = fork();
+    if (child == 0) {
+      execlp("useradd", "useradd", "--system", "--user-group", "--no-create-home", "--shell",
+             "/usr/sbin/nologin", name, static_cast<char*>(nullptr));
+      _exit(127);
+    }
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+      return Complain(err, std::string("cannot create the user ") + name + " with useradd");
+    }
+    out << "made      user " << name << '\n';
+  }
+  return kExitDone;
+}
+
+int CreateStore(const broker::policy::Config& config, std::ostream& out, std::ostream& err) {
+  const std::string folder = config.paths.state + "/store";
+  const std::string path = folder + "/store.db";
+  if (fs::exists(path)) {
+    out << "kept      " << path << '\n';
+    return kExitDone;
+  }
+  SodiumRandom random;
+  const auto wrapping = NewWrapping(config.seal, random, out);
+  if (!wrapping) return Complain(err, wrapping.error().detail);
+  Status done = MakeFolder(folder, 0700);
+  if (done) {
+    done = token_cache::SealedStore::Initialise(path, config.tenant.id, wrapping->kek,
+                                                wrapping->kdf, random);
+  }
+  if (done) done = GiveToBroker(folder);
+  if (done) done = GiveToBroker(path);
+  if (!done) return Complain(err, done.error().detail);
+  out << "made      " << path << '\n';
+  return kExitDone;
+}
+
+}  // namespace sidecar::cli
