@@ -122,6 +122,7 @@ struct Config {
 struct SourceFile {
   std::string path;
   std::string text;
+  bool operator==(const SourceFile&) const = default;
 };
 
 /// A fault with its place and what to write instead. Never quotes a value that could be a secret.

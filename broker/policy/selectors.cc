@@ -17,7 +17,7 @@ constexpr uint32_t kUnmappedId = 65534;
 
 SelectorResult MatchUser(const Selectors& want, const Facts& facts) {
   return {"user", want.user, std::to_string(facts.uid),
-          Judge(facts.uid != kUnmappedId, facts.uid == want.uid)};
+          Judge(facts.uid != kUnmappedId, want.uid && facts.uid == *want.uid)};
 }
 
 SelectorResult MatchGroup(const Selectors& want, const Facts& facts) {
@@ -70,8 +70,8 @@ std::string SelectorMatch::FirstFault() const {
 SelectorMatch MatchSelectors(const Agent& agent, const Facts& facts) {
   const Selectors& want = agent.selectors;
   SelectorMatch match;
-  if (want.uid) match.results.push_back(MatchUser(want, facts));
-  if (want.gid) match.results.push_back(MatchGroup(want, facts));
+  if (want.uid || !want.user.empty()) match.results.push_back(MatchUser(want, facts));
+  if (want.gid || !want.group.empty()) match.results.push_back(MatchGroup(want, facts));
   if (!want.cgroup.empty()) {
     match.results.push_back({"cgroup", want.cgroup, facts.cgroup,
                              Judge(!facts.cgroup.empty(), IsAtOrBelow(facts.cgroup, want.cgroup))});

@@ -1,0 +1,102 @@
+#include "broker/policy/selectors.h"
+
+#include <doctest/doctest.h>
+
+using namespace broker::policy;
+
+namespace {
+
+// A process of the helpdesk unit, as the supervisor sees it.
+Facts Helpdesk() {
+  Facts facts;
+  facts.uid = 2001;
+  facts.gid = 3001;
+  facts.groups = {3001, 3005};
+  facts.pid = 77;
+  facts.cgroup = "/system.slice/helpdesk.service";
+  facts.systemd_unit = "helpdesk.service";
+  facts.exe_path = "/opt/helpdesk/agent";
+  facts.exe_matches = true;
+  facts.exe_sha256 = std::string(64, 'a');
+  return facts;
+}
+
+Agent Everything() {
+  Agent agent;
+  agent.selectors = {.uid = 2001,
+                     .gid = 3005,
+                     .user = "helpdesk",
+                     .group = "desk",
+                     .exe = "/opt/helpdesk/agent",
+                     .exe_sha256 = std::string(64, 'a'),
+                     .systemd_unit = "helpdesk.service",
+                     .cgroup = "/system.slice"};
+  return agent;
+}
+
+}  // namespace
+
+TEST_CASE("A peer that differs in one fact, or of whom one is not known, is not the agent") {
+  // clang-format off
+  struct Row { std::string why; void (*spoil)(Facts&); std::string fault; };
+  const Row rows[] = {
+      {"another user",                  [](Facts& f) { f.uid = 2002; },                                      "user differs"},
+      {"root",                          [](Facts& f) { f.uid = 0; },                                         "user differs"},
+      {"an unmapped user",              [](Facts& f) { f.uid = 65534; },                                     "user could not be established"},
+      {"not in the group",              [](Facts& f) { f.groups = {3001}; },                                 "group differs"},
+      {"no groups at all",              [](Facts& f) { f.groups = {}; },                                     "group differs"},
+      {"a neighbouring cgroup",         [](Facts& f) { f.cgroup = "/system.slice2/helpdesk.service"; },      "cgroup differs"},
+      {"a cgroup above",                [](Facts& f) { f.cgroup = "/"; },                                    "cgroup differs"},
+      {"the name elsewhere",            [](Facts& f) { f.cgroup = "/user.slice/system.slice"; },             "cgroup differs"},
+      {"an unknown cgroup",             [](Facts& f) { f.cgroup = ""; },                                     "cgroup could not be established"},
+      {"another unit",                  [](Facts& f) { f.systemd_unit = "cron.service"; },                   "systemd_unit differs"},
+      {"an instance of the unit",       [](Facts& f) { f.systemd_unit = "helpdesk@1.service"; },             "systemd_unit differs"},
+      {"no system unit",                [](Facts& f) { f.systemd_unit = ""; },                               "systemd_unit could not be established"},
+      {"another program",               [](Facts& f) { f.exe_matches = false; },                             "exe differs"},
+      {"a program that is not to see",  [](Facts& f) { f.exe_matches.reset(); },                             "exe could not be established"},
+      {"another digest",                [](Facts& f) { f.exe_sha256 = std::string(64, 'b'); },               "exe_sha256 differs"},
+      {"no digest",                     [](Facts& f) { f.exe_sha256 = ""; },                                 "exe_sha256 could not be established"},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    Facts facts = Helpdesk();
+    row.spoil(facts);
+    const SelectorMatch match = MatchSelectors(Everything(), facts);
+    CHECK_FALSE(match.held());
+    CHECK(match.FirstFault() == row.fault);
+    CHECK(match.results.size() == 6);
+  }
+}
+
+TEST_CASE("A peer with all the facts is the agent") {
+  const SelectorMatch match = MatchSelectors(Everything(), Helpdesk());
+  CHECK(match.held());
+  CHECK(match.FirstFault().empty());
+}
+
+TEST_CASE("Only configured selectors count, and none at all is nobody") {
+  Agent agent;
+  CHECK_FALSE(MatchSelectors(agent, Helpdesk()).held());
+  CHECK(MatchSelectors(agent, Helpdesk()).FirstFault() == "no selector");
+  agent.selectors.gid = 3001;
+  Facts facts = Helpdesk();
+  facts.exe_matches.reset();
+  facts.cgroup.clear();
+  CHECK(MatchSelectors(agent, facts).held());
+}
+
+TEST_CASE("A cgroup selector covers the path itself and what lies below") {
+  Agent agent;
+  agent.selectors.cgroup = "/kubepods/pod1";
+  Facts facts = Helpdesk();
+  for (const char* inside : {"/kubepods/pod1", "/kubepods/pod1/", "/kubepods/pod1/c/d"}) {
+    facts.cgroup = inside;
+    CHECK(MatchSelectors(agent, facts).held());
+  }
+  for (const char* outside : {"/kubepods/pod10", "/kubepods/pod", "/kubepods", "kubepods/pod1",
+                              "/../kubepods/pod1", "/x/kubepods/pod1"}) {
+    facts.cgroup = outside;
+    CHECK_FALSE(MatchSelectors(agent, facts).held());
+  }
+}
