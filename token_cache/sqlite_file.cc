@@ -124,12 +124,7 @@ Result<std::unique_ptr<SqliteFile>> SqliteFile::Open(const std::string& path) {
   if (const auto connected = file->Connect(path, /*create=*/false); !connected)
     return std::unexpected(connected.error());
   if (const auto prepared = file->Prepare(); !prepared) return std::unexpected(prepared.error());
-  // The first sync of a log opens its folder by path: it must happen here, before the filter.
-  const auto header = file->Read(Table::kHeader, "");
-  if (!header) return std::unexpected(header.error());
-  if (!*header) return Fail(ErrorCode::kCorrupt, "store database: no header");
-  if (const auto warm = file->Commit({{Table::kHeader, "", **header}}); !warm)
-    return std::unexpected(warm.error());
+  if (const auto warm = file->WriteOnce(); !warm) return std::unexpected(warm.error());
   return file;
 }
 
@@ -157,6 +152,19 @@ Status SqliteFile::Connect(const std::string& path, bool create) {
   if (stepped != SQLITE_ROW) return FailSql(stepped, "journal mode");
   if (found != "wal") return Fail(ErrorCode::kCorrupt, "store database: not in write-ahead mode");
   return {};
+}
+
+// The first sync of a log opens its folder by path, which the filter will forbid: let it happen
+// now. Writing back what is there would not do, SQLite skips that; so the file counts its openings.
+Status SqliteFile::WriteOnce() {
+  sqlite3_stmt* count = nullptr;
+  const int prepared = sqlite3_prepare_v2(db_, "PRAGMA user_version", -1, &count, nullptr);
+  const int stepped = prepared == SQLITE_OK ? sqlite3_step(count) : prepared;
+  const int opened = stepped == SQLITE_ROW ? sqlite3_column_int(count, 0) : 0;
+  sqlite3_finalize(count);
+  if (stepped != SQLITE_ROW) return FailSql(stepped, "count of openings");
+  const unsigned next = (static_cast<unsigned>(opened) + 1) & 0x7fffffff;
+  return Run(("PRAGMA user_version = " + std::to_string(next)).c_str());
 }
 
 Status SqliteFile::Prepare() {

@@ -54,6 +54,7 @@ class SqliteFile {
   SqliteFile() = default;
   broker::Status Connect(const std::string& path, bool create);
   broker::Status Prepare();
+  broker::Status WriteOnce();
   broker::Status Run(const char* sql);
   broker::Status Write(const Row& row);
   static int OnCommit(void* self, sqlite3*, const char*, int pages);
