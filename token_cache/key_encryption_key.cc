@@ -33,6 +33,27 @@ Status CheckFile(int fd, KeySource source, const std::string& label) {
   return {};
 }
 
+// Hexadecimal and base64 differ in length from each other and from raw bytes: one reading each.
+Result<Secret> Decode(Secret text, const std::string& label) {
+  std::string_view in = text.Expose(Exit::kDeriveKey);
+  if (in.size() == kKeyBytes) return text;
+  while (!in.empty() && (in.back() == '\n' || in.back() == '\r')) in.remove_suffix(1);
+  Secret key = Secret::Allocate(kKeyBytes);
+  auto* const out = reinterpret_cast<unsigned char*>(key.Writable().data());
+  size_t size = 0;
+  const bool read =
+      in.size() == kHexBytes
+          ? sodium_hex2bin(out, kKeyBytes, in.data(), in.size(), nullptr, &size, nullptr) == 0
+          : in.size() == kBase64Bytes &&
+                sodium_base642bin(out, kKeyBytes, in.data(), in.size(), nullptr, &size, nullptr,
+                                  sodium_base64_VARIANT_ORIGINAL) == 0;
+  if (!read || size != kKeyBytes)
+    return Fail(
+        ErrorCode::kInvalidRequest,
+        label + ": not a key; write 32 bytes, 64 hexadecimal digits, or base64 of 32 bytes");
+  return key;
+}
+
 bool WriteAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t wrote = write(fd, bytes.data(), bytes.size());
@@ -83,24 +104,12 @@ Result<Secret> DeriveKek(const Secret& passphrase, const Kdf& kdf) {
   return key;
 }
 
-// Hexadecimal and base64 differ in length from each other and from raw bytes: one reading each.
 Result<Secret> ParseKey(Secret text, const std::string& label) {
-  std::string_view in = text.Expose(Exit::kDeriveKey);
-  if (in.size() == kKeyBytes) return text;
-  while (!in.empty() && (in.back() == '\n' || in.back() == '\r')) in.remove_suffix(1);
-  Secret key = Secret::Allocate(kKeyBytes);
-  auto* const out = reinterpret_cast<unsigned char*>(key.Writable().data());
-  size_t size = 0;
-  const bool read =
-      in.size() == kHexBytes
-          ? sodium_hex2bin(out, kKeyBytes, in.data(), in.size(), nullptr, &size, nullptr) == 0
-          : in.size() == kBase64Bytes &&
-                sodium_base642bin(out, kKeyBytes, in.data(), in.size(), nullptr, &size, nullptr,
-                                  sodium_base64_VARIANT_ORIGINAL) == 0;
-  if (!read || size != kKeyBytes)
-    return Fail(
-        ErrorCode::kInvalidRequest,
-        label + ": not a key; write 32 bytes, 64 hexadecimal digits, or base64 of 32 bytes");
+  auto key = Decode(std::move(text), label);
+  if (!key) return key;
+  if (sodium_is_zero(reinterpret_cast<const unsigned char*>(key->Expose(Exit::kDeriveKey).data()),
+                     kKeyBytes) != 0)
+    return Fail(ErrorCode::kInvalidRequest, label + ": the key is all zero");
   return key;
 }
 
@@ -118,12 +127,7 @@ Result<Secret> ReadKey(int fd, KeySource source, const std::string& label) {
     size += static_cast<size_t>(got);
   }
   text.Truncate(size);
-  auto key = ParseKey(std::move(text), label);
-  if (!key) return key;
-  if (sodium_is_zero(reinterpret_cast<const unsigned char*>(key->Expose(Exit::kDeriveKey).data()),
-                     kKeyBytes) != 0)
-    return Fail(ErrorCode::kInvalidRequest, label + ": the key is all zero");
-  return key;
+  return ParseKey(std::move(text), label);
 }
 
 Result<int> OpenKeyFile(const std::string& path) {

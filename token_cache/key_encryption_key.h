@@ -46,8 +46,8 @@ inline constexpr size_t kMinPassphraseBytes = 16;
 broker::Result<broker::Secret> DeriveKek(const broker::Secret& passphrase, const Kdf& kdf);
 
 /// A key-encryption key from the content of a key file: 32 raw bytes, 64 hexadecimal digits, or
-/// base64, the latter two with or without a final newline. Errors: kInvalidRequest (`label` names
-/// the source).
+/// base64, the latter two with or without a final newline. `label` names the source in error texts.
+/// Errors: kInvalidRequest (not a key, or all zero).
 broker::Result<broker::Secret> ParseKey(broker::Secret text, const std::string& label);
 
 /// Whose permissions count for a key that is read from a descriptor.
@@ -56,10 +56,9 @@ enum class KeySource {
   kSystemdCredential,  // systemd guards its folder and shows an ACL mask as group bits
 };
 
-/// Reads a key-encryption key from the start of `fd`: 32 raw bytes, or 64 hexadecimal digits, or
-/// base64, the latter two with or without a final newline. `label` names the file in error texts.
-/// Errors: kDenied (others may read it; the detail holds the chmod that mends it) ·
-/// kInvalidRequest (not a regular file, not a key, or all zero) · kUnavailable (cannot be read).
+/// Reads a key-encryption key from the start of `fd`.
+/// Errors: kDenied (others may read it; the detail holds the chmod that mends it) · kInvalidRequest
+/// (not a regular file, and as ParseKey) · kUnavailable (cannot be read).
 broker::Result<broker::Secret> ReadKey(int fd, KeySource source, const std::string& label);
 
 /// Opens a key file for ReadKey: never through a symbolic link, never blocking on a pipe.

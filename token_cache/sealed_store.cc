@@ -109,7 +109,6 @@ uint64_t SealedStore::generation() const {
 Status SealedStore::Unseal(const Secret& kek, GenerationBounds bounds) {
   return Guarded([&]() -> Status {
     const std::scoped_lock lock(write_mutex_, db_mutex_);
-    keys_.reset();
     auto keys = OpenKeys(kek);
     if (!keys) return std::unexpected(keys.error());
     auto state = ReadState(*keys);

@@ -45,10 +45,10 @@ class SealedStore final : public broker::SealedStore {
 
   /// How the key-encryption key is derived; for DeriveKek before Unseal.
   [[nodiscard]] Kdf kdf() const;
-  /// Opens the data keys and compares the generation with the ledger's. Reads no secret. Repeating
-  /// it on an unsealed store checks again. Errors, after which the store stays sealed:
-  /// kDenied (another key-encryption key) · kCorrupt (damaged · another tenant's · an older copy
-  /// was put back · newer than the ledger knows).
+  /// Opens the data keys and compares the generation with the ledger's. Reads no secret. An error
+  /// changes nothing: a sealed store stays sealed, an unsealed one goes on.
+  /// Errors: kDenied (another key-encryption key) · kCorrupt (damaged · another tenant's · an older
+  /// copy was put back · newer than the ledger knows).
   broker::Status Unseal(const broker::Secret& kek, GenerationBounds bounds);
   [[nodiscard]] bool sealed() const;
   [[nodiscard]] uint64_t generation() const;

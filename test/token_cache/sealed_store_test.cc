@@ -127,6 +127,17 @@ TEST_CASE("Another key-encryption key, and another tenant, do not open the store
   CHECK((*other)->sealed());
 }
 
+TEST_CASE("A failed attempt to unseal changes nothing, before and after a successful one") {
+  StoreFolder folder;
+  folder.Initialise();
+  const auto store = folder.Open();
+  CHECK_FALSE((*store)->Unseal(StoreFolder::Kek('x'), {}).has_value());
+  CHECK((*store)->sealed());
+  CHECK((*store)->Unseal(StoreFolder::Kek('k'), {}).has_value());
+  CHECK_FALSE((*store)->Unseal(StoreFolder::Kek('x'), {}).has_value());
+  CHECK_FALSE((*store)->sealed());
+}
+
 TEST_CASE("What cannot be a secret or a name is refused") {
   StoreFolder folder;
   folder.Initialise();
@@ -258,7 +269,6 @@ TEST_CASE("A crash between intent, commit and confirmation is not mistaken for a
   CHECK((*store)->Unseal(kek, {.confirmed = 0, .intended = 1}).has_value());  // commit, no confirm
   CHECK((*store)->Unseal(kek, {.confirmed = 1, .intended = 1}).has_value());
   CHECK_FALSE((*store)->Unseal(kek, {.confirmed = 2, .intended = 2}).has_value());
-  CHECK((*store)->sealed());
 }
 
 TEST_CASE("A confirmation that fails does not undo the commit") {

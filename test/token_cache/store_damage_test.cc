@@ -17,6 +17,7 @@ namespace {
 SecretId Id(size_t n) { return {"credential-" + std::to_string(n), SecretKind::kRefreshToken}; }
 
 constexpr size_t kSecrets = 12;
+constexpr size_t kFlips = kSanitized ? 500 : 4000;
 
 /// A store of kSecrets answers what it should, or an error that is not "never stored".
 /// Returns whether it opened.
@@ -85,7 +86,7 @@ TEST_CASE("No flipped bit of the database yields a wrong secret or hides one") {
     const auto copied = folder.Unsealed();
   }  // closing it has copied the log into the database
   StoreFolder::Overwrite(folder.wal(), "");
-  FlipBits(folder, folder.path(), 4000);
+  FlipBits(folder, folder.path(), kFlips);
 }
 
 TEST_CASE("No flipped bit of the log yields a wrong secret or hides one") {
@@ -97,7 +98,7 @@ TEST_CASE("No flipped bit of the log yields a wrong secret or hides one") {
   store.reset();
   StoreFolder::Overwrite(folder.path(), database);
   StoreFolder::Overwrite(folder.wal(), log);
-  FlipBits(folder, folder.wal(), 4000);
+  FlipBits(folder, folder.wal(), kFlips);
 }
 
 TEST_CASE("A hundred thousand secrets open without being read, and a Put rewrites little") {

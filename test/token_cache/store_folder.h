@@ -15,6 +15,12 @@
 #include "test/fakes/fake_witness.h"
 #include "token_cache/sealed_store.h"
 
+#ifdef PURSER_SANITIZED
+inline constexpr bool kSanitized = true;  // processes start ten times slower: sample, not all
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 class StoreFolder {
  public:
   StoreFolder() {
