@@ -1,7 +1,9 @@
 // The routes of AdminService, in the order of its table.
 #include <sodium.h>
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "broker/ports/sealed_store.h"
@@ -47,6 +49,23 @@ std::vector<SecretKind> KindsOf(const broker::policy::Credential& credential) {
   if (credential.kind != "refresh-token") return {KindOf(credential)};
   if (credential.confidential) return {SecretKind::kClientSecret, SecretKind::kRefreshToken};
   return {SecretKind::kRefreshToken};
+}
+
+// What was typed for the wrong credential, or pasted in part, is refused before it replaces a good
+// secret. Whether a key fits its certificate is for the first assertion to say.
+std::optional<Refusal> CheckSecret(SecretKind kind, const broker::Secret& secret) {
+  const std::string_view text = secret.Expose(broker::Exit::kSealToDisk);
+  if (kind == SecretKind::kCertificate) {
+    const bool whole = text.find("PRIVATE KEY-----") != std::string_view::npos &&
+                       text.find("-----BEGIN CERTIFICATE-----") != std::string_view::npos;
+    if (whole) return std::nullopt;
+    return Refusal{Reason::kValueOutOfRange,
+                   "Send one PEM text with the private key and the certificate.", {}, {}};
+  }
+  const bool printable = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+  if (printable && !text.empty()) return std::nullopt;
+  return Refusal{Reason::kValueOutOfRange,
+                 "A client secret is one line of printable characters, without spaces.", {}, {}};
 }
 
 json LimitAsJson(const broker::policy::Limit& limit) {

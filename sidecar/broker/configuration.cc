@@ -36,7 +36,7 @@ Result<Prepared> Prepare(int config_fd, int ca_fd, CurlTransport::OpenDialerStre
   const auto bytes = ReadAll(config_fd);
   const auto ca = ReadAll(ca_fd);
   if (!bytes || !ca) return Fail(ErrorCode::kUnavailable, "cannot read what the supervisor sent");
-  const auto bundle = broker::policy::DecodeBundle(*bytes);
+  const auto bundle = broker::policy::DecodeConfigBundle(*bytes);
   if (!bundle) return std::unexpected(bundle.error());
   auto config = broker::policy::ParseBundle(*bundle);
   if (!config) {

@@ -1,0 +1,39 @@
+#include "sidecar/broker/roles.h"
+
+#include <doctest/doctest.h>
+
+using namespace sidecar::broker_role;
+using broker::policy::Facts;
+
+TEST_CASE("A role comes from the peer's groups and from nothing else") {
+  broker::policy::Admin admin;
+  admin.operator_gids = {10};
+  admin.approver_gids = {20};
+  admin.auditor_gids = {30};
+  // clang-format off
+  struct Row { const char* who; Facts facts; Role needed; bool holds; };
+  const Row rows[] = {
+      {"a stranger is no auditor",              {.uid = 5, .gid = 5},                     Role::kAuditor,  false},
+      {"a stranger is no operator",             {.uid = 5, .gid = 5},                     Role::kOperator, false},
+      {"an auditor is no operator",             {.uid = 5, .gid = 5, .groups = {30}},     Role::kOperator, false},
+      {"an approver is no operator",            {.uid = 5, .gid = 5, .groups = {20}},     Role::kOperator, false},
+      {"an approver is no auditor",             {.uid = 5, .gid = 5, .groups = {20}},     Role::kAuditor,  false},
+      {"a uid is no group",                     {.uid = 10, .gid = 5},                    Role::kOperator, false},
+      {"anyone may ask whether it is ready",    {.uid = 5, .gid = 5},                     Role::kAnyone,   true},
+      {"an operator by supplementary group",    {.uid = 5, .gid = 5, .groups = {9, 10}},  Role::kOperator, true},
+      {"an operator by primary group",          {.uid = 5, .gid = 10},                    Role::kOperator, true},
+      {"an operator reads what auditors read",  {.uid = 5, .gid = 10},                    Role::kAuditor,  true},
+      {"an auditor",                            {.uid = 5, .gid = 5, .groups = {30}},     Role::kAuditor,  true},
+      {"root",                                  {.uid = 0, .gid = 0},                     Role::kOperator, true},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.who);
+    CHECK(Holds(admin, row.facts, row.needed) == row.holds);
+  }
+}
+
+TEST_CASE("Without [admin] nobody but root holds a role") {
+  CHECK_FALSE(Holds({}, {.uid = 1, .gid = 1, .groups = {0}}, Role::kAuditor));
+  CHECK(Holds({}, {.uid = 0, .gid = 0}, Role::kAuditor));
+}
