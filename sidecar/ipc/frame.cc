@@ -60,6 +60,40 @@ bool TakeFds(msghdr& header, std::vector<Fd>* fds) {
   return (header.msg_flags & MSG_CTRUNC) == 0 && fds->size() <= kMaxFds;
 }
 
+// Appends one frame's payload; whether it was the last of its message.
+broker::Result<bool> ReceiveFrame(int fd, Message* message, bool nonblocking) {
+  const size_t used = message->bytes.size();
+  message->bytes.resize(used + kPayloadBytes);
+  char flag = kLastFrame;
+  std::array<iovec, 2> parts{{{&flag, 1}, {message->bytes.data() + used, kPayloadBytes}}};
+  ControlBuffer control;
+  msghdr header{};
+  header.msg_iov = parts.data();
+  header.msg_iovlen = parts.size();
+  header.msg_control = control.bytes.data();
+  header.msg_controllen = control.bytes.size();
+  ssize_t got = 0;
+  do {
+    got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC | (nonblocking ? MSG_DONTWAIT : 0));
+  } while (got < 0 && errno == EINTR);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    message->bytes.clear();
+    return Fail(ErrorCode::kUnavailable, "empty");
+  }
+  const bool fds_fit = TakeFds(header, &message->fds);
+  if (got <= 0) {
+    message->bytes.clear();
+    return Fail(ErrorCode::kUnavailable, got == 0 ? "peer closed" : strerrorname_np(errno));
+  }
+  message->bytes.resize(used + static_cast<size_t>(got) - 1);
+  const bool flag_known = flag == kLastFrame || flag == kMoreFrames;
+  if (!fds_fit || !flag_known || (header.msg_flags & MSG_TRUNC) != 0 ||
+      message->bytes.size() > kMaxMessageBytes) {
+    return Fail(ErrorCode::kCorrupt, "malformed frame");
+  }
+  return flag == kLastFrame;
+}
+
 }  // namespace
 
 void Fd::Reset() {
@@ -94,37 +128,19 @@ Status Receive(int fd, Message* message, bool nonblocking) {
   message->bytes.clear();
   message->fds.clear();
   for (bool first = true;; first = false) {
-    const size_t used = message->bytes.size();
-    message->bytes.resize(used + kPayloadBytes);
-    char flag = kLastFrame;
-    std::array<iovec, 2> parts{{{&flag, 1}, {message->bytes.data() + used, kPayloadBytes}}};
-    ControlBuffer control;
-    msghdr header{};
-    header.msg_iov = parts.data();
-    header.msg_iovlen = parts.size();
-    header.msg_control = control.bytes.data();
-    header.msg_controllen = control.bytes.size();
-    ssize_t got = 0;
-    do {
-      got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC | (nonblocking && first ? MSG_DONTWAIT : 0));
-    } while (got < 0 && errno == EINTR);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      message->bytes.clear();
-      return Fail(ErrorCode::kUnavailable, "empty");
-    }
-    const bool fds_fit = TakeFds(header, &message->fds);
-    if (got <= 0) {
-      message->bytes.clear();
-      return Fail(ErrorCode::kUnavailable, got == 0 ? "peer closed" : strerrorname_np(errno));
-    }
-    message->bytes.resize(used + static_cast<size_t>(got) - 1);
-    const bool flag_known = flag == kLastFrame || flag == kMoreFrames;
-    if (!fds_fit || !flag_known || (header.msg_flags & MSG_TRUNC) != 0 ||
-        message->bytes.size() > kMaxMessageBytes) {
-      return Fail(ErrorCode::kCorrupt, "malformed frame");
-    }
-    if (flag == kLastFrame) return {};
+    const auto last = ReceiveFrame(fd, message, nonblocking && first);
+    if (!last) return std::unexpected(last.error());
+    if (*last) return {};
   }
+}
+
+Status ReceiveShort(int fd, Message* message) {
+  message->bytes.clear();
+  message->fds.clear();
+  const auto last = ReceiveFrame(fd, message, /*nonblocking=*/true);
+  if (!last) return std::unexpected(last.error());
+  if (!*last) return Fail(ErrorCode::kCorrupt, "more than one frame");
+  return {};
 }
 
 void WipeMessage(Message* message) {

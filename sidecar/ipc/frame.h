@@ -66,6 +66,10 @@ broker::Status Send(int fd, std::string_view bytes, const std::vector<int>& fds 
 /// (oversized, truncated, bad continuation, more descriptors than kMaxFds): close the channel.
 broker::Status Receive(int fd, Message* message, bool nonblocking = false);
 
+/// Receives a message of one frame and never waits, not even for a peer that announces more and then
+/// keeps silent: for a receiver that serves many. Errors: as Receive; kCorrupt for more frames.
+broker::Status ReceiveShort(int fd, Message* message);
+
 /// Wipes bytes that held a token or an unsealing key.
 void WipeMessage(Message* message);
 

@@ -63,3 +63,16 @@ TEST_CASE("More descriptors than any message needs are refused, and none leaks")
   REQUIRE(pair.has_value());
   CHECK(Send(pair->first.get(), "x", {0, 0, 0, 0, 0}).error().code == ErrorCode::kInvalidRequest);
 }
+
+TEST_CASE("A receiver of many never waits for the rest of one message") {
+  auto pair = MakePair();
+  REQUIRE(pair.has_value());
+  Message got;
+  CHECK(ReceiveShort(pair->second.get(), &got).error().detail == "empty");
+  REQUIRE(Send(pair->first.get(), "short").has_value());
+  REQUIRE(ReceiveShort(pair->second.get(), &got).has_value());
+  CHECK(got.bytes == "short");
+  const std::string first_of_two = "\x01half";
+  REQUIRE(send(pair->first.get(), first_of_two.data(), first_of_two.size(), 0) > 0);
+  CHECK(ReceiveShort(pair->second.get(), &got).error().code == ErrorCode::kCorrupt);
+}
