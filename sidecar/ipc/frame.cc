@@ -25,8 +25,7 @@ struct alignas(cmsghdr) ControlBuffer {
 
 Status SendFrame(int fd, char flag, std::string_view payload, const std::vector<int>& fds,
                  int flags) {
-  std::array<iovec, 2> parts{
-      {{&flag, 1}, {const_cast<char*>(payload.data()), payload.size()}}};
+  std::array<iovec, 2> parts{{{&flag, 1}, {const_cast<char*>(payload.data()), payload.size()}}};
   msghdr header{};
   header.msg_iov = parts.data();
   header.msg_iovlen = payload.empty() ? 1 : 2;

@@ -4,8 +4,8 @@
 
 namespace sidecar {
 
-/// getpwnam(3) and its kin: /etc/passwd, or whatever nsswitch.conf(5) names. Reads files and may talk
-/// to a directory service: for the supervisor and the command, never for a hardened role.
+/// getpwnam(3) and its kin: /etc/passwd, or whatever nsswitch.conf(5) names. Reads files and may
+/// talk to a directory service: for the supervisor and the command, never for a hardened role.
 /// Thread-safe.
 class HostAccounts final : public broker::policy::Accounts {
  public:

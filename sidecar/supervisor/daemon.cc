@@ -1,0 +1,100 @@
+#include "sidecar/supervisor/daemon.h"
+
+#include <sodium.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "sidecar/hardening/privileges.h"
+#include "sidecar/ipc/host_accounts.h"
+#include "sidecar/supervisor/signals.h"
+#include "sidecar/supervisor/supervisor.h"
+
+namespace sidecar::supervisor {
+namespace {
+
+using broker::Status;
+
+class SystemClock final : public broker::Clock {
+ public:
+  Steady Now() const override { return std::chrono::steady_clock::now(); }
+  Wall WallNow() const override { return std::chrono::system_clock::now(); }
+};
+
+int CannotStart(const std::string& why) {
+  std::fprintf(stderr, "purserd: %s\n", why.c_str());
+  return 1;
+}
+
+// A descriptor for each connection here, and the roles inherit the limit.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::vector<uint32_t> OwnUids(const RoleUsers& users) {
+  std::vector<uint32_t> uids{geteuid()};
+  for (const auto& user : users) {
+    if (user) uids.push_back(user->uid);
+  }
+  return uids;
+}
+
+Status Harden() {
+  if (Status done = hardening::ForbidDumps(); !done) return done;
+  return hardening::DropPrivileges(hardening::Role::kSupervisor);
+}
+
+int Serve(Supervisor& supervisor, EventLoop& loop, const SharedConfig& config) {
+  Signals signals;
+  const auto stop = [&] { supervisor.BeginStop(); };
+  const auto reload = [&] { supervisor.BeginReload(/*dry_run=*/false, nullptr); };
+  if (Status opened = signals.Open(loop, stop, reload); !opened) {
+    return CannotStart(opened.error().detail);
+  }
+  if (Status started = supervisor.Start(config); !started) {
+    return CannotStart(started.error().detail);
+  }
+  loop.Run();
+  return 0;
+}
+
+}  // namespace
+
+int RunDaemon(const Options& options, const EnvironmentLookup& environment) {
+  if (sodium_init() < 0) return CannotStart("libsodium cannot start");
+  RaiseDescriptorLimit();
+  auto users = FindRoleUsers();
+  if (!users) return CannotStart(users.error().detail);
+  auto executables = OpenExecutables(options.libexec);
+  if (!executables) return CannotStart(executables.error().detail);
+
+  const HostAccounts accounts;
+  const auto load = [&, own_uids = OwnUids(*users)] {
+    return LoadConfig({options.config, accounts, environment, own_uids});
+  };
+  const auto config = load();
+  if (!config) {
+    for (const std::string& fault : config.error()) std::fprintf(stderr, "%s\n", fault.c_str());
+    return 1;
+  }
+  const auto locks = PrepareFolders((*config)->config, *users);
+  if (!locks) return CannotStart(locks.error().detail);
+  if (Status hardened = Harden(); !hardened) return CannotStart(hardened.error().detail);
+
+  const SystemClock clock;
+  const broker::Log log(STDERR_FILENO, "supervisor", !options.journal_stream.empty());
+  EventLoop loop(clock);
+  if (Status opened = loop.Open(); !opened) return CannotStart(opened.error().detail);
+  Supervisor::Setup setup{
+      options.config,  load, {}, options.credentials_directory, options.notify_socket,
+      options.watchdog};
+  setup.roles = {std::move(*executables), *users, RoleEnvironment(options), STDERR_FILENO};
+  Supervisor supervisor(loop, clock, log, std::move(setup));
+  return Serve(supervisor, loop, *config);
+}
+
+}  // namespace sidecar::supervisor

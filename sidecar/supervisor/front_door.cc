@@ -1,0 +1,253 @@
+#include "sidecar/supervisor/front_door.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "broker/policy/selectors.h"
+#include "sidecar/supervisor/fixed_answer.h"
+
+namespace sidecar::supervisor {
+namespace {
+
+using broker::Reason, broker::Result;
+using broker::policy::Config, broker::policy::Facts;
+using ipc::Fd;
+
+std::vector<uint32_t> AdminGroups(const Config& config) {
+  std::vector<uint32_t> gids = config.admin.operator_gids;
+  for (const auto* more : {&config.admin.approver_gids, &config.admin.auditor_gids}) {
+    gids.insert(gids.end(), more->begin(), more->end());
+  }
+  std::ranges::sort(gids);
+  gids.erase(std::ranges::unique(gids).begin(), gids.end());
+  return gids;
+}
+
+broker::ledger::Entry RefusedEntry(const std::string& agent, const Facts& facts,
+                                   const std::string& fault) {
+  broker::ledger::Entry entry{.type = broker::ledger::EntryType::kConnectionRefused,
+                              .outcome = broker::ledger::Outcome::kFailure};
+  entry.reason = broker::Describe(Reason::kPeerRefused).name;
+  entry.agent = agent;
+  entry.caller = broker::ledger::CallerRecord{facts.uid,        facts.gid,          facts.pid,
+                                              facts.exe_sha256, facts.systemd_unit, facts.loginuid};
+  entry.target_kind = agent.empty() ? "admin_socket" : "agent_socket";
+  entry.change["fault"] = fault;
+  return entry;
+}
+
+}  // namespace
+
+Result<Listeners> OpenListeners(const Config& config, const Listeners& open) {
+  Listeners opened;
+  for (const auto& [name, agent] : config.agents) {
+    if (open.contains(name)) continue;
+    const std::string path = AgentSocket(config.paths, name);
+    const std::string folder = path.substr(0, path.rfind('/'));
+    if (auto made = PrepareFolder(folder, std::nullopt, 0755); !made) {
+      return std::unexpected(made.error());
+    }
+    SocketAccess access{agent.selectors.uid, {}};
+    if (agent.selectors.gid) access.gids.push_back(*agent.selectors.gid);
+    auto listener = Listener::Open(path, access);
+    if (!listener) return std::unexpected(listener.error());
+    opened.emplace(name, std::move(*listener));
+  }
+  if (!open.contains("")) {
+    auto admin = Listener::Open(AdminSocket(config.paths), {std::nullopt, AdminGroups(config)});
+    if (!admin) return std::unexpected(admin.error());
+    opened.emplace("", std::move(*admin));
+  }
+  return opened;
+}
+
+FrontDoor::FrontDoor(Parts parts, PidfdFrom pidfd_from)
+    : parts_(parts),
+      attestor_(pidfd_from),
+      refusals_(parts.loop),
+      connections_(parts.loop, [this](const Connections::Connection& ended) { OnEnded(ended); }) {}
+
+void FrontDoor::Adopt(SharedConfig config, Listeners added) {
+  config_ = std::move(config);
+  const auto is_gone = [this](const std::string& agent) {
+    return !agent.empty() && !config_->config.agents.contains(agent);
+  };
+  std::erase_if(doors_, [&](const auto& door) { return is_gone(door.first); });
+  std::erase_if(listeners_, [&](const auto& listener) { return is_gone(listener.first); });
+  for (const uint64_t id : connections_.Select([this](const Connections::Connection& open) {
+         return !FaultOf(open.agent, open.peer.facts).empty();
+       })) {
+    connections_.Close(id);
+  }
+  for (const RoleProcess* window : parts_.windows.running()) {
+    if (!window->name().admin && is_gone(window->name().agent)) {
+      parts_.windows.Stop(window->name().agent);
+    }
+  }
+  for (auto& [agent, listener] : added) {
+    listeners_[agent] = std::move(listener);
+    OpenDoor(agent);
+  }
+}
+
+void FrontDoor::Shut() {
+  doors_.clear();
+  listeners_.clear();
+  for (const uint64_t id :
+       connections_.Select([](const Connections::Connection& open) { return !open.served; })) {
+    TurnAway(id, Reason::kRestarting);
+  }
+}
+
+void FrontDoor::OpenDoor(const std::string& agent) {
+  const double rate = agent.empty() ? kAdminAcceptsPerSecond : kAcceptsPerSecond;
+  doors_.erase(agent);
+  doors_.emplace(agent, Door{TokenBucket(rate, rate), {}, {}});
+  Listen(agent);
+}
+
+void FrontDoor::Listen(const std::string& agent) {
+  auto watch = parts_.loop.Add(listeners_.at(agent).fd(), EPOLLIN,
+                               [this, agent](uint32_t) { AcceptSome(agent); });
+  if (watch) {
+    doors_.at(agent).readable = std::move(*watch);
+  } else {
+    Pause(agent, kAcceptPause);
+  }
+}
+
+void FrontDoor::Pause(const std::string& agent, broker::Clock::Steady::duration how_long) {
+  Door& door = doors_.at(agent);
+  door.readable.Reset();
+  door.resume = parts_.loop.After(how_long, [this, agent] { Listen(agent); });
+}
+
+void FrontDoor::AcceptSome(const std::string& agent) {
+  Door& door = doors_.at(agent);
+  for (int i = 0; i < kAcceptsPerRound; ++i) {
+    const auto now = parts_.clock.Now();
+    if (const auto wait = door.bucket.UntilNext(now); wait > wait.zero()) {
+      return Pause(agent, wait);
+    }
+    Fd socket(accept4(listeners_.at(agent).fd(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!socket.valid()) {
+      if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR) return;
+      parts_.log.Error("accept.failed", {{"agent", agent}, {"errno", strerrorname_np(errno)}});
+      return Pause(agent, kAcceptPause);
+    }
+    door.bucket.Take(now);
+    Receive(agent, std::move(socket));
+  }
+}
+
+void FrontDoor::Receive(const std::string& agent, Fd socket) {
+  if (!connections_.HasRoom(agent)) {
+    return refusals_.Answer(std::move(socket), FixedAnswer(Reason::kOverloaded));
+  }
+  ExeWanted wanted;
+  if (!agent.empty()) {
+    const auto& selectors = config_->config.agents.at(agent).selectors;
+    wanted = {selectors.exe, !selectors.exe_sha256.empty()};
+  }
+  Peer peer;
+  const broker::Status attested = attestor_.Attest(socket.get(), wanted, &peer);
+  const std::string fault = attested ? FaultOf(agent, peer.facts) : attested.error().detail;
+  if (!fault.empty()) return Refuse(agent, std::move(socket), peer.facts, fault);
+  Admit(agent, std::move(socket), std::move(peer));
+}
+
+std::string FrontDoor::FaultOf(const std::string& agent, const Facts& facts) const {
+  if (!agent.empty()) {
+    const auto found = config_->config.agents.find(agent);
+    if (found == config_->config.agents.end()) return "the agent is configured no longer";
+    return broker::policy::MatchSelectors(found->second, facts).FirstFault();
+  }
+  // Root could join any group; what it may do without one, the broker decides by the same list.
+  if (facts.uid == 0) return {};
+  const std::vector<uint32_t> admins = AdminGroups(config_->config);
+  const bool is_admin = std::ranges::any_of(
+      facts.groups, [&](uint32_t gid) { return std::ranges::binary_search(admins, gid); });
+  return is_admin ? "" : "in no group of [admin]";
+}
+
+void FrontDoor::Refuse(const std::string& agent, Fd socket, const Facts& facts,
+                       const std::string& fault) {
+  // Who it was stands in the ledger alone.
+  parts_.log.Warn("connection.refused", {{"agent", agent}, {"why", fault}});
+  parts_.journal.Record(RefusedEntry(agent, facts, fault));
+  refusals_.Answer(std::move(socket), FixedAnswer(Reason::kPeerRefused));
+}
+
+void FrontDoor::Admit(const std::string& agent, Fd socket, Peer peer) {
+  const std::string key = agent.empty() ? Windows::AdminKey(++admin_windows_) : agent;
+  RoleProcess* window =
+      parts_.core.Ready(RoleKind::kBroker) ? parts_.windows.Acquire(key, config_->config) : nullptr;
+  if (window == nullptr) {
+    return refusals_.Answer(std::move(socket), FixedAnswer(Reason::kRestarting));
+  }
+  auto id = connections_.Add({agent, key, std::move(peer), std::move(socket), false, {}});
+  if (!id && agent.empty()) return parts_.windows.Stop(key);
+  if (id && window->started) HandOver(*id);
+}
+
+void FrontDoor::HandOver(uint64_t id) {
+  Connections::Connection* connection = connections_.Find(id);
+  if (connection == nullptr) return;
+  if (!parts_.core.Ready(RoleKind::kBroker)) return TurnAway(id, Reason::kRestarting);
+  if (!Pass(*connection)) return TurnAway(id, Reason::kOverloaded);
+  connection->served = true;
+  connection->peer.pidfd.Reset();  // the broker has it
+}
+
+bool FrontDoor::Pass(const Connections::Connection& connection) {
+  RoleProcess* window = parts_.windows.Get(connection.window);
+  auto pair = ipc::MakePair();
+  if (window == nullptr || !pair) return false;
+  std::vector<int> to_broker{pair->second.get()};
+  if (connection.peer.pidfd.valid()) to_broker.push_back(connection.peer.pidfd.get());
+  ipc::Connection message{connection.agent, connection.agent.empty(), connection.peer.facts};
+  // The broker first: if the window then has no room, the broker reads an end-of-file.
+  if (!parts_.core.Get(RoleKind::kBroker)->Offer(message, to_broker)) return false;
+  message.facts = {};  // a window needs to know only whose it is
+  return window->Offer(message, {connection.socket.get(), pair->first.get()});
+}
+
+void FrontDoor::TurnAway(uint64_t id, Reason reason) {
+  Connections::Connection* connection = connections_.Find(id);
+  const std::string window = connection->window;
+  connection->watch.Reset();
+  Fd socket = std::move(connection->socket);
+  connections_.Remove(id);
+  refusals_.Answer(std::move(socket), FixedAnswer(reason));
+  if (Windows::IsAdminKey(window)) parts_.windows.Stop(window);
+}
+
+void FrontDoor::OnEnded(const Connections::Connection& connection) {
+  if (Windows::IsAdminKey(connection.window)) parts_.windows.Stop(connection.window);
+}
+
+void FrontDoor::OnWindowReady(const std::string& key) {
+  for (const uint64_t id : connections_.Select([&key](const Connections::Connection& open) {
+         return open.window == key && !open.served;
+       })) {
+    HandOver(id);
+  }
+}
+
+void FrontDoor::OnWindowDied(const std::string& key) {
+  for (const uint64_t id : connections_.Select(
+           [&key](const Connections::Connection& open) { return open.window == key; })) {
+    if (connections_.Find(id)->served) {
+      connections_.Remove(id);
+    } else {
+      TurnAway(id, Reason::kRestarting);
+    }
+  }
+}
+
+}  // namespace sidecar::supervisor

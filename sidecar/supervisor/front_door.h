@@ -1,0 +1,94 @@
+// sidecar/supervisor/front_door.h: listen, accept, attest, match, hand over (design §2).
+#pragma once
+#include <map>
+#include <string>
+
+#include "broker/base/log.h"
+#include "broker/policy/config.h"
+#include "broker/reason.h"
+#include "sidecar/supervisor/attest.h"
+#include "sidecar/supervisor/connections.h"
+#include "sidecar/supervisor/core_roles.h"
+#include "sidecar/supervisor/journal.h"
+#include "sidecar/supervisor/listener.h"
+#include "sidecar/supervisor/refusals.h"
+#include "sidecar/supervisor/windows.h"
+
+namespace sidecar::supervisor {
+
+/// The sockets of one configuration, not accepting yet. By agent; "" is the admin socket.
+using Listeners = std::map<std::string, Listener>;
+
+/// Opens the sockets of `config` that are not in `open` already. All or none.
+/// Errors: kInvalidRequest.
+broker::Result<Listeners> OpenListeners(const broker::policy::Config& config,
+                                        const Listeners& open);
+
+/// Not thread-safe.
+class FrontDoor {
+ public:
+  // Of one agent in one round: the others' turn comes after a fraction of a millisecond.
+  static constexpr int kAcceptsPerRound = 8;
+  // Before anything else is looked at. Above it connections wait in the backlog of their own
+  // socket.
+  static constexpr double kAcceptsPerSecond = 2000;
+  // Each admin connection forks a process.
+  static constexpr double kAdminAcceptsPerSecond = 20;
+  // After a failed accept, which is out of descriptors: until then some connection may have ended.
+  static constexpr std::chrono::milliseconds kAcceptPause{100};
+
+  struct Parts {
+    EventLoop& loop;
+    const broker::Clock& clock;
+    const broker::Log& log;
+    Journal& journal;
+    CoreRoles& core;
+    Windows& windows;
+  };
+  FrontDoor(Parts parts, PidfdFrom pidfd_from);
+
+  /// Takes the configuration with its new sockets; closes those of agents that are gone and every
+  /// connection that the new configuration would refuse. Accepts from now on.
+  void Adopt(SharedConfig config, Listeners added);
+  /// Takes no new connections; those waiting for a window get 503. The sockets' paths are removed.
+  void Shut();
+
+  /// From Windows: it takes connections; it is gone, and its connections with it.
+  void OnWindowReady(const std::string& key);
+  void OnWindowDied(const std::string& key);
+
+  [[nodiscard]] const Connections& connections() const { return connections_; }
+  [[nodiscard]] const Listeners& listeners() const { return listeners_; }
+
+ private:
+  struct Door {
+    TokenBucket bucket;
+    EventLoop::Watch readable, resume;
+  };
+  void OpenDoor(const std::string& agent);
+  void Listen(const std::string& agent);
+  void Pause(const std::string& agent, broker::Clock::Steady::duration how_long);
+  void AcceptSome(const std::string& agent);
+  void Receive(const std::string& agent, ipc::Fd socket);
+  /// Why the peer is not this agent (or no administrator); empty: it is.
+  [[nodiscard]] std::string FaultOf(const std::string& agent,
+                                    const broker::policy::Facts& facts) const;
+  void Refuse(const std::string& agent, ipc::Fd socket, const broker::policy::Facts& facts,
+              const std::string& fault);
+  void Admit(const std::string& agent, ipc::Fd socket, Peer peer);
+  void HandOver(uint64_t id);
+  bool Pass(const Connections::Connection& connection);
+  void TurnAway(uint64_t id, broker::Reason reason);
+  void OnEnded(const Connections::Connection& connection);
+
+  Parts parts_;
+  Attestor attestor_;
+  SharedConfig config_;
+  Refusals refusals_;
+  Connections connections_;
+  uint64_t admin_windows_ = 0;
+  Listeners listeners_;
+  std::map<std::string, Door> doors_;  // after the listeners: watches go before sockets close
+};
+
+}  // namespace sidecar::supervisor

@@ -1,0 +1,85 @@
+// Supervisor's reload and stop: what happens between ready and gone.
+#include <utility>
+
+#include "sidecar/supervisor/supervisor.h"
+
+namespace sidecar::supervisor {
+
+using broker::ledger::EntryType, broker::ledger::Outcome;
+using ipc::MessageType;
+
+void Supervisor::BeginReload(bool dry_run,
+                             const std::function<void(const std::string& report)>& done) {
+  if (phase_ != Phase::kServing) return;
+  if (!dry_run) notifier_.Reloading();
+  reload_.Begin(config_, dry_run,
+                [this, done](const ReloadOutcome& outcome, const SharedConfig& committed) {
+                  OnReloaded(outcome, committed);
+                  if (done) done(ToJson(outcome));
+                });
+}
+
+void Supervisor::OnReloaded(const ReloadOutcome& outcome, const SharedConfig& committed) {
+  if (outcome.dry_run) return;
+  for (const std::string& error : outcome.errors) log_.Error("reload.refused", {{"why", error}});
+  if (committed != nullptr) {
+    config_ = committed;
+    broker::ledger::Entry entry{.type = EntryType::kPolicyChanged, .outcome = Outcome::kSuccess};
+    entry.policy_sha256 = outcome.new_sha256;
+    entry.change["old_sha256"] = outcome.old_sha256;
+    entry.change["new_sha256"] = outcome.new_sha256;
+    journal_.Record(std::move(entry));
+    log_.Info("reloaded", {{"config", outcome.new_sha256}});
+  }
+  notifier_.Ready();
+}
+
+void Supervisor::BeginStop() {
+  if (phase_ > Phase::kServing) return;
+  log_.Info("stopping");
+  notifier_.Stopping();
+  phase_ = Phase::kStoppingWindows;
+  core_.Stopping();
+  door_.Shut();
+  windows_.StopAll();  // each is bounded by Windows::kPatience
+  AdvanceStop();
+}
+
+// Called whenever something has gone or a patience has run out. Each phase waits for its own.
+void Supervisor::AdvanceStop() {
+  if (phase_ == Phase::kStoppingWindows && windows_.empty()) {
+    phase_ = Phase::kStoppingRoles;
+    StopRoles({RoleKind::kBroker, RoleKind::kDialer});
+  }
+  if (phase_ == Phase::kStoppingRoles && core_.Get(RoleKind::kBroker) == nullptr &&
+      core_.Get(RoleKind::kDialer) == nullptr) {
+    phase_ = Phase::kLastEntry;
+    const auto next = [this] {
+      phase_ = Phase::kStoppingLedger;
+      patience_.Reset();
+      StopRoles({RoleKind::kLedger});
+      AdvanceStop();
+    };
+    patience_ = loop_.After(kLastEntryPatience, next);
+    journal_.Record(DaemonEntry(EntryType::kDaemonStopped));
+    journal_.WhenDurable(next);
+  }
+  if (phase_ == Phase::kStoppingLedger && core_.Get(RoleKind::kLedger) == nullptr) {
+    patience_.Reset();
+    log_.Info("stopped");
+    loop_.Stop();
+  }
+}
+
+void Supervisor::StopRoles(std::initializer_list<RoleKind> kinds) {
+  for (const RoleKind kind : kinds) {
+    if (RoleProcess* role = core_.Get(kind)) role->Tell(MessageType::kStop);
+  }
+  patience_ = loop_.After(kStopPatience, [this, list = std::vector<RoleKind>(kinds)] {
+    for (const RoleKind kind : list) {
+      if (RoleProcess* role = core_.Get(kind)) role->Kill();
+    }
+  });
+}
+
+}  // namespace sidecar::supervisor

@@ -1,0 +1,115 @@
+#include "sidecar/supervisor/listener.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "sidecar/ipc/codec.h"
+
+namespace sidecar::supervisor {
+namespace {
+
+using broker::ErrorCode, broker::Fail, broker::Result, broker::Status;
+
+std::unexpected<broker::Error> FailOn(const std::string& path, const std::string& what) {
+  return Fail(ErrorCode::kInvalidRequest, path + ": " + what);
+}
+
+// linux/posix_acl_xattr.h, version 2: a header, then entries in this order.
+std::string EncodeAcl(const SocketAccess& access) {
+  constexpr uint32_t kVersion = 2;
+  constexpr uint32_t kNoId = ~0U;
+  constexpr uint16_t kReadWrite = 6;
+  enum Tag : uint16_t {
+    kUserObj = 1,
+    kUser = 2,
+    kGroupObj = 4,
+    kGroup = 8,
+    kMask = 16,
+    kOther = 32
+  };
+  std::string acl;
+  ipc::Writer out(&acl);
+  const auto entry = [&out](Tag tag, uint16_t permission, uint32_t id) {
+    out.U32(static_cast<uint32_t>(tag) | static_cast<uint32_t>(permission) << 16U);
+    out.U32(id);
+  };
+  out.U32(kVersion);
+  entry(kUserObj, kReadWrite, kNoId);
+  if (access.uid) entry(kUser, kReadWrite, *access.uid);
+  entry(kGroupObj, 0, kNoId);
+  std::vector<uint32_t> gids = access.gids;
+  std::ranges::sort(gids);
+  for (const uint32_t gid : gids) entry(kGroup, kReadWrite, gid);
+  entry(kMask, kReadWrite, kNoId);
+  entry(kOther, 0, kNoId);
+  return acl;
+}
+
+// The socket is not listening yet: nobody can connect before its permissions stand.
+Status Permit(const std::string& path, const SocketAccess& access) {
+  constexpr mode_t kMode = 0660;
+  constexpr uid_t kUnchanged = ~0U;
+  const bool one = access.gids.size() + (access.uid ? 1 : 0) <= 1;
+  const uid_t uid = access.uid.value_or(kUnchanged);
+  const gid_t gid = access.gids.empty() ? kUnchanged : access.gids.front();
+  if (one && chown(path.c_str(), uid, gid) == 0) {
+    if (chmod(path.c_str(), kMode) == 0) return {};
+    return FailOn(path, std::string("chmod: ") + strerrorname_np(errno));
+  }
+  const std::string acl = EncodeAcl(access);
+  if (setxattr(path.c_str(), "system.posix_acl_access", acl.data(), acl.size(), 0) == 0) return {};
+  return FailOn(path, std::string("cannot be given to those who may connect (") +
+                          strerrorname_np(errno) + "): start purserd as root, or use one group");
+}
+
+}  // namespace
+
+Listener::~Listener() { Remove(); }
+
+Listener& Listener::operator=(Listener&& other) noexcept {
+  if (this != &other) {
+    Remove();
+    path_ = std::move(other.path_);
+    fd_ = std::move(other.fd_);
+  }
+  return *this;
+}
+
+void Listener::Remove() {
+  if (fd_.valid()) unlink(path_.c_str());
+}
+
+Result<Listener> Listener::Open(const std::string& path, const SocketAccess& access) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return FailOn(path, "is too long for a socket (107 bytes): choose a shorter [paths] run");
+  }
+  std::ranges::copy(path, address.sun_path);
+  ipc::Fd socket_fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket_fd.valid()) return FailOn(path, std::string("socket: ") + strerrorname_np(errno));
+  struct stat status{};
+  if (lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) unlink(path.c_str());
+  const mode_t before = umask(0177);
+  const int bound =
+      bind(socket_fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  umask(before);
+  if (bound != 0) return FailOn(path, std::string("bind: ") + strerrorname_np(errno));
+  Listener listener(path, std::move(socket_fd));
+  if (Status permitted = Permit(path, access); !permitted) {
+    return std::unexpected(permitted.error());
+  }
+  if (listen(listener.fd(), kBacklog) != 0) {
+    return FailOn(path, std::string("listen: ") + strerrorname_np(errno));
+  }
+  return listener;
+}
+
+}  // namespace sidecar::supervisor

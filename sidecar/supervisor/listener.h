@@ -1,0 +1,45 @@
+// sidecar/supervisor/listener.h: one listening socket with its permissions.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/base/result.h"
+#include "sidecar/ipc/frame.h"
+
+namespace sidecar::supervisor {
+
+/// Who may connect at all; the attestation of each connection decides.
+struct SocketAccess {
+  std::optional<uint32_t> uid;
+  std::vector<uint32_t> gids;
+};
+
+/// A bound and listening stream socket, non-blocking. The path goes when this goes.
+class Listener {
+ public:
+  // Connections of one agent that wait while the others of the round are served.
+  static constexpr int kBacklog = 1024;
+
+  Listener() = default;
+  ~Listener();
+  Listener(Listener&& other) noexcept = default;
+  Listener& operator=(Listener&& other) noexcept;
+
+  /// Binds `path` (replacing a socket that an earlier run left) with mode 0660: for one user or one
+  /// group by ownership, for several, or where ownership cannot be given away, by an access control
+  /// list (acl(5)).
+  /// Errors: kInvalidRequest (path too long, not permitted; the text says what to do).
+  static broker::Result<Listener> Open(const std::string& path, const SocketAccess& access);
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  Listener(std::string path, ipc::Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  void Remove();
+  std::string path_;
+  ipc::Fd fd_;
+};
+
+}  // namespace sidecar::supervisor

@@ -1,0 +1,159 @@
+#include "sidecar/supervisor/loaded_config.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "broker/policy/config_bundle.h"
+
+namespace sidecar::supervisor {
+namespace {
+
+using broker::ErrorCode, broker::Fail, broker::Result;
+using broker::policy::SourceFile;
+using ipc::Fd;
+using Faults = std::vector<std::string>;
+
+std::unexpected<broker::Error> FailOn(const std::string& path, const std::string& what) {
+  return Fail(ErrorCode::kInvalidRequest, path + ": " + what);
+}
+
+Result<std::string> ReadFile(const std::string& path) {
+  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status{};
+  if (!file.valid() || fstat(file.get(), &status) != 0) return FailOn(path, strerrorname_np(errno));
+  if (!S_ISREG(status.st_mode)) return FailOn(path, "is not a regular file");
+  std::string text;
+  while (text.size() <= kMaxConfigFileBytes) {
+    const size_t used = text.size();
+    text.resize(used + (size_t{64} << 10));
+    const ssize_t got = read(file.get(), text.data() + used, text.size() - used);
+    text.resize(used + (got > 0 ? static_cast<size_t>(got) : 0));
+    if (got == 0) return text;
+    if (got < 0 && errno != EINTR) return FailOn(path, strerrorname_np(errno));
+  }
+  return FailOn(path, "is over 1 MiB");
+}
+
+// agents.d/*.toml beside the file, in order of name. What is not there is no fault.
+Result<std::vector<std::string>> AgentFiles(const std::string& config_path) {
+  std::vector<std::string> paths;
+  const auto folder = std::filesystem::path(config_path).parent_path() / "agents.d";
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename();
+    if (name.ends_with(".toml") && !name.starts_with('.')) paths.push_back(it->path());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return FailOn(folder, error.message());
+  }
+  if (paths.size() > kMaxConfigFiles) return FailOn(folder, "holds more than 1000 files");
+  std::ranges::sort(paths);
+  return paths;
+}
+
+Result<std::vector<SourceFile>> ReadFiles(const std::string& path) {
+  auto paths = AgentFiles(path);
+  if (!paths) return std::unexpected(paths.error());
+  paths->insert(paths->begin(), path);
+  std::vector<SourceFile> files;
+  for (const std::string& each : *paths) {
+    auto text = ReadFile(each);
+    if (!text) return std::unexpected(text.error());
+    files.push_back({each, std::move(*text)});
+  }
+  return files;
+}
+
+// Nobody can change it any more: the broker parses what was validated here.
+Result<Fd> SealedMemory(std::string_view bytes) {
+  Fd memory(memfd_create("purser-config", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  while (memory.valid() && !bytes.empty()) {
+    const ssize_t wrote = write(memory.get(), bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) break;
+    bytes.remove_prefix(static_cast<size_t>(wrote));
+  }
+  constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  if (!memory.valid() || !bytes.empty() || fcntl(memory.get(), F_ADD_SEALS, kSeals) != 0) {
+    return FailOn("memfd", strerrorname_np(errno));
+  }
+  return memory;
+}
+
+Result<Fd> OpenCaBundle(const std::string& configured) {
+  const std::string path = configured.empty() ? kSystemCaBundle : configured;
+  Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status{};
+  if (!file.valid() || fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    return FailOn(path,
+                  "cannot be read: install ca-certificates, or name a PEM file in [network] "
+                  "ca_file");
+  }
+  return file;
+}
+
+std::string HostLines(const broker::policy::Config& config) {
+  std::string lines;
+  for (const std::string& host : broker::policy::Hosts(config)) lines += host + "\n";
+  if (!config.network.proxy.empty()) lines += "proxy " + config.network.proxy + "\n";
+  return lines;
+}
+
+}  // namespace
+
+std::expected<SharedConfig, Faults> LoadConfig(const ConfigSource& source) {
+  auto files = ReadFiles(source.path);
+  if (!files) return std::unexpected(Faults{files.error().detail});
+  auto prepared = broker::policy::PrepareConfig({.files = *files,
+                                                 .accounts = source.accounts,
+                                                 .env = source.environment,
+                                                 .own_uids = source.own_uids});
+  if (!prepared) {
+    Faults faults;
+    for (const auto& fault : prepared.error()) faults.push_back(Format(fault));
+    return std::unexpected(std::move(faults));
+  }
+  auto loaded = std::make_shared<LoadedConfig>();
+  loaded->config = std::move(prepared->config);
+  loaded->hosts = HostLines(loaded->config);
+  auto bundle = SealedMemory(Encode(prepared->bundle));
+  if (!bundle) return std::unexpected(Faults{bundle.error().detail});
+  loaded->bundle = std::move(*bundle);
+  auto ca_bundle = OpenCaBundle(loaded->config.network.ca_file);
+  if (!ca_bundle) return std::unexpected(Faults{ca_bundle.error().detail});
+  loaded->ca_bundle = std::move(*ca_bundle);
+  return loaded;
+}
+
+Result<Fd> OpenSealKey(const broker::policy::Seal& seal, const std::string& credentials_directory) {
+  if (seal.kind == "passphrase") return Fd();
+  const bool is_file = seal.kind == "file";
+  if (!is_file && credentials_directory.empty()) {
+    return FailOn("[seal]", "there is no CREDENTIALS_DIRECTORY: add LoadCredentialEncrypted=" +
+                                seal.path + " to the unit");
+  }
+  const std::string path = is_file ? seal.path : credentials_directory + "/" + seal.path;
+  Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status{};
+  if (!file.valid() || fstat(file.get(), &status) != 0) {
+    return FailOn(path, std::string(strerrorname_np(errno)) +
+                            ": the key-encryption key; `purser init` makes one");
+  }
+  if (!S_ISREG(status.st_mode)) return FailOn(path, "is not a regular file");
+  // systemd guards its credentials by an access list, which shows in the group's bits.
+  const mode_t forbidden = is_file ? S_IRWXG | S_IRWXO : S_IRWXO;
+  if ((status.st_mode & forbidden) != 0) {
+    return FailOn(path, "others can read the key-encryption key: chmod 0400 it and rotate it");
+  }
+  return file;
+}
+
+}  // namespace sidecar::supervisor

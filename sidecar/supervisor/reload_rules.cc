@@ -1,0 +1,35 @@
+#include "sidecar/supervisor/reload_rules.h"
+
+#include <array>
+
+namespace sidecar::supervisor {
+
+std::string WhyRestartIsNeeded(const broker::policy::Config& before,
+                               const broker::policy::Config& after) {
+  const auto tenant = [](const broker::policy::Config& config) {
+    const auto& t = config.tenant;
+    return std::array{t.id, t.cloud, t.authority, t.graph};
+  };
+  struct Fixed {
+    const char* section;
+    bool same;
+  };
+  const std::array sections{
+      Fixed{"[instance]", before.instance.name == after.instance.name},
+      Fixed{"[tenant]", tenant(before) == tenant(after)},
+      Fixed{"[paths]",
+            before.paths.state == after.paths.state && before.paths.run == after.paths.run},
+      Fixed{"[seal]", before.seal.kind == after.seal.kind && before.seal.path == after.seal.path},
+      Fixed{"[hardening]", before.hardening.strict == after.hardening.strict &&
+                               before.hardening.allow_same_uid == after.hardening.allow_same_uid},
+  };
+  for (const Fixed& fixed : sections) {
+    if (!fixed.same) {
+      return std::string(fixed.section) +
+             " cannot change while purserd runs: restart it, or put the old values back";
+    }
+  }
+  return {};
+}
+
+}  // namespace sidecar::supervisor
