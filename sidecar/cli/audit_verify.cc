@@ -1,0 +1,134 @@
+#include <charconv>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <thread>
+
+#include "broker/ledger/verifier.h"
+#include "sidecar/cli/audit_command.h"
+#include "sidecar/cli/ledger_files.h"
+
+namespace sidecar::cli {
+namespace {
+
+using broker::Result;
+using broker::ledger::Damage, broker::ledger::DamageName, broker::ledger::Expectations,
+    broker::ledger::Finding, broker::ledger::LeafHex, broker::ledger::Report;
+using nlohmann::json;
+
+std::optional<Expectations::Anchor> ParseAnchor(std::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  Expectations::Anchor anchor{};
+  const auto read = std::from_chars(text.data(), text.data() + colon, anchor.seq);
+  const auto leaf = broker::ledger::ParseLeafHex(text.substr(colon + 1));
+  if (read.ec != std::errc() || read.ptr != text.data() + colon || anchor.seq == 0 || !leaf) {
+    return std::nullopt;
+  }
+  anchor.leaf = *leaf;
+  return anchor;
+}
+
+struct Verified {
+  Report report;
+  size_t segments = 0;
+};
+
+// The head file is read before the segments: these can then only be further than it.
+Result<Verified> VerifyOnce(const std::string& folder,
+                            const std::optional<Expectations::Anchor>& anchor) {
+  auto expectations = ReadExpectations(folder);
+  if (!expectations) return std::unexpected(expectations.error());
+  expectations->anchor = anchor;
+  const auto segments = ListSegments(folder);
+  if (!segments) return std::unexpected(segments.error());
+  broker::ledger::Verifier verifier(std::move(*expectations));
+  for (const std::string& name : *segments) {
+    verifier.BeginSegment(name);
+    uint64_t offset = 0;
+    const auto rest = ReadLines(folder + "/" + name, &offset, [&](std::string_view lines) {
+      verifier.Lines(lines);
+      return true;
+    });
+    if (!rest) return std::unexpected(rest.error());
+    verifier.Rest(*rest);
+  }
+  return Verified{verifier.Finish(), segments->size()};
+}
+
+// A write that is under way looks like a torn one; a moment later it does not.
+Result<Verified> VerifyFolder(const std::string& folder,
+                              const std::optional<Expectations::Anchor>& anchor) {
+  constexpr int kAttempts = 3;
+  constexpr std::chrono::milliseconds kPause{50};
+  for (int attempt = 1;; ++attempt) {
+    auto verified = VerifyOnce(folder, anchor);
+    const bool torn = verified && verified->report.findings.size() == 1 &&
+                      verified->report.findings[0].damage == Damage::kTornTail;
+    if (!torn || attempt == kAttempts) return verified;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+std::string Sentence(const Finding& finding) {
+  std::string place = finding.file;
+  if (finding.line != 0) place += " line " + std::to_string(finding.line);
+  std::string subject = finding.seq == 0 ? "" : "entry " + std::to_string(finding.seq) + " ";
+  if (finding.damage == Damage::kHeadDamaged || finding.damage == Damage::kHeadMissing)
+    subject = "";
+  return place + (place.empty() ? "" : ": ") + subject + finding.text + " (" +
+         std::string(DamageName(finding.damage)) + ")";
+}
+
+void PrintText(const Verified& verified, std::ostream& out) {
+  const Report& report = verified.report;
+  for (const Finding& finding : report.findings) {
+    const bool torn = finding.damage == Damage::kTornTail;
+    out << (torn ? "note: " : "TAMPERED: ") << Sentence(finding) << "\n";
+  }
+  out << report.entries << (report.tampered() ? " good entries before it" : " entries") << ", "
+      << verified.segments << (verified.segments == 1 ? " segment" : " segments") << "\n";
+  out << "head " << report.state.seq << ":" << LeafHex(report.state.leaf) << "\n";
+  if (!report.tampered()) out << "whole: every entry is what it was when it was written\n";
+}
+
+void PrintJson(const Verified& verified, std::ostream& out) {
+  const Report& report = verified.report;
+  json findings = json::array();
+  for (const Finding& finding : report.findings) {
+    findings.push_back({{"damage", DamageName(finding.damage)},
+                        {"file", finding.file},
+                        {"line", finding.line},
+                        {"seq", finding.seq},
+                        {"text", finding.text}});
+  }
+  const json answer{{"entries", report.entries},
+                    {"segments", verified.segments},
+                    {"head", {{"seq", report.state.seq}, {"leaf", LeafHex(report.state.leaf)}}},
+                    {"tampered", report.tampered()},
+                    {"findings", findings}};
+  out << answer.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
+}
+
+}  // namespace
+
+int AuditVerify(const AuditVerifyOptions& options, std::ostream& out, std::ostream& err) {
+  std::optional<Expectations::Anchor> anchor;
+  if (!options.head.empty()) {
+    anchor = ParseAnchor(options.head);
+    if (!anchor) {
+      err << "purser audit: write --head SEQ:LEAF as the log has them, for instance --head 41:"
+          << std::string(64, 'e') << "\n";
+      return kExitUsage;
+    }
+  }
+  const auto verified = VerifyFolder(options.folder, anchor);
+  if (!verified) {
+    err << "purser audit: " << verified.error().detail << "\n";
+    return kExitRefused;
+  }
+  options.json ? PrintJson(*verified, out) : PrintText(*verified, out);
+  return verified->report.tampered() ? kExitTampering : kExitDone;
+}
+
+}  // namespace sidecar::cli
