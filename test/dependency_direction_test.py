@@ -32,7 +32,7 @@ ALLOWED = {
     "sidecar/broker": ("broker/", "vault_adapters/", "token_cache/", "sidecar/ipc/",
                        "sidecar/hardening/", "sidecar/broker/"),
     "sidecar/supervisor": ("broker/", "sidecar/ipc/", "sidecar/hardening/", "sidecar/supervisor/"),
-    "sidecar/cli": ("broker/", "token_cache/", "sidecar/ipc/", "sidecar/config_files/", "sidecar/cli/"),
+    "sidecar/cli": ("broker/", "token_cache/", "sidecar/ipc/", "sidecar/cli/"),
 }
 # Libraries with a home: nobody else may even name them.
 LIBRARIES = {

@@ -20,10 +20,6 @@ using SharedConfig = std::shared_ptr<const LoadedConfig>;
 
 // Debian's ca-certificates(8), where [network] names no ca_file.
 inline constexpr const char* kSystemCaBundle = "/etc/ssl/certs/ca-certificates.crt";
-// One file of the configuration: a hundred agents with many rules stay far below.
-inline constexpr size_t kMaxConfigFileBytes = size_t{1} << 20;
-// Files in agents.d: together with the size, what a sealed memfd may hold.
-inline constexpr size_t kMaxConfigFiles = 1000;
 
 /// Where the configuration is, and all else that its meaning depends on.
 struct ConfigSource {

@@ -1,0 +1,20 @@
+// sidecar/ipc/config_files.h: purser.toml and agents.d as they lie on the disk.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "broker/base/result.h"
+#include "broker/policy/config.h"
+
+namespace sidecar {
+
+// One file of the configuration: a hundred agents with many rules stay far below.
+inline constexpr size_t kMaxConfigFileBytes = size_t{1} << 20;
+// Files in agents.d: together with the size, what a sealed memfd may hold.
+inline constexpr size_t kMaxConfigFiles = 1000;
+
+/// `path` first, then agents.d/*.toml beside it in order of name; no agents.d is no fault.
+/// Errors: kInvalidRequest ("PATH: what is wrong with it").
+broker::Result<std::vector<broker::policy::SourceFile>> ReadConfigFiles(const std::string& path);
+
+}  // namespace sidecar
