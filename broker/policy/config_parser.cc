@@ -67,11 +67,16 @@ std::expected<Config, std::vector<Diagnostic>> ParseConfig(const ParseInput& inp
     return std::unexpected(std::move(draft.faults));
   }
   ConfigReader reader(input.env, &draft);
-  for (const SourceFile& file : input.files) reader.ReadFile(file, &file == &input.files.front());
-  CheckInstance(input.accounts, &draft);
-  CheckCredentials(&draft);
-  CheckAgents(input, &draft);
-  CheckRules(&draft);
+  bool whole = true;
+  for (const SourceFile& file : input.files) {
+    whole = reader.ReadFile(file, &file == &input.files.front()) && whole;
+  }
+  if (whole) {  // what was not read would look missing
+    CheckInstance(input.accounts, &draft);
+    CheckCredentials(&draft);
+    CheckAgents(input, &draft);
+    CheckRules(&draft);
+  }
   if (!draft.faults.empty()) {
     SortByPlace(input.files, &draft.faults);
     return std::unexpected(std::move(draft.faults));

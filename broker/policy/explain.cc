@@ -1,0 +1,188 @@
+#include "broker/policy/explain.h"
+
+#include <algorithm>
+#include <set>
+
+#include "broker/policy/config_values.h"
+#include "broker/policy/decide.h"
+#include "broker/policy/inert.h"
+#include "broker/policy/scopes.h"
+
+namespace broker::policy {
+namespace {
+
+std::string Join(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+bool Contains(const std::vector<std::string>& list, const std::string& one) {
+  return std::ranges::find(list, one) != list.end();
+}
+
+// The requested scopes in canonical form; empty for .default and for what is no request.
+std::vector<std::string> Canonical(const RequestedScopes& scopes, const std::string& graph) {
+  std::vector<std::string> names;
+  for (const std::string& name : scopes.names) {
+    names.push_back(QualifiedScope(scopes.resource, name, graph));
+  }
+  return names;
+}
+
+// Splits what a rule grants of the request from what it does not.
+std::string Coverage(const Rule& rule, const std::vector<std::string>& asked) {
+  std::vector<std::string> has, lacks;
+  for (const std::string& scope : asked)
+    (Contains(rule.scopes, scope) ? has : lacks).push_back(scope);
+  if (asked.empty() || has.empty())
+    return "grants " + Join(rule.scopes) + ", nothing that is asked for";
+  return "grants " + Join(has) + (lacks.empty() ? "" : ", not " + Join(lacks));
+}
+
+std::string WhyRule(const Rule& rule, const std::vector<std::string>& asked,
+                    const std::expected<Grant, Refusal>& grant) {
+  std::string why = Coverage(rule, asked);
+  const bool covers = std::ranges::any_of(
+      asked, [&](const std::string& scope) { return Contains(rule.scopes, scope); });
+  if (!grant || !covers) return why;
+  if (std::ranges::find(grant->rules, &rule) != grant->rules.end()) {
+    return why + (rule.limit ? "; counts against its limit of " + Format(*rule.limit) : "");
+  }
+  if (rule.credential != grant->credential->name) {
+    return why + "; not used, credential " + grant->credential->name + " serves the whole request";
+  }
+  return why + "; not used, another rule grants the same" +
+         (rule.limit ? " without a limit" : " and stands before it");
+}
+
+// What would have to be written so that `scope` is granted.
+std::string HowToGrant(const Config& config, const Agent& agent, const std::string& scope) {
+  for (const Rule& rule : agent.rules) {
+    for (const std::string& one : rule.scopes) {
+      if (one != scope && SameIgnoringCase(one, scope)) return "ask for " + one + ": case matters";
+    }
+  }
+  for (const auto& [name, credential] : config.credentials) {
+    if (!Contains(credential.scopes, scope)) continue;
+    return "a rule [[agent." + agent.name + ".allow]] with scopes = [" + Inert(scope) +
+           "] and credential = \"" + name + "\", whose registration is consented to it";
+  }
+  return "no credential is consented to " + Inert(scope) +
+         ": consent a registration to it, list it in that [credential.NAME], and add a rule to "
+         "[agent." +
+         agent.name + "]";
+}
+
+std::vector<std::string> ChangesForNoRule(const Config& config, const Agent& agent,
+                                          const std::vector<std::string>& asked) {
+  std::vector<std::string> changes;
+  std::set<std::string> sources;
+  for (const std::string& scope : asked) {
+    const auto rule = std::ranges::find_if(agent.rules, [&](const Rule& one) {
+      return IsUngatedToken(one) && Contains(one.scopes, scope);
+    });
+    if (rule == agent.rules.end()) {
+      changes.push_back(HowToGrant(config, agent, scope));
+    } else {
+      sources.insert(rule->credential);
+    }
+  }
+  if (changes.empty() && sources.size() > 1) {
+    changes.push_back("ask in separate requests: the scopes come from different credentials (" +
+                      Join({sources.begin(), sources.end()}) + "), and a token has one");
+  }
+  if (asked.empty()) changes.push_back("name the scopes: .default stands for nothing here");
+  return changes;
+}
+
+std::vector<std::string> ChangesFor(const Config& config, const Agent* agent,
+                                    const std::vector<std::string>& asked, const Refusal& refusal) {
+  if (agent == nullptr) {
+    return {"there is no such agent: define [agent.NAME] in purser.toml or a file of agents.d"};
+  }
+  if (refusal.reason == Reason::kNoRule) return ChangesForNoRule(config, *agent, asked);
+  if (refusal.reason == Reason::kNever) {
+    return {"[policy] never forbids " + refusal.detail +
+            " to every agent: only its removal there, "
+            "and a rule, would grant it"};
+  }
+  std::string change = "another request: " + std::string(Describe(refusal.reason).description);
+  if (!refusal.hint.empty()) change += " " + refusal.hint;
+  return {change};
+}
+
+std::string SelectorAdvice(const SelectorResult& result) {
+  const std::string wanted = result.selector + " " + result.wanted;
+  if (result.outcome == SelectorOutcome::kFactMissing) {
+    return "the kernel did not say the peer's " + result.selector + ", and " + wanted +
+           " must hold: see `purser doctor`, or remove the selector";
+  }
+  return "run the agent with " + wanted + ", or change " + result.selector + " in its table";
+}
+
+void AddSelectors(const Agent& agent, const Facts& facts, Explanation* out) {
+  out->selectors = MatchSelectors(agent, facts);
+  if (out->selectors->held()) return;
+  out->granted = false;
+  out->credential.clear();
+  out->reason = Describe(Reason::kPeerRefused).name;
+  out->verdict = "refused before any rule is read: the process is not the agent (" +
+                 out->selectors->FirstFault() + ")";
+  std::vector<std::string> advice;
+  for (const SelectorResult& result : out->selectors->results) {
+    if (result.outcome != SelectorOutcome::kHeld) advice.push_back(SelectorAdvice(result));
+  }
+  out->changes.insert(out->changes.begin(), advice.begin(), advice.end());
+}
+
+void AddVerdict(const Config& config, const Agent* agent, const std::vector<std::string>& asked,
+                const std::expected<Grant, Refusal>& grant, Explanation* out) {
+  if (!grant) {
+    const ReasonInfo& info = Describe(grant.error().reason);
+    out->reason = info.name;
+    out->verdict = "denied: " + std::string(info.name);
+    out->changes = ChangesFor(config, agent, asked, grant.error());
+    return;
+  }
+  out->granted = true;
+  out->credential = grant->credential->name;
+  out->verdict = "granted from credential " + out->credential +
+                 ", as long as a minted token holds "
+                 "no more than " +
+                 Join(AllowedScopes(config, *grant));
+  if (agent->limit.count > 0) {
+    out->changes.push_back("every token counts against the agent's limit of " +
+                           Format(agent->limit));
+  }
+}
+
+}  // namespace
+
+Explanation Explain(const Config& config, const std::string& agent,
+                    const std::vector<std::string>& scopes, const Facts* facts) {
+  Explanation out{.agent = agent, .scopes = scopes};
+  TokenRequest request;
+  request.scopes = scopes;
+  const auto grant = Decide(config, agent, request);
+  const auto parsed = ParseScopes(scopes, config.tenant.graph);
+  std::vector<std::string> asked;
+  if (grant) {
+    asked = Canonical(grant->scopes, config.tenant.graph);
+  } else if (parsed) {
+    asked = Canonical(*parsed, config.tenant.graph);
+  }
+  const auto found = config.agents.find(agent);
+  const Agent* known = found == config.agents.end() ? nullptr : &found->second;
+  AddVerdict(config, known, asked, grant, &out);
+  if (known == nullptr) return out;
+  for (const Rule& rule : known->rules) {
+    const bool used = grant && std::ranges::find(grant->rules, &rule) != grant->rules.end();
+    out.rules.push_back(
+        {rule.name, rule.place, rule.credential, used, WhyRule(rule, asked, grant)});
+  }
+  if (facts != nullptr) AddSelectors(*known, *facts, &out);
+  return out;
+}
+
+}  // namespace broker::policy
