@@ -65,9 +65,9 @@ Status Segments::CreateSegment(const std::string& file) {
 }
 
 Result<ipc::Fd> Segments::CreateOrReopen(const std::string& name, Disk::How how) {
-  auto fd = disk_.Open(name, how, true);
-  if (!fd) fd = disk_.Open(name, how, false);
-  return fd;
+  auto fd = disk_.Open(name, how, /*create=*/true);
+  if (fd || !fd.error().detail.ends_with("EEXIST")) return fd;
+  return disk_.Open(name, how, /*create=*/false);
 }
 
 // The file appears under its name with its first content or not at all.

@@ -25,37 +25,38 @@ Entry RecoveredEntry(std::string reason) {
 
 }  // namespace
 
-void Writer::Start() {
-  auto recovered = segments_.Open(nullptr);
-  if (!recovered) return Close(Latch::kClosed, recovered.error().detail);
-  recovered_once_ = true;
-  acknowledged_ = recovered->head;
-  state_ = acknowledged_.state;
-  state_of_latch_ = Latch::kOpen;
-  latch_.clear();
-  Record(recovered->repairs, {});
-}
+void Writer::Start() { Reopen(nullptr, {}); }
 
 void Writer::Resume() {
   if (state_of_latch_ == Latch::kOpen) return;
-  const std::string cause = latch_;
   // What was acknowledged is known from memory, as long as there is a memory of it.
-  const bool known = recovered_once_ && !acknowledged_.segment.empty();
-  auto recovered = segments_.Open(known ? &acknowledged_ : nullptr);
+  const Head acknowledged = acknowledged_;
+  const bool known = opened_once_ && !acknowledged.segment.empty();
+  Reopen(known ? &acknowledged : nullptr, latch_);
+}
+
+void Writer::Reopen(const Head* acknowledged, std::string resumed_from) {
+  auto recovered = segments_.Open(acknowledged);
   if (!recovered) return Close(Latch::kClosed, recovered.error().detail);
-  recovered_once_ = true;
+  opened_once_ = true;
   acknowledged_ = recovered->head;
   state_ = acknowledged_.state;
+  // The first segment is begun now, so that a folder that cannot be written shows at once.
+  const auto today = broker::ledger::DateOf(ports_.clock.WallNow());
+  if (!segments_.has_file()) {
+    const Status begun = segments_.Begin(today, state_);
+    if (!begun) return Close(Latch::kClosed, begun.error().detail);
+  }
   state_of_latch_ = Latch::kOpen;
   latch_.clear();
-  ports_.log.Info("ledger_resumed", {{"after", cause}});
-  Record(recovered->repairs, cause);
+  if (!resumed_from.empty()) ports_.log.Info("ledger_resumed", {{"after", resumed_from}});
+  Record(recovered->repairs, resumed_from);
 }
 
 // The entries that a start or a resume owes; without any, nothing is written.
 void Writer::Record(const std::vector<Repair>& repairs, const std::string& resumed_from) {
   // Out of the reserve they would use it up, resume by resume.
-  if (segments_.has_file() && Room(/*essential=*/false)) return;
+  if (Room(/*essential=*/false)) return;
   for (const Repair& repair : repairs) {
     Entry entry = RecoveredEntry(repair.reason);
     if (!repair.file.empty()) {
@@ -110,8 +111,8 @@ std::optional<Error> Writer::TryAdd(Origin origin, const Entry& entry, Answer* a
     Status begun = segments_.Begin(broker::ledger::DateOf(now), state_);
     // On a full disk kill and stop entries still go to the old segment's reserve.
     if (!begun) {
-      Close(segments_.has_file() ? Latch::kEssentialOnly : Latch::kClosed, begun.error().detail);
-      if (!essential || !segments_.has_file()) return Error{ErrorCode::kUnavailable, latch_};
+      Close(Latch::kEssentialOnly, begun.error().detail);
+      if (!essential) return Error{ErrorCode::kUnavailable, latch_};
     }
   }
   if (auto no_room = Room(essential)) return no_room;

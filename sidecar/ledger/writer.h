@@ -83,6 +83,7 @@ class Writer {
   // What is still accepted: all, only what stops purser (the disk is full), nothing.
   enum class Latch { kOpen, kEssentialOnly, kClosed };
 
+  void Reopen(const broker::ledger::Head* acknowledged, std::string resumed_from);
   std::optional<broker::Error> TryAdd(Origin origin, const broker::ledger::Entry& entry,
                                       Answer* answer);
   std::optional<broker::Error> Room(bool essential);
@@ -101,7 +102,7 @@ class Writer {
   std::string latch_ = "not started";
   broker::ledger::State state_;        // with the batch
   broker::ledger::Head acknowledged_;  // without it
-  bool recovered_once_ = false;
+  bool opened_once_ = false;
   std::string batch_;
   uint64_t last_line_at_ = 0;  // in the batch
   std::vector<Answer> answers_;
