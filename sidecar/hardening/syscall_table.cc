@@ -50,10 +50,7 @@ constexpr std::array kStoreFiles{
 
 constexpr std::array kLedgerFiles{
     SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(fdatasync), SCMP_SYS(fsync),
-    SCMP_SYS(fallocate), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2),
-    // Cuts a torn tail off, once its bytes are in a file of their own and synced.
-    SCMP_SYS(ftruncate),
-    SCMP_SYS(getdents64), SCMP_SYS(flock), SCMP_SYS(fstatfs), SCMP_SYS(statfs),
+    SCMP_SYS(fallocate), SCMP_SYS(ftruncate), SCMP_SYS(renameat2), SCMP_SYS(getdents64),
 };
 
 constexpr std::array kDialer{

@@ -2,7 +2,6 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sodium.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -81,8 +81,8 @@ bool KeepSegments(const Target& target) {
   return segment >= 0 && fallocate(segment, FALLOC_FL_KEEP_SIZE, 0, 1 << 16) == 0 &&
          write(segment, "line\n", 5) == 5 && fdatasync(segment) == 0 &&
          fstat(segment, &facts) == 0 && facts.st_size == 5 && fsync(directory) == 0 &&
-         renameat(directory, "new", directory, "torn") == 0 && flock(segment, LOCK_EX) == 0 &&
-         open(target.own_file.c_str(), O_RDWR) >= 0;
+         renameat2(directory, "new", directory, "torn", RENAME_NOREPLACE) == 0 &&
+         ftruncate(segment, 2) == 0 && open(target.own_file.c_str(), O_RDWR) >= 0;
 }
 
 bool ResolveAndConnect(const Target& target) {
