@@ -17,6 +17,9 @@ int main(int argc, char** argv) {
   constexpr int kControl = 3;
   prctl(PR_SET_NAME, "purser-dialer");
   const broker::Log log(STDERR_FILENO, "dialer", std::getenv("JOURNAL_STREAM") != nullptr);
+  // The supervisor gives an empty one; glibc's resolver would obey RES_OPTIONS, HOSTALIASES and
+  // more.
+  clearenv();
   hardening::HardenOptions options;
   for (int i = 1; i < argc; i += 2) {
     if (std::string_view(argv[i]) != "--off-limits" || i + 1 == argc) return 2;
