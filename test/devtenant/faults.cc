@@ -50,7 +50,8 @@ Fault Faults::TakeFirst(Applies applies) {
   for (auto fault = pending_.begin(); fault != pending_.end(); ++fault) {
     if (fault->count == 0 || !applies(*fault)) continue;
     Fault taken = *fault;
-    if (fault->count != Fault::kForever && --fault->count == 0) pending_.erase(fault);
+    if (fault->count != Fault::kForever) --fault->count;
+    if (fault->count == 0) pending_.erase(fault);
     return taken;
   }
   return {};

@@ -12,7 +12,7 @@ import json
 import os
 import pathlib
 import pickle
-import pwd
+import re
 import select
 import shutil
 import signal
@@ -30,6 +30,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("PURSER_BIN", ROOT / "build" / "dev" / "bin"))
 START_SECONDS = 60  # a sanitizer build on a busy machine; only a broken start ever takes it
 IS_ROOT = os.geteuid() == 0
+USER_CODE = re.compile(r"enter (?:\x1b\[[0-9;]*m)*([A-Z0-9-]{6,})")  # as `purser login` shows it
 
 TENANT_ID = "8f0c2b7e-5d1a-4c3e-9b6f-0a1b2c3d4e5f"
 JO = "11111111-1111-4111-8111-111111111111"
@@ -121,6 +122,10 @@ def raw_exchange(path, data, timeout=60):
         return received
 
 
+class EndedEarly(RuntimeError):
+    """The program ended, or time did, before the expected line."""
+
+
 class Program:
     """A child process whose output is kept, line by line, and which is always ended."""
 
@@ -151,8 +156,8 @@ class Program:
                 or self._closed and "", timeout)
             line = next((at for at in self.lines if matches(at)), None)
             if line is None:
-                raise RuntimeError(f"{self.process.args[0]}: the expected line never came "
-                                   f"({'ended' if found == '' else 'timeout'}):\n" + self.log())
+                raise EndedEarly(f"{self.process.args[0]}: the expected line never came "
+                                 f"({'ended' if found == '' else 'timeout'}):\n" + self.log())
             return line
 
     def log(self):
@@ -519,15 +524,13 @@ class Purser:
 
     def log_in(self, credential, user=JO, action="approve"):
         """`purser login CREDENTIAL`, with the person's part played; the command's outcome."""
-        client_id = self.config["credential"][credential]["client_id"]
         command = Program([BIN / "purser", "login", credential], env=self.cli_environment())
         try:
-            user_code = None
-            while user_code is None and command.process.poll() is None:
-                user_code = self.entra.pending_login(client_id, wait=1)
-            if user_code:
-                self.entra.decide(user_code, user, action)
+            line = command.wait_for_line(USER_CODE.search)
+            self.entra.decide(USER_CODE.search(line)[1], user, action)
             command.process.wait(START_SECONDS)
+        except EndedEarly:
+            pass  # refused before it showed a code: the caller looks at the outcome
         finally:
             status = command.stop()
         return subprocess.CompletedProcess(command.process.args, status, command.log(), "")

@@ -12,7 +12,8 @@ import tempfile
 import unittest
 
 import harness
-from harness import CERT_APP, JO, MAIL_APP, TENANT_ID, DevTenant, Program
+from harness import (BROAD, CERT_APP, HELPDESK, JO, MAIL_APP, ROBOT, TENANT_ID, DevTenant, Program,
+                     Purser)
 from oauth import DEVICE_GRANT, JWT_BEARER, Signer, claims_of
 
 HERE = pathlib.Path(__file__).resolve().parent / "oidc_provider"
@@ -69,8 +70,8 @@ class OidcProvider(DevTenant):
         self.program.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def approve(self, user_code, user=JO):
-        return self.control("POST", "/approve", {"user_code": user_code, "user": user})
+    def decide(self, user_code, user=JO, action="approve"):
+        return self.control("POST", f"/{action}", {"user_code": user_code, "user": user})
 
     def refresh_tokens(self):
         return self.control("GET", "/refresh_tokens")
@@ -99,7 +100,7 @@ class TheServer(ProviderCase):
         poll = {"grant_type": DEVICE_GRANT, "client_id": MAIL_APP,
                 "device_code": started["device_code"]}
         self.assertEqual(self.entra.token(**poll).json()["error"], "authorization_pending")
-        self.entra.approve(started["user_code"])
+        self.entra.decide(started["user_code"])
         reply = self.entra.token(**poll)
         self.assertEqual(reply.status, 200, reply)
         return reply.json()
@@ -134,6 +135,75 @@ class TheServer(ProviderCase):
         self.assertEqual(reply.status, 200, reply)
         self.assertEqual(claims_of(reply.json()["access_token"])["roles"], ["User.Read.All"])
         self.assertEqual(self.entra.token(**form).json()["error"], "invalid_client")
+
+
+def only_its_clients(config):
+    """The configuration's credentials and agents that this server's two clients can serve."""
+    config["credential"] = {name: config["credential"][name] for name in ("mail", "cert")}
+    del config["agent"][BROAD]
+    helpdesk, robot = config["agent"][HELPDESK], config["agent"][ROBOT]
+    helpdesk["allow"] = [rule for rule in helpdesk["allow"] if rule["credential"] == "mail"]
+    robot["allow"] = [rule for rule in robot["allow"] if rule["credential"] == "cert"]
+
+
+class PurserWithIt(ProviderCase):
+    """The product, as it is, against that server."""
+
+    # More than a token of this server lives: each request mints.
+    MINT = {"min_validity": 3590}
+
+    def setUp(self):
+        self.purser = self.enterContext(Purser(self.entra, edit=only_its_clients))
+        login = self.purser.log_in("mail")
+        self.assertEqual(login.returncode, 0, login.stdout)
+
+    def granted(self, reply):
+        self.assertEqual(reply.status, 200, f"{reply}\n{self.purser.log()}")
+        return reply.json()
+
+    def refused(self, reply, reason):
+        self.assertEqual((reply.status, reply.json()["reason"]), (403, reason), reply)
+
+    def test_a_device_login_serves_tokens(self):
+        answer = self.granted(self.purser.token(HELPDESK, ["Mail.Read"]))
+        self.assertEqual(claims_of(answer["access_token"])["oid"], JO)
+        self.refused(self.purser.token(HELPDESK, ["Mail.Send"]), "no_rule")
+
+    def test_each_refresh_uses_the_rotated_token(self):
+        self.entra.control("POST", "/settings", {"access_token_ttl": 3000})
+        before = len(self.entra.refresh_tokens())
+        for _ in range(3):
+            self.granted(self.purser.token(HELPDESK, ["Mail.Read"], **self.MINT))
+        self.assertGreaterEqual(len(self.entra.refresh_tokens()) - before, 3)
+
+    def test_a_rotated_token_survives_a_restart(self):
+        self.granted(self.purser.token(HELPDESK, ["Mail.Read"]))
+        self.purser.stop()
+        self.purser.start()
+        self.granted(self.purser.token(HELPDESK, ["Mail.Read"]))
+
+    def test_reuse_of_an_old_token_ends_the_grant_and_purser_says_login(self):
+        first = self.entra.refresh_tokens()[-1]
+        self.granted(self.purser.token(HELPDESK, ["Mail.Read"]))  # the first use
+        stolen = self.entra.token(grant_type="refresh_token", client_id=MAIL_APP,
+                                  refresh_token=first)
+        self.assertEqual(stolen.json()["error"], "invalid_grant")
+        self.purser.stop()
+        self.purser.start()
+        self.refused(self.purser.token(HELPDESK, ["Mail.Read"]), "login_required")
+
+    def test_a_revoked_grant_needs_a_login_and_a_login_mends_it(self):
+        self.entra.revoke_token(self.entra.refresh_tokens()[-1])
+        self.refused(self.purser.token(HELPDESK, ["Mail.Read"]), "login_required")
+        self.assertEqual(self.purser.log_in("mail").returncode, 0)
+        self.granted(self.purser.token(HELPDESK, ["Mail.Read"]))
+
+    def test_a_certificate_serves_app_tokens(self):
+        pem = self.signer.key.read_text() + self.signer.pem
+        stored = self.purser.cli("secret", "set", "cert", stdin=pem)
+        self.assertEqual(stored.returncode, 0, stored.stdout + stored.stderr)
+        answer = self.granted(self.purser.token(ROBOT, ["User.Read.All"]))
+        self.assertEqual(claims_of(answer["access_token"])["roles"], ["User.Read.All"])
 
 
 if __name__ == "__main__":
