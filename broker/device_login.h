@@ -1,13 +1,16 @@
 // broker/device_login.h: enrolment of a refresh token by device code (RFC 8628).
 #pragma once
 #include <chrono>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "broker/minter.h"
+#include "broker/ports/sealed_store.h"
 
 namespace broker {
 
-/// What the person who logs in is shown.
+/// What the person who logs in is shown. Printable ASCII.
 struct DevicePrompt {
   std::string user_code;
   std::string verification_uri;
@@ -15,23 +18,33 @@ struct DevicePrompt {
   std::chrono::seconds interval{0};
 };
 
-/// One login under way. Not thread-safe: one per login.
+/// One login under way. Not thread-safe: one per login. Borrows what the ports refer to.
 class DeviceLogin {
  public:
+  /// RFC 8628 §3.5: what slow_down adds.
+  static constexpr std::chrono::seconds kSlowDown{5};
+  /// Outages double the interval up to this.
+  static constexpr std::chrono::seconds kLongestInterval{60};
+
   /// `store` gets the refresh token; it must be the one that the credential's vault reads.
   DeviceLogin(Minter::Ports ports, SealedStore& store, policy::Config config,
               policy::Credential credential);
   ~DeviceLogin();
 
-  /// Asks Entra for a device code.
+  /// Asks Entra for a device code, for the credential's scopes. Where these belong to several
+  /// resources, Graph's (else the first resource's) stand for all: Entra takes one resource a
+  /// request, and the refresh token serves every resource that is consented to.
   std::expected<DevicePrompt, Refusal> Start();
-  /// Asks once whether the person is done. Pending: false, and `interval()` may have grown
-  /// (slow_down). Done: the user's object id and the tenant were compared with the configuration
-  /// (another person logging in is kMintedMismatch), the refresh token is stored, true.
+  /// Asks once whether the person is done. Not yet, or Entra cannot be reached: false, and
+  /// `interval()` may have grown. Done: tenant, application and user were compared with the
+  /// configuration (another person logging in is kMintedMismatch), the refresh token is stored,
+  /// true. Refuses kLoginRequired when the person declined or the code expired: start anew. Hints
+  /// are for the operator. After a refusal or `true` the login is over. REQUIRES: Start()
+  /// succeeded.
   std::expected<bool, Refusal> Poll();
   [[nodiscard]] std::chrono::seconds interval() const;
   /// After Poll() returned true: what the registration is consented to, for the advice that the
-  /// command prints.
+  /// command prints. Names of the resource that Start() asked for.
   [[nodiscard]] const std::vector<std::string>& consented() const;
 
  private:

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "broker/entra/client_assertion.h"
 #include "broker/minted_token.h"
 
 namespace broker {
@@ -132,8 +133,26 @@ std::expected<HttpRequest, Refusal> MintAttempt::BuildRequest() {
     return entra::RefreshTokenGrant(authority, client, secret_.value, wanted);
   }
   wanted.scope = entra::ScopeText(task_.key.resource, {});
-  client.secret = secret_.value.Clone();
+  if (task_.credential.kind == "certificate") {
+    auto assertion = SignAssertion(authority);
+    if (!assertion) return std::unexpected(std::move(assertion.error()));
+    client.assertion = std::move(*assertion);
+  } else {
+    client.secret = secret_.value.Clone();
+  }
   return entra::ClientCredentialsGrant(authority, client, wanted);
+}
+
+std::expected<Secret, Refusal> MintAttempt::SignAssertion(const entra::Authority& authority) {
+  const auto certificate = entra::ParseClientCertificate(secret_.value);
+  if (!certificate) {
+    return Refuse(Reason::kCredentialRejected, {}, certificate.error().detail);
+  }
+  auto assertion =
+      entra::SignClientAssertion(*certificate, task_.credential.client_id,
+                                 entra::TokenUrl(authority), ports_.clock.WallNow(), ports_.random);
+  if (!assertion) return Refuse(Reason::kInternal, {}, assertion.error().detail);
+  return std::move(*assertion);
 }
 
 // Outer error: nothing was sent. Inner error: what Entra, or the way to it, made of the request.

@@ -37,6 +37,7 @@ class MintAttempt {
   std::expected<void, Refusal> RecordAccess(ledger::Outcome outcome, Reason reason);
   std::expected<void, Refusal> FetchSecrets();
   std::expected<HttpRequest, Refusal> BuildRequest();
+  std::expected<Secret, Refusal> SignAssertion(const entra::Authority& authority);
   std::expected<Answer, Refusal> Exchange();
   Answer SendOnce(const HttpRequest& request);
   Refusal Remember(const entra::UpstreamError& error);

@@ -10,6 +10,7 @@
 #include "test/fakes/fake_random.h"
 #include "test/fakes/fake_sleeper.h"
 #include "test/fakes/fake_store.h"
+#include "test/fakes/test_certificate.h"
 
 using namespace entra_answers;
 using broker::ErrorCode;
@@ -111,6 +112,29 @@ TEST_CASE("A client secret asks for .default and yields an application's token")
             "&client_secret=stored%20s%26cret%2B1"
             "&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default");
   CHECK(setup.Stored(SecretKind::kClientSecret) == "stored s&cret+1");
+}
+
+TEST_CASE("A certificate signs an assertion, a new one for each request") {
+  Setup setup("certificate");
+  const auto made = TestCertificate::Rsa();
+  const Secret pem = Secret::CopyOf(made.KeyPem() + made.CertificatePem());
+  REQUIRE(setup.vault.store.Put({"aid-mail", SecretKind::kCertificate}, pem, 1).has_value());
+  setup.http.Push(503, "");
+  setup.http.Push(200, TokenBody(AppClaims()));
+  const auto token = setup.Mint();
+  REQUIRE(token.has_value());
+  CHECK((*token)->credential_version == "2");
+  REQUIRE(setup.http.seen.size() == 2);
+  const std::string start = "grant_type=client_credentials&client_id=" + std::string(kClient) +
+                            "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A"
+                            "client-assertion-type%3Ajwt-bearer&client_assertion=eyJ";
+  CHECK(setup.http.seen[0].body.starts_with(start));
+  CHECK(setup.http.seen[1].body.starts_with(start));
+  CHECK(setup.http.seen[0].body != setup.http.seen[1].body);
+
+  Setup broken("certificate");  // its stored secret is no PEM bundle
+  CHECK(ReasonOf(broken.Mint()) == Reason::kCredentialRejected);
+  CHECK(broken.http.seen.empty());
 }
 
 TEST_CASE("No audit, no secret: the access stands in the ledger before the vault is read") {

@@ -1,0 +1,66 @@
+#include "broker/entra/client_certificate.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <array>
+
+#include "broker/entra/base64url.h"
+
+namespace broker::entra {
+namespace {
+
+using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
+using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+
+std::unexpected<Error> Bad(const char* what) {
+  ERR_clear_error();
+  return Fail(ErrorCode::kInvalidRequest, std::string("certificate: ") + what);
+}
+
+// Reads in place: the BIO borrows the arena's bytes.
+Bio Open(std::string_view pem) {
+  return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free};
+}
+
+// Without this OpenSSL would ask on the terminal for the passphrase of an encrypted key.
+int NoPassphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*unused*/) { return -1; }
+
+std::string Thumbprint(const X509* certificate) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) != 1) return {};
+  return Base64UrlEncode({reinterpret_cast<const char*>(digest.data()), size});
+}
+
+}  // namespace
+
+void FreeKey::operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+
+Result<ClientCertificate> ParseClientCertificate(const Secret& pem) {
+  const std::string_view text = pem.Expose(Exit::kSign);
+  const Bio key_bio = Open(text);
+  const Bio certificate_bio = Open(text);
+  if (!key_bio || !certificate_bio) return Bad("no memory");
+  ClientCertificate client;
+  client.key.reset(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, &NoPassphrase, nullptr));
+  if (!client.key) return Bad("no unencrypted private key in the bundle");
+  const Certificate certificate(
+      PEM_read_bio_X509(certificate_bio.get(), nullptr, &NoPassphrase, nullptr), &X509_free);
+  if (!certificate) return Bad("no certificate in the bundle");
+  if (EVP_PKEY_get_base_id(client.key.get()) != EVP_PKEY_RSA) return Bad("the key is not RSA");
+  if (EVP_PKEY_get_bits(client.key.get()) < ClientCertificate::kMinKeyBits) {
+    return Bad("the key is shorter than 2048 bits");
+  }
+  if (X509_check_private_key(certificate.get(), client.key.get()) != 1) {
+    return Bad("the key does not belong to the certificate");
+  }
+  client.thumbprint = Thumbprint(certificate.get());
+  if (client.thumbprint.empty()) return Bad("no thumbprint");
+  return client;
+}
+
+}  // namespace broker::entra
