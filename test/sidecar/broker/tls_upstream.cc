@@ -6,10 +6,11 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
+#include <csignal>
 
 namespace {
 
@@ -76,6 +77,10 @@ TlsUpstream::~TlsUpstream() {
   }
   for (std::thread& thread : threads_) thread.join();
   for (const int fd : fds_) close(fd);
+  for (const pid_t child : children_) {  // each ends when its stream is closed
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+  }
   SSL_CTX_free(context_);
 }
 
@@ -84,8 +89,19 @@ broker::Result<int> TlsUpstream::Open() {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) {
     return broker::Fail(broker::ErrorCode::kUnavailable, "socketpair");
   }
-  const std::scoped_lock lock(mutex_);
   ++streams_;
+  if (script_.in_other_process) {
+    const pid_t child = fork();
+    if (child == 0) {
+      close(pair[0]);
+      Serve(pair[1]);
+      _exit(0);
+    }
+    children_.push_back(child);
+    close(pair[1]);
+    return pair[0];
+  }
+  const std::scoped_lock lock(mutex_);
   fds_.push_back(pair[1]);
   threads_.emplace_back([this, fd = pair[1]] { Serve(fd); });
   return pair[0];
