@@ -43,6 +43,7 @@ Framer::State Framer::Scan() {
     const bool head_ends = scanned_ == line_start_;
     scanned_ += 2;
     line_start_ = scanned_;
+    if (scanned_ > HeadLimits::kMaxHeadBytes) return Refused({Reason::kHeadTooLarge, {}, {}, {}});
     if (head_ends) {
       head_bytes_ = scanned_;
       return State::kComplete;

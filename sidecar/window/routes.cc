@@ -51,10 +51,11 @@ std::span<const Row> RoutesOf(Socket socket) {
   return {};
 }
 
-bool IsParameter(std::string_view pattern, std::string_view segment) {
+bool MatchesSegment(std::string_view pattern, std::string_view segment) {
   constexpr size_t kLongest = 64;  // as the configuration limits names
+  if (!pattern.starts_with('{')) return pattern == segment;
   const bool name = pattern == "{name}";
-  return (name || pattern == "{id}") && !segment.empty() && segment.size() <= kLongest &&
+  return !segment.empty() && segment.size() <= kLongest &&
          std::ranges::all_of(segment, [name](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= (name ? 'z' : 'f')) ||
                   (name && c == '-');
@@ -67,7 +68,7 @@ bool Matches(std::string_view pattern, std::string_view path) {
     const size_t in_path = std::min(path.find('/', 1), path.size());
     const std::string_view want = pattern.substr(0, in_pattern);
     const std::string_view got = path.substr(0, in_path);
-    if (want != got && !IsParameter(want.substr(1), got.substr(1))) return false;
+    if (!MatchesSegment(want.substr(1), got.substr(1))) return false;
     pattern.remove_prefix(in_pattern);
     path.remove_prefix(in_path);
   }

@@ -26,7 +26,8 @@ std::string PlayBroker(const std::string& message) {
                                         rejected->request_id, audit));
   }
   if (const auto admin = ipc::DecodeAdminRequest(message)) {
-    return Answer(200, json{{"method", admin->method}, {"path", admin->path}, {"body", admin->body}}.dump());
+    return Answer(
+        200, json{{"method", admin->method}, {"path", admin->path}, {"body", admin->body}}.dump());
   }
   if (const auto plain = ipc::DecodePlainRequest(message)) {
     return Answer(200, plain->type == ipc::MessageType::kWhoami ? R"({"agent":"helpdesk"})"
@@ -36,7 +37,8 @@ std::string PlayBroker(const std::string& message) {
 }
 
 json BodyOf(const std::string& answer) {
-  return json::parse(answer.substr(std::min(answer.size(), answer.find("\r\n\r\n") + 4)), nullptr, false);
+  return json::parse(answer.substr(std::min(answer.size(), answer.find("\r\n\r\n") + 4)), nullptr,
+                     false);
 }
 
 struct AgentWindow : WindowProcess {
