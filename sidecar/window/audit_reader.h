@@ -14,8 +14,8 @@ namespace sidecar::window {
 /// whose trail may be read. Thread-safe.
 class AuditReader {
  public:
-  /// Entries in an answer: below the largest message even if each has the largest size of an entry.
-  static constexpr uint32_t kPageEntries = 50;
+  // Entries in an answer; the ledger bounds it by bytes besides.
+  static constexpr uint32_t kPageEntries = 100;
 
   explicit AuditReader(std::chrono::milliseconds patience) : patience_(patience) {}
 

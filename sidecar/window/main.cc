@@ -1,13 +1,20 @@
-// purser-window --agent NAME | --admin: reads an agent's bytes, holds no secret, opens nothing.
+// purser-window (--agent NAME | --admin) [--off-limits PATH]…: reads the bytes of one agent, or of
+// one connection of the admin socket; holds no secret, opens nothing.
 #include <malloc.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
+#include <string>
 #include <string_view>
 
+#include "broker/base/log.h"
+#include "sidecar/hardening/harden.h"
+#include "sidecar/hardening/wiping_free.h"
 #include "sidecar/window/window.h"
 
 namespace {
@@ -25,17 +32,45 @@ bool KeepThreadsSmall() {
   return set && mallopt(M_ARENA_MAX, 2) == 1;
 }
 
+struct CommandLine {
+  std::string agent;  // empty: the admin socket
+  sidecar::hardening::HardenOptions hardening;
+};
+
+std::optional<CommandLine> Read(int argc, char** argv) {
+  CommandLine line;
+  if (argc < 2) return std::nullopt;
+  const bool admin = std::string_view(argv[1]) == "--admin";
+  if (!admin) {
+    if (argc < 3 || std::string_view(argv[1]) != "--agent" || *argv[2] == '\0') return std::nullopt;
+    line.agent = argv[2];
+  }
+  for (int i = admin ? 2 : 3; i < argc; i += 2) {
+    if (std::string_view(argv[i]) != "--off-limits" || i + 1 == argc) return std::nullopt;
+    line.hardening.off_limits.emplace_back(argv[i + 1]);
+  }
+  return line;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool admin = argc == 2 && std::string_view(argv[1]) == "--admin";
-  const bool agent = argc == 3 && std::string_view(argv[1]) == "--agent" && *argv[2] != '\0';
-  if (!admin && !agent) {
-    std::fputs("usage: purser-window --agent NAME | --admin\n", stderr);
+  using namespace sidecar;
+  prctl(PR_SET_NAME, "purser-window");
+  const broker::Log log(STDERR_FILENO, "window", std::getenv("JOURNAL_STREAM") != nullptr);
+  const auto line = Read(argc, argv);
+  if (!line) {
+    std::fputs("usage: purser-window (--agent NAME | --admin) [--off-limits PATH]...\n", stderr);
     return 2;
   }
-  if (sodium_init() < 0 || !KeepThreadsSmall()) return 1;
-  prctl(PR_SET_NAME, "purser-window");
-  const broker::Log log(2, "window", std::getenv("JOURNAL_STREAM") != nullptr);
-  return sidecar::window::Window({agent ? argv[2] : ""}, sidecar::ipc::Fd(kControl), {}, log).Run();
+  if (sodium_init() < 0 || !KeepThreadsSmall()) return EXIT_FAILURE;
+  window::Window window({line->agent}, ipc::Fd(kControl), {}, log);
+  const auto findings = hardening::Harden(hardening::Role::kWindow, line->hardening);
+  if (!findings) {
+    log.Error("hardening.failed", {{"error", findings.error().detail}});
+    return EXIT_FAILURE;
+  }
+  // A window wipes each block that it frees: the copies that its libraries made of a token too.
+  if (!hardening::FreeWipes()) log.Warn("freed memory is not wiped in this build");
+  return window.Run(ToJson(*findings));
 }

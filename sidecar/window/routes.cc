@@ -38,6 +38,7 @@ constexpr auto kAdminRoutes = std::to_array<Row>({
     {"POST", "/v1/reload",                    Route::kAdmin},
     {"POST", "/v1/ledger/resume",             Route::kAdmin},
     {"POST", "/v1/doctor/credentials/{name}", Route::kAdmin},
+    {"POST", "/v1/doctor/hosts",              Route::kAdmin},
 });
 // clang-format on
 

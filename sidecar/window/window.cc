@@ -28,15 +28,14 @@ Window::Window(Identity identity, ipc::Fd control, const Timing& timing, const b
               .stop_event = stop_event_.get()},
       workers_(kMaxConnections) {}
 
-bool Window::Announce() const {
-  // Here the process gives up what it does not need, before the first byte from outside is read.
-  std::string started;
-  ipc::Encode(ipc::TextMessage{MessageType::kStarted, "[]"}, &started);
-  return ipc::Send(control_.get(), started).has_value();
+bool Window::Say(MessageType type, std::string_view text) const {
+  std::string message;
+  ipc::Encode(ipc::TextMessage{type, std::string(text)}, &message);
+  return ipc::Send(control_.get(), message).has_value();
 }
 
-int Window::Run() {
-  if (!Announce()) return 1;
+int Window::Run(std::string_view findings) {
+  if (!Say(MessageType::kStarted, findings)) return 1;
   std::array<pollfd, 2> watched{{{control_.get(), POLLIN, 0}, {workers_.idle_event(), POLLIN, 0}}};
   Next next = Next::kGoOn;
   while (next == Next::kGoOn) {
@@ -45,9 +44,7 @@ int Window::Run() {
     if (watched[0].revents != 0) next = TakeMessage();
   }
   Drain();
-  std::string stopped;
-  ipc::Encode(ipc::TextMessage{MessageType::kStopped, {}}, &stopped);
-  static_cast<void>(ipc::Send(control_.get(), stopped));
+  Say(MessageType::kStopped, {});
   return next == Next::kBroken ? 1 : 0;
 }
 

@@ -2,6 +2,7 @@
 // them.
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "broker/base/log.h"
 #include "sidecar/ipc/frame.h"
@@ -28,14 +29,14 @@ class Window {
   /// Takes the control channel. REQUIRES: sodium_init() has succeeded.
   Window(Identity identity, ipc::Fd control, const Timing& timing, const broker::Log& log);
 
-  /// Hardens the process, says kStarted, serves until told to stop (or, on the admin socket, until
-  /// the connection ends) and drained. Returns the exit status: 0, or 1 after a broken channel.
-  int Run();
+  /// Says kStarted with `findings`, serves until told to stop (or, on the admin socket, until the
+  /// connection ends) and drained. Returns the exit status: 0, or 1 after a broken channel.
+  int Run(std::string_view findings);
 
  private:
   enum class Next { kGoOn, kDrain, kBroken };
 
-  bool Announce() const;
+  bool Say(ipc::MessageType type, std::string_view text) const;
   Next TakeMessage();
   Next TakeConnection(ipc::Message& message);
   void Drain();
