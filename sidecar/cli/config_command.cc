@@ -1,0 +1,116 @@
+#include "sidecar/cli/config_command.h"
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "broker/policy/config_parser.h"
+#include "broker/policy/schema.h"
+#include "broker/policy/show.h"
+#include "sidecar/cli/config_files.h"
+#include "sidecar/cli/terminal.h"
+#include "sidecar/ipc/host_accounts.h"
+
+namespace sidecar::cli {
+namespace {
+
+using broker::policy::Config;
+using broker::policy::Diagnostic;
+using Json = nlohmann::ordered_json;
+
+std::optional<std::string> FromEnvironment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+// Root, and the users that the roles run as where purserd was installed.
+std::vector<uint32_t> UidsOfPurser(const broker::policy::Accounts& accounts) {
+  std::vector<uint32_t> uids = {0};
+  for (const char* role : {"window", "broker", "ledger", "dialer"}) {
+    if (const auto uid = accounts.UserId("purser-" + std::string(role))) uids.push_back(*uid);
+  }
+  return uids;
+}
+
+// The configuration, or its faults; a file that cannot be read is a fault without a line.
+std::expected<Config, std::vector<Diagnostic>> Load(const ConfigOptions& options) {
+  const HostAccounts host;
+  const broker::policy::Accounts& accounts = options.accounts != nullptr ? *options.accounts : host;
+  const auto files = ReadConfigFiles(options.path);
+  if (!files) {
+    return std::unexpected(std::vector<Diagnostic>{{{options.path, 0, 0}, files.error().detail}});
+  }
+  return broker::policy::ParseConfig(
+      {.files = *files,
+       .accounts = accounts,
+       .env = FromEnvironment,
+       .own_uids = options.own_uids.empty() ? UidsOfPurser(accounts) : options.own_uids});
+}
+
+std::string Line(const Diagnostic& fault) {
+  return fault.place.line == 0 ? fault.message : Format(fault);
+}
+
+// Names of files need not be UTF-8.
+void Print(const Json& json, std::ostream& out) {
+  out << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+int Report(const ConfigOptions& options, const std::vector<Diagnostic>& faults, std::ostream& out,
+           std::ostream& err) {
+  if (!options.json) {
+    for (const Diagnostic& fault : faults) err << Line(fault) << '\n';
+    return kExitRefused;
+  }
+  Json list = Json::array();
+  for (const Diagnostic& fault : faults) {
+    list.push_back({{"file", fault.place.file},
+                    {"line", fault.place.line},
+                    {"column", fault.place.column},
+                    {"message", fault.message}});
+  }
+  Print({{"ok", false}, {"faults", std::move(list)}}, out);
+  return kExitRefused;
+}
+
+}  // namespace
+
+int RunConfigCheck(const ConfigOptions& options, std::ostream& out, std::ostream& err) {
+  const auto config = Load(options);
+  if (!config) return Report(options, config.error(), out, err);
+  if (options.json) {
+    Print({{"ok", true}, {"sha256", config->sha256}, {"faults", Json::array()}}, out);
+    return kExitDone;
+  }
+  out << options.path << ": good (" << config->agents.size() << " agents, "
+      << config->credentials.size() << " credentials)\nsha256 " << config->sha256 << '\n';
+  return kExitDone;
+}
+
+int RunConfigShow(const ConfigOptions& options, std::ostream& out, std::ostream& err) {
+  const auto config = Load(options);
+  if (!config) return Report(options, config.error(), out, err);
+  if (options.json) {
+    Print(ConfigAsJson(*config), out);
+  } else {
+    out << ShowConfig(*config);
+  }
+  return kExitDone;
+}
+
+int RunConfigSchema(std::ostream& out) {
+  Print(broker::policy::ConfigSchema(), out);
+  return kExitDone;
+}
+
+broker::Result<Config> LoadForCommand(const std::string& path) {
+  auto config = Load({.path = path});
+  if (config) return *std::move(config);
+  std::string lines;
+  for (const Diagnostic& fault : config.error()) {
+    lines += (lines.empty() ? "" : "\n") + Line(fault);
+  }
+  return broker::Fail(broker::ErrorCode::kInvalidRequest, std::move(lines));
+}
+
+}  // namespace sidecar::cli

@@ -1,0 +1,88 @@
+#include "sidecar/cli/explain_command.h"
+
+#include <ostream>
+
+#include "broker/policy/explain.h"
+#include "broker/policy/inert.h"
+#include "sidecar/cli/terminal.h"
+
+namespace sidecar::cli {
+namespace {
+
+using broker::policy::Inert;
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+// Arguments need not be UTF-8.
+void Print(const ordered_json& document, std::ostream& out) {
+  out << document.dump(2, ' ', true, ordered_json::error_handler_t::replace) << '\n';
+}
+
+// The text at /outer/inner, or at /outer; empty for everything else.
+std::string TextAt(const json& entry, const json::json_pointer& pointer) {
+  if (!entry.is_object() || !entry.contains(pointer)) return {};
+  const json& value = entry.at(pointer);
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+std::string AgentOf(const json& entry) { return TextAt(entry, json::json_pointer("/agent/name")); }
+
+int NoSuchAgent(const ExplainOptions& options, std::ostream& err) {
+  err << "purser: there is no agent " << Inert(options.agent) << "; configured:";
+  for (const auto& [name, agent] : options.config.agents) err << ' ' << name;
+  err << '\n';
+  return kExitRefused;
+}
+
+}  // namespace
+
+int ExplainScopes(const ExplainOptions& options, const std::vector<std::string>& scopes,
+                  std::ostream& out, std::ostream& err) {
+  if (!options.config.agents.contains(options.agent)) return NoSuchAgent(options, err);
+  const auto explanation = broker::policy::Explain(options.config, options.agent, scopes);
+  if (options.json) {
+    Print(AsJson(explanation), out);
+  } else {
+    out << AsText(explanation);
+  }
+  return kExitDone;
+}
+
+int ExplainPast(const ExplainOptions& options, const json& entry, std::ostream& out,
+                std::ostream& err) {
+  if (const std::string agent = AgentOf(entry); agent != options.agent) {
+    err << "purser: that entry is " << (agent.empty() ? "of no agent" : "of agent " + Inert(agent))
+        << '\n';
+    return kExitRefused;
+  }
+  const auto explanation = broker::policy::ExplainEntry(options.config, entry);
+  if (options.json) {
+    Print(AsJson(explanation), out);
+  } else {
+    out << AsText(explanation);
+  }
+  return kExitDone;
+}
+
+int ExplainRefused(const ExplainOptions& options, const std::vector<json>& entries,
+                   std::ostream& out, std::ostream& err) {
+  ordered_json list = ordered_json::array();
+  std::string text;
+  for (const json& entry : entries) {
+    const bool refused = TextAt(entry, json::json_pointer("/type")) == "connection.refused";
+    if (!refused || AgentOf(entry) != options.agent) continue;
+    const auto explanation = broker::policy::ExplainEntry(options.config, entry);
+    list.push_back(AsJson(explanation));
+    text += (text.empty() ? "" : "\n") + AsText(explanation);
+  }
+  if (options.json) {
+    Print(list, out);
+  } else if (text.empty()) {
+    err << "purser: no refused connection of agent " << Inert(options.agent) << " is recorded\n";
+  } else {
+    out << text;
+  }
+  return list.empty() ? kExitRefused : kExitDone;
+}
+
+}  // namespace sidecar::cli

@@ -1,0 +1,30 @@
+// sidecar/cli/explain_command.h: `purser explain AGENT --scopes X | --seq N | --refused`.
+#pragma once
+#include <iosfwd>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "broker/policy/config.h"
+
+namespace sidecar::cli {
+
+struct ExplainOptions {
+  const broker::policy::Config& config;  // borrowed
+  std::string agent;
+  bool json = false;
+};
+
+// Each returns an ExitCode: 0 when there was something to explain, granted or denied; 1 when not.
+
+/// --scopes: what Decide says today to this agent asking for these scopes.
+int ExplainScopes(const ExplainOptions& options, const std::vector<std::string>& scopes,
+                  std::ostream& out, std::ostream& err);
+/// --seq: one parsed entry of the ledger. An entry of another agent is refused.
+int ExplainPast(const ExplainOptions& options, const nlohmann::json& entry, std::ostream& out,
+                std::ostream& err);
+/// --refused: those of `entries` that are refused connections of this agent, in their order.
+int ExplainRefused(const ExplainOptions& options, const std::vector<nlohmann::json>& entries,
+                   std::ostream& out, std::ostream& err);
+
+}  // namespace sidecar::cli
