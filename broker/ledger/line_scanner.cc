@@ -7,6 +7,26 @@
 namespace broker::ledger {
 namespace {
 
+// One bit for each kind of byte, looked up instead of compared: these loops see every byte of every
+// key and of every prev.
+enum ByteKind : uint8_t { kKeyByte = 1, kHexByte = 2 };
+constexpr std::array<uint8_t, 256> kByteKinds = [] {
+  std::array<uint8_t, 256> kinds{};
+  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyz0123456789_")) {
+    kinds[static_cast<uint8_t>(c)] |= kKeyByte;
+  }
+  for (const char c : std::string_view("abcdef0123456789")) {
+    kinds[static_cast<uint8_t>(c)] |= kHexByte;
+  }
+  return kinds;
+}();
+
+bool IsLowerHex(std::string_view text) {
+  uint8_t all = kHexByte;
+  for (const char c : text) all &= kByteKinds[static_cast<uint8_t>(c)];
+  return all != 0;
+}
+
 class Cursor {
  public:
   explicit Cursor(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
@@ -42,7 +62,7 @@ class Cursor {
   bool Key(std::string_view* key) {
     if (!Eat('"')) return false;
     const char* start = at_;
-    while (at_ < end_ && IsKeyByte(*at_)) ++at_;
+    while (at_ < end_ && (kByteKinds[static_cast<uint8_t>(*at_)] & kKeyByte) != 0) ++at_;
     *key = {start, at_};
     return !key->empty() && Eat('"') && Eat(':');
   }
@@ -69,9 +89,6 @@ class Cursor {
   }
 
  private:
-  static bool IsKeyByte(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  }
   const char* at_;
   const char* end_;
 };
@@ -92,17 +109,11 @@ enum Required : uint32_t {
   kAll = (1U << 11) - 1,
 };
 
-bool IsLowerHex(std::string_view text) {
-  for (const char c : text) {
-    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
-  }
-  return true;
-}
-
-// Strings of the top level: a row for each that has a meaning here.
+// Strings of the top level that have a meaning here, found by their first two letters: nine
+// comparisons for each string would cost more than all else.
 struct TextField {
   std::string_view key;
-  std::string_view ScannedLine::* place;  // null: only checked
+  std::string_view ScannedLine::* place;  // null: only that it is there
   Required bit;
 };
 constexpr std::array kTextFields = {
@@ -116,6 +127,26 @@ constexpr std::array kTextFields = {
     TextField{"time", &ScannedLine::time, kTime},
     TextField{"type", &ScannedLine::type, kType},
 };
+constexpr size_t kSlots = 64;
+constexpr size_t SlotOf(std::string_view key) {
+  const auto second = static_cast<uint8_t>(key.size() > 1 ? key[1] : 0);
+  return (static_cast<uint8_t>(key[0]) + size_t{5} * second) % kSlots;
+}
+constexpr uint8_t kNoField = 0xff;
+constexpr std::array<uint8_t, kSlots> kFieldOfSlot = [] {
+  std::array<uint8_t, kSlots> slots{};
+  slots.fill(kNoField);
+  for (size_t i = 0; i < kTextFields.size(); ++i) {
+    if (slots[SlotOf(kTextFields[i].key)] != kNoField) throw "two fields share a slot";
+    slots[SlotOf(kTextFields[i].key)] = static_cast<uint8_t>(i);
+  }
+  return slots;
+}();
+
+// Most keys differ in their first letter.
+bool Follows(std::string_view key, std::string_view last) {
+  return last.empty() || key[0] > last[0] || (key[0] == last[0] && key > last);
+}
 
 class LineScan {
  public:
@@ -126,7 +157,7 @@ class LineScan {
     std::string_view last;
     do {
       std::string_view key;
-      if (!in_.Key(&key) || key <= last || !TopValue(key)) return false;
+      if (!in_.Key(&key) || !Follows(key, last) || !TopValue(key)) return false;
       last = key;
     } while (in_.Eat(','));
     return in_.Eat('}') && in_.AtEnd() && found_ == kAll && out_->prev.size() == 64 &&
@@ -150,12 +181,11 @@ class LineScan {
   bool TextValue(std::string_view key) {
     std::string_view value;
     if (!in_.String(&value) || key == "seq" || key == "v") return false;
-    for (const TextField& field : kTextFields) {
-      if (field.key != key) continue;
-      if (field.place != nullptr) out_->*field.place = value;
-      found_ |= field.bit;
-      return true;
-    }
+    const uint8_t slot = kFieldOfSlot[SlotOf(key)];
+    if (slot == kNoField || kTextFields[slot].key != key) return true;
+    const TextField& field = kTextFields[slot];
+    if (field.place != nullptr) out_->*field.place = value;
+    found_ |= field.bit;
     return true;
   }
 
@@ -177,7 +207,7 @@ class LineScan {
     std::string_view last;
     do {
       std::string_view key;
-      if (!in_.Key(&key) || key <= last) return false;
+      if (!in_.Key(&key) || !Follows(key, last)) return false;
       last = key;
       if (in_.Peek() == '"') {
         std::string_view text;
