@@ -1,5 +1,6 @@
 #include "sidecar/hardening/harden.h"
 
+#include <csignal>
 #include <thread>
 #include <utility>
 
@@ -17,6 +18,8 @@ Result<Findings> Harden(Role role, const HardenOptions& options) {
   if ((role == Role::kLedger) == options.own_folder.empty()) {
     return Fail(ErrorCode::kInvalidRequest, "own_folder is for the ledger, and it needs one");
   }
+  // OpenSSL and the log write without MSG_NOSIGNAL: whoever hangs up must not end the process.
+  std::signal(SIGPIPE, SIG_IGN);
   std::thread([] {}).join();
   TellSanitizers();
   const Relatives relatives = FindRelatives();

@@ -18,9 +18,9 @@ struct HardenOptions {
 };
 
 /// Irrevocably reduces the calling process to what `role` needs: not dumpable, no core files, no
-/// new privileges, no capabilities, Landlock as far as the kernel has it, a seccomp filter. Then
-/// tries what must not be possible. Returns what was possible all the same, or what the kernel
-/// could not do and nothing else makes up for; empty is as designed.
+/// new privileges, no capabilities, Landlock as far as the kernel has it, a seccomp filter; and
+/// SIGPIPE ignored, with which whoever reads a socket or the log could end the process. Then tries
+/// what must not be possible. Returns what was possible all the same; empty is as designed.
 ///
 /// Call it once, when everything has been opened and before the first byte from outside is read.
 /// REQUIRES: one thread (it starts and joins one itself: what glibc reads at the first thread must
