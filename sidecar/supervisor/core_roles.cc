@@ -151,15 +151,13 @@ void CoreRoles::CheckReady(RoleProcess& role) {
   if (!Ready(kind)) return;
   Slot& slot = slots_.at(Index(kind));
   slot.backoff.Started(clock_.Now());
-  if (slot.restarts > 0) {
-    broker::ledger::Entry entry{.type = broker::ledger::EntryType::kRoleRestarted,
-                                .outcome = broker::ledger::Outcome::kSuccess};
-    entry.change["role"] = std::string(NameOf(kind));
-    entry.change["end"] = slot.last_end;
-    entry.change["count"] = int64_t{slot.restarts};
-    hooks_.record(std::move(entry));
-  }
-  hooks_.ready(kind);
+  if (slot.restarts == 0) return;
+  broker::ledger::Entry entry{.type = broker::ledger::EntryType::kRoleRestarted,
+                              .outcome = broker::ledger::Outcome::kSuccess};
+  entry.change["role"] = std::string(NameOf(kind));
+  entry.change["end"] = slot.last_end;
+  entry.change["count"] = int64_t{slot.restarts};
+  hooks_.record(std::move(entry));
 }
 
 void CoreRoles::OnDied(RoleKind kind, const std::string& how) {

@@ -27,8 +27,6 @@ class CoreRoles {
     std::function<void(RoleProcess&, ipc::MessageType, ipc::Message&)> message;
     /// The role started, with these findings. False: not good enough, it is killed.
     std::function<bool(const RoleProcess&, const std::vector<Finding>&)> started;
-    /// It is prepared and committed: it works.
-    std::function<void(RoleKind)> ready;
     /// It is gone; a new one follows unless Stopping() was called.
     std::function<void(RoleKind, const std::string& how)> died;
     /// A ledger is there: the ends of pairs with it for the supervisor itself, and for windows.

@@ -10,7 +10,10 @@ using ipc::MessageType;
 
 void Supervisor::BeginReload(bool dry_run,
                              const std::function<void(const std::string& report)>& done) {
-  if (phase_ != Phase::kServing) return;
+  if (phase_ != Phase::kServing) {
+    if (done) done(ToJson({.dry_run = dry_run, .errors = {"purserd is starting or stopping"}}));
+    return;
+  }
   if (!dry_run) notifier_.Reloading();
   reload_.Begin(config_, dry_run,
                 [this, done](const ReloadOutcome& outcome, const SharedConfig& committed) {

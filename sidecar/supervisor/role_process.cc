@@ -43,6 +43,8 @@ RoleProcess::~RoleProcess() {
 }
 
 void RoleProcess::Kill() {
+  control_watch_.Reset();
+  killed_ = true;  // nothing that it still says counts
   if (!reaped_) supervisor::Kill(child_);
 }
 
@@ -61,11 +63,11 @@ bool RoleProcess::Offer(const ipc::Connection& connection, const std::vector<int
 }
 
 bool RoleProcess::TakeMessage() {
+  if (killed_) return false;
   const broker::Status received = ipc::ReceiveShort(control_.get(), &message_);
   if (!received) {
     if (received.error().detail == "empty") return false;
-    control_watch_.Reset();  // closed or malformed: either way this life is over
-    Kill();
+    Kill();  // closed or malformed: either way this life is over
     return false;
   }
   const auto type = ipc::TypeOf(message_.bytes);

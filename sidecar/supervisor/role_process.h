@@ -70,6 +70,7 @@ class RoleProcess {
   ipc::Message message_;
   TokenBucket chatter_{kMessagesPerSecond, kMessageBurst};
   broker::Clock::Steady since_;
+  bool killed_ = false;
   bool reaped_ = false;
   EventLoop::Watch control_watch_;  // after the descriptors: it goes before they close
   EventLoop::Watch exit_watch_;
