@@ -1,0 +1,112 @@
+#include "sidecar/supervisor/front_door.h"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "harness.h"
+
+using namespace sidecar::supervisor;
+using namespace supervisor_test;
+using sidecar::ipc::Fd;
+
+namespace {
+
+// The test process itself is the agent here: it can hold many connections without many processes.
+Fd Connect(const std::string& path) {
+  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::ranges::copy(path, address.sun_path);
+  REQUIRE(connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  return fd;
+}
+
+std::string ReadAll(const Fd& fd) {
+  std::string text(2048, '\0');
+  const ssize_t got = recv(fd.get(), text.data(), text.size(), MSG_DONTWAIT);
+  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("Beyond its cap an agent is told to wait, and another agent is not") {
+  World world(Agent("greedy", geteuid()) + Agent("modest", geteuid()));
+  REQUIRE(world.Start().has_value());
+  std::vector<Fd> held;
+  for (size_t i = 0; i < Connections::kMaxPerAgent; ++i) {
+    held.push_back(Connect(world.Socket("greedy")));
+  }
+  const auto& connections = world.supervisor->door().connections();
+  CHECK(world.Until([&] { return connections.size() == Connections::kMaxPerAgent; }));
+
+  const Fd refused = Connect(world.Socket("greedy"));
+  std::string answer;
+  CHECK(world.Until([&] { return !(answer += ReadAll(refused)).empty(); }));
+  CHECK(answer.starts_with("HTTP/1.1 503 "));
+  CHECK(answer.find("\"reason\":\"overloaded\"") != std::string::npos);
+  CHECK(connections.size() == Connections::kMaxPerAgent);
+
+  const Fd other = Connect(world.Socket("modest"));
+  CHECK(world.Until([&] { return connections.size() == Connections::kMaxPerAgent + 1; }));
+
+  held.pop_back();
+  CHECK(world.Until([&] { return connections.size() == Connections::kMaxPerAgent; }));
+  held.push_back(Connect(world.Socket("greedy")));
+  CHECK(world.Until([&] { return connections.size() == Connections::kMaxPerAgent + 1; }));
+}
+
+TEST_CASE("One round serves a few of each agent, however many wait") {
+  World world(Agent("flood", geteuid()) + Agent("modest", geteuid()));
+  REQUIRE(world.Start().has_value());
+  std::vector<Fd> flood;
+  for (int i = 0; i < 200; ++i) flood.push_back(Connect(world.Socket("flood")));
+  const Fd modest = Connect(world.Socket("modest"));
+  world.loop.RunOnce(std::chrono::milliseconds{0});
+  const auto& connections = world.supervisor->door().connections();
+  const auto count_of = [&connections](const std::string& agent) {
+    return connections
+        .Select([&agent](const Connections::Connection& open) { return open.agent == agent; })
+        .size();
+  };
+  CHECK(count_of("flood") == FrontDoor::kAcceptsPerRound);
+  CHECK(count_of("modest") == 1);
+}
+
+TEST_CASE("A peer that hangs up before its window is there leaves nothing behind") {
+  World world(Agent("helpdesk", geteuid()));
+  world.folder.Write("fake/purser-window.mute", "");  // never ready
+  REQUIRE(world.Start().has_value());
+  const auto& connections = world.supervisor->door().connections();
+  {
+    const Fd hasty = Connect(world.Socket("helpdesk"));
+    CHECK(world.Until([&] { return connections.size() == 1; }));
+  }
+  CHECK(world.Until([&] { return connections.size() == 0; }));
+  CHECK(world.LogOf("broker").find("connection") == std::string::npos);
+}
+
+TEST_CASE("A window that says more than a window may is ended") {
+  World world(Agent("helpdesk", geteuid()));
+  world.folder.Write("fake/purser-window.rude", "");
+  REQUIRE(world.Start().has_value());
+  const Fd client = Connect(world.Socket("helpdesk"));
+  std::string answer;
+  CHECK(world.Until([&] { return !(answer += ReadAll(client)).empty(); }));
+  CHECK(answer.find("\"reason\":\"restarting\"") != std::string::npos);
+  CHECK(world.supervisor->windows().empty());
+  CHECK(world.LogOf("broker").find("connection") == std::string::npos);
+}
+
+TEST_CASE("A refused client can still write its request before it reads the answer") {
+  World world(Agent("helpdesk", geteuid() + 1));
+  REQUIRE(world.Start().has_value());
+  const Fd client = Connect(world.Socket("helpdesk"));
+  CHECK(world.Logged("ledger", "entry 12 "));
+  CHECK(send(client.get(), "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL) == 18);
+  CHECK(ReadAll(client).starts_with("HTTP/1.1 403 "));
+}

@@ -1,0 +1,146 @@
+#include "sidecar/supervisor/reload.h"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "harness.h"
+
+using namespace sidecar::supervisor;
+using namespace supervisor_test;
+
+namespace {
+
+constexpr uint32_t kAgentUid = 61001;
+uint32_t OwnUid() { return geteuid() == 0 ? kAgentUid : geteuid(); }
+Client Friend(const std::string& socket) {
+  return Client(socket, geteuid() == 0 ? kAgentUid : Client::kSameUser);
+}
+
+nlohmann::json ReloadAndWait(World& world, bool dry_run = false) {
+  std::string report;
+  world.supervisor->BeginReload(dry_run, [&report](const std::string& text) { report = text; });
+  REQUIRE(world.Until([&report] { return !report.empty(); }));
+  return nlohmann::json::parse(report);
+}
+
+bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+}  // namespace
+
+TEST_CASE("A reload opens the sockets of new agents and ends those of removed ones") {
+  World world(Agent("helpdesk", OwnUid()) + Agent("leaving", OwnUid()));
+  REQUIRE(world.Start().has_value());
+  Client stays = Friend(world.Socket("helpdesk"));
+  Client leaves = Friend(world.Socket("leaving"));
+  CHECK(world.Until([&] { return stays.Has(" is uid") && leaves.Has(" is uid"); }));
+
+  world.Configure(Agent("helpdesk", OwnUid()) + Agent("joining", OwnUid()));
+  const auto report = ReloadAndWait(world);
+  CHECK(report["ok"] == true);
+  CHECK(report["new_sha256"] != report["old_sha256"]);
+  CHECK_FALSE(report["gained"].empty());
+  CHECK_FALSE(report["lost"].empty());
+  CHECK(world.Until([&] { return leaves.Over(); }));
+  CHECK_FALSE(stays.Over());
+  CHECK_FALSE(Exists(world.Socket("leaving")));
+  Client joins = Friend(world.Socket("joining"));
+  CHECK(world.Until([&] { return joins.Has("joining is uid"); }));
+  CHECK(world.Logged("ledger", "entry 4   new_sha256="));
+  CHECK(world.Logged("broker", "22 ", 2));
+  CHECK(world.Logged("dialer", "22 ", 2));
+}
+
+TEST_CASE("A connection whose peer the new selectors would refuse is closed, window or not") {
+  World world(Agent("helpdesk", OwnUid()));
+  REQUIRE(world.Start().has_value());
+  Client client = Friend(world.Socket("helpdesk"));
+  CHECK(world.Until([&] { return client.Has(" is uid"); }));
+  // A window that does not read cannot keep it open.
+  const pid_t window = world.supervisor->windows().running().front()->pid();
+  kill(window, SIGSTOP);
+  world.Configure(Agent("helpdesk", OwnUid(), "cgroup = \"/elsewhere\"\n"));
+  CHECK(ReloadAndWait(world)["ok"] == true);
+  CHECK(world.Until([&] { return client.Over(); }));
+  CHECK(world.supervisor->door().connections().size() == 0);
+  kill(window, SIGCONT);
+}
+
+TEST_CASE("All roles take the new configuration or none does") {
+  // clang-format off
+  struct Row { const char* why; const char* file; const char* text; std::string more; const char* want; };
+  const Row rows[] = {
+      {"the file does not parse",     "",                         "",           "[agent",                        "purser.toml"},
+      {"an unknown key",              "",                         "",           "[polcy]\nnever = []\n",         "polcy"},
+      {"the broker cannot prepare",   "fake/purser-broker.fault", "bad limits", "",                              "broker: bad limits"},
+      {"the dialer cannot prepare",   "fake/purser-dialer.fault", "no such host", "",                            "dialer: no such host"},
+      {"a socket cannot be made",     "run/agents/blocked",       "a file",     Agent("blocked", 1),             "must be a folder"},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.why));
+    World world(Agent("helpdesk", OwnUid()));
+    REQUIRE(world.Start().has_value());
+    Client client = Friend(world.Socket("helpdesk"));
+    CHECK(world.Until([&] { return client.Has(" is uid"); }));
+    if (*row.file != '\0') world.folder.Write(row.file, row.text);
+    world.Configure(Agent("joining", OwnUid()), row.more);
+    const auto report = ReloadAndWait(world);
+    CHECK(report["ok"] == false);
+    CHECK(report["errors"].dump().find(row.want) != std::string::npos);
+    CHECK_FALSE(client.Over());
+    CHECK(Exists(world.Socket("helpdesk")));
+    CHECK_FALSE(Exists(world.Socket("joining")));
+    if (std::string_view(row.file).starts_with("fake/")) {
+      CHECK(world.Logged("broker", "23 "));
+      CHECK(world.Logged("dialer", "23 "));
+    }
+    CHECK(world.LogOf("ledger").find("entry 4 ") == std::string::npos);
+  }
+}
+
+TEST_CASE("What cannot change at run time is refused with the advice to restart") {
+  World world(Agent("helpdesk", OwnUid()));
+  REQUIRE(world.Start().has_value());
+  std::string text = world.folder.Read("purser.toml");
+  text.replace(text.find("name = \"test\""), 13, "name = \"else\"");
+  world.folder.Write("purser.toml", text);
+  const auto report = ReloadAndWait(world);
+  CHECK(report["ok"] == false);
+  CHECK(report["errors"][0].get<std::string>().starts_with("[instance] cannot change"));
+}
+
+TEST_CASE("A role that dies in the middle of a reload ends it, and its successor gets the old one") {
+  World world(Agent("helpdesk", OwnUid()));
+  REQUIRE(world.Start().has_value());
+  world.folder.Write("fake/purser-broker.silent", "");
+  world.Configure(Agent("joining", OwnUid()));
+  std::string report;
+  world.supervisor->BeginReload(false, [&report](const std::string& done) { report = done; });
+  CHECK(world.Logged("broker", "21 ", 2));
+  std::string second;
+  world.supervisor->BeginReload(false, [&second](const std::string& done) { second = done; });
+  CHECK(second.find("another reload is under way") != std::string::npos);
+  world.folder.Remove("fake/purser-broker.silent");
+  kill(world.supervisor->core().Get(RoleKind::kBroker)->pid(), SIGKILL);
+  CHECK(world.Until([&report] { return !report.empty(); }));
+  CHECK(report.find("the broker died meanwhile") != std::string::npos);
+  CHECK(world.Until([&] { return world.supervisor->core().AllReady(); }));
+  CHECK_FALSE(Exists(world.Socket("joining")));
+  CHECK(ReloadAndWait(world)["ok"] == true);
+  CHECK(Exists(world.Socket("joining")));
+}
+
+TEST_CASE("A dry run says what would change and changes nothing") {
+  World world(Agent("helpdesk", OwnUid()));
+  REQUIRE(world.Start().has_value());
+  world.Configure(Agent("helpdesk", OwnUid()) + Agent("joining", OwnUid()));
+  const auto report = ReloadAndWait(world, /*dry_run=*/true);
+  CHECK(report["ok"] == true);
+  CHECK(report["dry_run"] == true);
+  CHECK(report["gained"].dump().find("joining") != std::string::npos);
+  CHECK_FALSE(Exists(world.Socket("joining")));
+  CHECK(world.LogOf("broker").find("21 ") == world.LogOf("broker").rfind("21 "));
+}
