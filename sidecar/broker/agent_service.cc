@@ -65,8 +65,9 @@ void AgentService::Handle(const Peer& peer, std::string_view request, std::strin
   if (type == ipc::MessageType::kRejected) {
     const auto rejected = ipc::DecodeRejected(request);
     if (!rejected) return EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, answer);
-    return Refused(broker_.RecordRejected(peer.caller, rejected->reason, rejected->request_id),
-                   rejected->request_id, answer);
+    auto denied = broker_.RecordRejected(peer.caller, rejected->reason, rejected->request_id);
+    denied.refusal.hint = rejected->hint;
+    return Refused(denied, rejected->request_id, answer);
   }
   const auto plain = ipc::DecodePlainRequest(request);
   if (!plain) return EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, answer);

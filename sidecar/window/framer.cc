@@ -60,7 +60,9 @@ Framer::State Framer::Examine() {
   }
   if (buffer_.size() - head_bytes_ < head_.content_length) return State::kMore;
   // The body made the buffer move, and the head's views point to where it was.
-  if (buffer_.data() != head_at_) static_cast<void>(ReadHead());
+  if (buffer_.data() != head_at_) {
+    if (auto read = ReadHead(); !read) return Refused(std::move(read.error()));
+  }
   return State::kComplete;
 }
 

@@ -79,6 +79,9 @@ HttpServer::HttpServer(int idle_seconds) {
   });
   set_exception_handler([](const httplib::Request&, httplib::Response& response,
                            const std::exception_ptr&) { FillInternalError(&response); });
+  // The library makes its tables on first use: here, before there are threads and filters.
+  std::string discarded;
+  Serve("GET", "/", [] { return Reply{.status = 200, .body = "{}"}; }, &discarded);
 }
 
 void HttpServer::Serve(std::string_view method, std::string_view path,

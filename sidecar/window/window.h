@@ -24,7 +24,11 @@ class Window {
   // Of one agent; the supervisor has limits of its own. Bounds the threads that an agent can cost.
   static constexpr size_t kMaxConnections = 256;
   // Enough for a request at its limits (measured: a tenth), small enough for all of them.
+#ifdef PURSER_SANITIZED
+  static constexpr size_t kStackBytes = size_t{4} << 20;  // a sanitizer keeps its own there
+#else
   static constexpr size_t kStackBytes = size_t{256} << 10;
+#endif
 
   /// Takes the control channel. REQUIRES: sodium_init() has succeeded.
   Window(Identity identity, ipc::Fd control, const Timing& timing, const broker::Log& log);
