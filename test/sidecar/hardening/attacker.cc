@@ -9,21 +9,34 @@
 #include <string_view>
 
 #include "sidecar/hardening/harden.h"
+#include "sidecar/hardening/privileges.h"
+#include "sidecar/hardening/sanitizer.h"
+#include "sidecar/hardening/syscall_filter.h"
 #include "test/sidecar/hardening/attempts.h"
 
 namespace {
 
 using sidecar::hardening::Findings, sidecar::hardening::HardenOptions, sidecar::hardening::Role;
 
+bool HardenFully(Role role, const std::string& folder) {
+  const HardenOptions options{.own_folder = role == Role::kLedger ? folder : ""};
+  const broker::Result<Findings> findings = Harden(role, options);
+  if (!findings) std::fprintf(stderr, "%s\n", findings.error().detail.c_str());
+  if (findings && !findings->empty()) std::fprintf(stderr, "%s\n", ToJson(*findings).c_str());
+  return findings && findings->empty();
+}
+
+bool HardenWithoutLandlock(Role role) {
+  sidecar::hardening::TellSanitizers();
+  return sidecar::hardening::ForbidDumps() && sidecar::hardening::DropPrivileges(role) &&
+         sidecar::hardening::LoadSyscallFilter(role);
+}
+
 bool HardenAs(std::string_view name, const std::string& folder) {
   for (const Role role :
        {Role::kSupervisor, Role::kWindow, Role::kBroker, Role::kLedger, Role::kDialer}) {
-    if (NameOf(role) != name) continue;
-    const HardenOptions options{.own_folder = role == Role::kLedger ? folder : ""};
-    const broker::Result<Findings> findings = Harden(role, options);
-    if (!findings) std::fprintf(stderr, "%s\n", findings.error().detail.c_str());
-    if (findings && !findings->empty()) std::fprintf(stderr, "%s\n", ToJson(*findings).c_str());
-    return findings && findings->empty();
+    if (name == NameOf(role)) return HardenFully(role, folder);
+    if (name == std::string(NameOf(role)) + "-filter") return HardenWithoutLandlock(role);
   }
   return name == "none";
 }
