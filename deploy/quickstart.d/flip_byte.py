@@ -7,7 +7,7 @@ import sys
 def main(folder):
     segment = sorted(pathlib.Path(folder).glob("*.jsonl"))[-1]
     data = bytearray(segment.read_bytes())
-    at = data.index(b'"outcome":"denied"') + len(b'"outcome":"d')
+    at = data.index(b'"reason":"no_rule"') + len(b'"reason":"n')
     data[at] ^= 1
     segment.write_bytes(data)
     print(f"{segment.name}: byte {at} is now {chr(data[at])!r}, was {chr(data[at] ^ 1)!r}")

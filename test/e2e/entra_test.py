@@ -4,11 +4,9 @@ import tempfile
 import unittest
 
 import harness
-from harness import (BROAD, BROAD_APP, CERT_APP, CLIENT_SECRET, HELPDESK, IS_ROOT, JO, MAIL_APP,
-                     OTHER_UID, ROBOT, SAM, SECRET_APP, DevTenant, Purser, as_user, new_certificate)
-from oauth import claims_of
-
-MINT = {"min_validity": 3500}  # more than a token of the trouble tests lives: each request mints
+from harness import (BROAD, CERT_APP, CLIENT_SECRET, HELPDESK, IS_ROOT, JO, MAIL_APP,
+                     OTHER_UID, ROBOT, SAM, SECRET_APP, DevTenant, Purser, new_certificate)
+from oauth import claims_of, new_claims
 
 
 class PurserCase(unittest.TestCase):
@@ -112,12 +110,8 @@ class IssuingAsOneUser(Issuing):
 class Trouble(PurserCase):
     """What the tenant does wrong, one credential afresh each time so that no breaker remembers."""
 
-    def setUp(self):
-        self.entra.settings(access_token_lifetime_s=3000)
-
     def tearDown(self):
         self.entra.clear_faults()
-        self.entra.settings(clock_shift_s=0, access_token_lifetime_s=0)
         self.entra.user(JO, enabled=True)
         self.entra.registration(SECRET_APP, enabled=True, secrets=[CLIENT_SECRET])
         for credential in ("app", "mail"):  # enrolling anew closes the breaker and forgets the past
@@ -127,7 +121,7 @@ class Trouble(PurserCase):
                 self.assertEqual(self.purser.log_in("mail").returncode, 0)
 
     def mint(self, scope="User.Read.All"):
-        return self.purser.token(HELPDESK, [scope], **MINT)
+        return self.purser.token(HELPDESK, [scope], claims=new_claims())
 
     def test_wrong_tokens_are_never_released(self):
         rows = [

@@ -25,6 +25,11 @@ def claims_of(token):
     return json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
 
 
+def new_claims():
+    """A claims request of its own: no cached token answers it, so that the request mints."""
+    return json.dumps({"access_token": {"nonce": {"value": str(uuid.uuid4())}}})
+
+
 class Signer:
     """A self-signed certificate and assertions made with it, by the openssl command."""
 
