@@ -82,7 +82,7 @@ Status SealedStore::BeginRotation(const Secret& new_kek, const Kdf& kdf) {
     keys_->data.push_back(std::move(fresh));
     rotated_buckets_ = 0;
   }
-  static_cast<void>(witness_.Confirm(next.generation, kSealId, newest().id));
+  [[maybe_unused]] const Status confirmed = witness_.Confirm(next.generation, kSealId, newest().id);
   return {};
 }
 

@@ -242,7 +242,7 @@ Status SealedStore::CommitWitnessed(std::vector<SqliteFile::Row> rows, StoreStat
   }
   // The commit stands whatever comes of this: a generation that was announced and not confirmed
   // opens like one that was.
-  static_cast<void>(witness_.Confirm(generation, id, version));
+  [[maybe_unused]] const Status confirmed = witness_.Confirm(generation, id, version);
   return {};
 }
 

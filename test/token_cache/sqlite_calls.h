@@ -38,7 +38,9 @@ struct SqliteCalls {
  private:
   void Change(int fd, const void* data, size_t size, off_t at) {
     if (++changes != kill_at) return;
-    if (torn && size > 1) static_cast<void>(pwrite(fd, data, size / 2, at));
+    if (torn && size > 1) {
+      [[maybe_unused]] const ssize_t half = pwrite(fd, data, size / 2, at);
+    }
     kill(getpid(), SIGKILL);
   }
   static ssize_t Write(int fd, const void* data, size_t size, off_t at) {
