@@ -8,7 +8,7 @@
 namespace token_cache {
 namespace {
 
-using broker::ErrorCode, broker::Fail, broker::Result, broker::SecretId, broker::SecretKind;
+using broker::ErrorCode, broker::Fail, broker::Result, broker::SecretKind;
 
 constexpr std::string_view kMagic = "PURSERST";
 

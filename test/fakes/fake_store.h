@@ -29,6 +29,7 @@ class FakeStore final : public broker::SealedStore {
   broker::Result<std::vector<broker::StoredSecretInfo>> List() override {
     const std::scoped_lock lock(mutex_);
     std::vector<broker::StoredSecretInfo> all;
+    all.reserve(rows_.size());
     for (const auto& [id, row] : rows_) all.push_back({id, row.second});
     return all;
   }

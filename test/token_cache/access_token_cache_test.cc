@@ -15,7 +15,7 @@
 using broker::AccessToken, broker::MintResult, broker::Reason, broker::Refuse, broker::SharedToken,
     broker::TokenKey;
 using std::chrono::seconds, std::chrono::minutes;
-using token_cache::AccessTokenCache, token_cache::Blame, token_cache::BlameOf;
+using token_cache::AccessTokenCache;
 
 namespace {
 
@@ -279,6 +279,7 @@ TEST_CASE("Many callers of one key share one mint") {
   std::promise<void> release;
   std::latch started(kCallers);
   std::vector<std::future<std::string>> answers;
+  answers.reserve(kCallers);
   const auto slow = [&]() -> MintResult {
     release.get_future().wait();
     return f.mint();
@@ -362,6 +363,7 @@ TEST_CASE("Callers, renewals, evictions and sweeps at once leave the cache whole
   });
   std::atomic<int> faults{0};
   std::vector<std::thread> callers;
+  callers.reserve(4);
   for (int t = 0; t < 4; ++t) {
     callers.emplace_back([&, t] {
       for (int i = 0; i < 300; ++i) {

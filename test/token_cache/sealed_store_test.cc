@@ -305,6 +305,7 @@ TEST_CASE("Threads read and write at once, and no write is lost") {
   REQUIRE((*store)->Put(kMail, Secret::CopyOf("0"), 0).has_value());
   constexpr int kThreads = 4, kRounds = 25;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int done = 0; done < kRounds;) {
