@@ -58,6 +58,27 @@ void ConfigReader::FillDefaults(const toml::table& root) {
   }
 }
 
+// Whether [KIND.NAME] may be read: a table, with a name that fits, and the first of that name.
+bool ConfigReader::IsDefinable(const std::string& kind, const toml::key& key,
+                               const toml::node& entry) {
+  const Place place = At(key.source());
+  const std::string name(key.str());
+  if (!entry.is_table()) {
+    draft_->Fault(place, "[" + kind + "] holds tables only: write [" + kind + ".NAME]");
+    return false;
+  }
+  if (!IsName(name)) {
+    draft_->Fault(place, "the name of this " + kind +
+                             " must be 1 to 64 of a-z, 0-9 and '-', not starting with '-'");
+    return false;
+  }
+  const auto other = draft_->places.find(kind + "." + name);
+  if (other == draft_->places.end()) return true;
+  draft_->Fault(place, kind + " " + Inert(name) + " is defined already in " + other->second.file +
+                           ":" + std::to_string(other->second.line) + ": keep one of the two");
+  return false;
+}
+
 void ConfigReader::ReadNamed(const Section& section, const toml::node& node) {
   const std::string kind(section.name);
   const toml::table* names = node.as_table();
@@ -66,36 +87,22 @@ void ConfigReader::ReadNamed(const Section& section, const toml::node& node) {
                          Inert(kind) + " must be tables: write [" + kind + ".NAME]");
   }
   for (const auto& [key, entry] : *names) {
+    if (!IsDefinable(kind, key, entry)) continue;
     const std::string name(key.str());
+    const std::string path = std::string(kind).append(".").append(name);
     const Place place = At(key.source());
-    const toml::table* table = entry.as_table();
-    if (table == nullptr) {
-      draft_->Fault(place, "[" + kind + "] holds tables only: write [" + kind + ".NAME]");
-      continue;
-    }
-    if (!IsName(name)) {
-      draft_->Fault(place, "the name of this " + kind +
-                               " must be 1 to 64 of a-z, 0-9 and '-', not starting with '-'");
-      continue;
-    }
-    const std::string path = kind + "." + name;
-    if (const auto other = draft_->places.find(path); other != draft_->places.end()) {
-      draft_->Fault(place, kind + " " + Inert(name) + " is defined already in " +
-                               other->second.file + ":" + std::to_string(other->second.line) +
-                               ": keep one of the two");
-      continue;
-    }
     draft_->places[path] = place;
     if (kind == "agent") {
       Agent& agent = draft_->config.agents[name];
       agent.name = name;
       agent.place = place;
-      ReadAgent(*table, path, &agent);
+      ReadAgent(*entry.as_table(), path, &agent);
     } else {
       Credential& credential = draft_->config.credentials[name];
       credential.name = name;
       credential.place = place;
-      ReadKeys(section, *table, path, {.config = &draft_->config, .credential = &credential});
+      ReadKeys(section, *entry.as_table(), path,
+               {.config = &draft_->config, .credential = &credential});
     }
   }
 }

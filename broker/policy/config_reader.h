@@ -24,6 +24,7 @@ class ConfigReader {
  private:
   void ReadRoot(const toml::table& root, bool main);
   void FillDefaults(const toml::table& root);
+  bool IsDefinable(const std::string& kind, const toml::key& key, const toml::node& entry);
   void ReadNamed(const Section& section, const toml::node& node);
   void ReadAgent(const toml::table& table, const std::string& path, Agent* agent);
   void ReadKeys(const Section& section, const toml::table& table, const std::string& path,

@@ -39,15 +39,17 @@ std::string Known(const Selectors& by) {
   return text;
 }
 
+std::string Granted(const Config& config, const Rule& rule, const std::string& scope) {
+  return " may have " + scope + " from " + Identity(config, rule.credential) + ", " +
+         Allowance(rule.limit.value_or(Limit{})) + ", by rule " + rule.name;
+}
+
 void AddAgent(const Config& config, const Agent& agent, Lines* lines) {
   const std::string who = "agent " + agent.name;
   lines->insert(who + " is whoever has " + Known(agent.selectors));
   lines->insert(who + " may have tokens " + Allowance(agent.limit));
   for (const Rule& rule : agent.rules) {
-    for (const std::string& scope : rule.scopes) {
-      lines->insert(who + " may have " + scope + " from " + Identity(config, rule.credential) +
-                    ", " + Allowance(rule.limit.value_or(Limit{})) + ", by rule " + rule.name);
-    }
+    for (const std::string& scope : rule.scopes) lines->insert(who + Granted(config, rule, scope));
   }
 }
 

@@ -24,6 +24,7 @@ bool Contains(const std::vector<std::string>& list, const std::string& one) {
 // The requested scopes in canonical form; empty for .default and for what is no request.
 std::vector<std::string> Canonical(const RequestedScopes& scopes, const std::string& graph) {
   std::vector<std::string> names;
+  names.reserve(scopes.names.size());
   for (const std::string& name : scopes.names) {
     names.push_back(QualifiedScope(scopes.resource, name, graph));
   }
