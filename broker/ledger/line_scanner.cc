@@ -1,5 +1,6 @@
 #include "broker/ledger/line_scanner.h"
 
+#include <algorithm>
 #include <array>
 
 #include "broker/ledger/canonical_text.h"

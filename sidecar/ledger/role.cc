@@ -9,7 +9,7 @@
 
 namespace sidecar::ledger {
 
-using broker::ErrorCode, broker::Status;
+using broker::Status;
 using ipc::MessageType;
 
 namespace {
@@ -26,7 +26,7 @@ std::string_view Bytes(const broker::ledger::Leaf& leaf) {
 
 }  // namespace
 
-Role::Role(Disk& disk, RoleOptions options, Writer::Ports ports, ipc::Fd control)
+Role::Role(Disk& disk, const RoleOptions& options, Writer::Ports ports, ipc::Fd control)
     : disk_(disk),
       ports_(ports),
       segments_(disk_, options.reserve_bytes),

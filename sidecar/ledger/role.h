@@ -28,7 +28,7 @@ class Role {
   // away by then, nobody can rewrite.
   static constexpr std::chrono::seconds kHeadLogInterval{60};
 
-  Role(Disk& disk, RoleOptions options, Writer::Ports ports, ipc::Fd control);
+  Role(Disk& disk, const RoleOptions& options, Writer::Ports ports, ipc::Fd control);
 
   /// Opens (or recovers) the ledger and starts the reader. REQUIRES: hardened.
   broker::Status Start();
