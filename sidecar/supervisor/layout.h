@@ -38,14 +38,15 @@ std::string StoreFile(const broker::policy::Paths& paths);
 std::string AgentSocket(const broker::policy::Paths& paths, const std::string& agent);
 std::string AdminSocket(const broker::policy::Paths& paths);
 
-/// Makes the folders of [paths] with their owners and modes, or checks those that exist: never
-/// through a link, never one that somebody else could have prepared. Takes `state`/lock and
-/// `run`/lock, so that no second purserd uses them; holding `locks` holds them.
-/// The ledger's folder belongs to the first auditor group, for reading.
-/// Errors: kInvalidRequest (what is wrong and what to do) · kConflict (another one runs).
+/// Held as long as purserd runs, so that no second one uses the same folders.
 struct Locks {
   ipc::Fd state, run;
 };
+
+/// Makes the folders of [paths] with their owners and modes, or checks those that exist: never
+/// through a link, never one that somebody else could have prepared; then locks both.
+/// The ledger's folder belongs to the first auditor group, for reading.
+/// Errors: kInvalidRequest (what is wrong and what to do) · kConflict (another one runs).
 broker::Result<Locks> PrepareFolders(const broker::policy::Config& config, const RoleUsers& users);
 
 /// Makes one folder below a prepared one, or checks it. Owner absent: this process.

@@ -5,8 +5,20 @@
 
 namespace sidecar::supervisor {
 
-using broker::ledger::EntryType, broker::ledger::Outcome;
+using broker::ledger::Entry, broker::ledger::EntryType, broker::ledger::Outcome;
 using ipc::MessageType;
+
+namespace {
+
+Entry PolicyChanged(const ReloadOutcome& outcome) {
+  Entry entry{.type = EntryType::kPolicyChanged, .outcome = Outcome::kSuccess};
+  entry.policy_sha256 = outcome.new_sha256;
+  entry.change["old_sha256"] = outcome.old_sha256;
+  entry.change["new_sha256"] = outcome.new_sha256;
+  return entry;
+}
+
+}  // namespace
 
 void Supervisor::BeginReload(bool dry_run,
                              const std::function<void(const std::string& report)>& done) {
@@ -27,12 +39,8 @@ void Supervisor::OnReloaded(const ReloadOutcome& outcome, const SharedConfig& co
   for (const std::string& error : outcome.errors) log_.Error("reload.refused", {{"why", error}});
   if (committed != nullptr) {
     config_ = committed;
-    broker::ledger::Entry entry{.type = EntryType::kPolicyChanged, .outcome = Outcome::kSuccess};
-    entry.policy_sha256 = outcome.new_sha256;
-    entry.change["old_sha256"] = outcome.old_sha256;
-    entry.change["new_sha256"] = outcome.new_sha256;
-    journal_.Record(std::move(entry));
     log_.Info("reloaded", {{"config", outcome.new_sha256}});
+    if (outcome.new_sha256 != outcome.old_sha256) journal_.Record(PolicyChanged(outcome));
   }
   notifier_.Ready();
 }

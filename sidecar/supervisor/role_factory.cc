@@ -25,7 +25,8 @@ std::vector<std::string> ArgumentsOf(const RoleProcess::Name& name,
       add({"--off-limits", ledger, "--off-limits", store});
       break;
     case RoleKind::kBroker:
-      add({"--store", StoreFile(config.paths), "--tenant", config.tenant.id, "--off-limits", ledger});
+      add({"--store", StoreFile(config.paths), "--tenant", config.tenant.id, "--off-limits",
+           ledger});
       break;
     case RoleKind::kWindow:
       if (name.admin) {

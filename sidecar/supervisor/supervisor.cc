@@ -62,8 +62,8 @@ Status Supervisor::Start(SharedConfig config) {
   phase_ = Phase::kServing;
   journal_.Record(DaemonEntry(EntryType::kDaemonStarted));
   door_.Adopt(config_, std::move(*listeners));
-  watchdog_.Start(setup_.watchdog);
   notifier_.Ready();
+  watchdog_.Start(setup_.watchdog);
   log_.Info("ready", {{"version", PURSER_VERSION},
                       {"config", config_->config.sha256},
                       {"agents", config_->config.agents.size()}});

@@ -207,7 +207,7 @@ TEST_CASE("A hash is taken once for each content, and never of what others can w
   exe_facts.Read(self.get(), "", true, &facts);
   CHECK(facts.exe_sha256 == first);
   CHECK(exe_facts.hashed() == (may ? 1 : 0));
-  if (!may) return;
+  if (!may || geteuid() != 0) return;
   const auto before = std::filesystem::status("/proc/self/exe").permissions();
   std::filesystem::permissions("/proc/self/exe", std::filesystem::perms::others_write,
                                std::filesystem::perm_options::add);

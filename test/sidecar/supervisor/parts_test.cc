@@ -15,6 +15,7 @@
 #include "sidecar/supervisor/fixed_answer.h"
 #include "sidecar/supervisor/layout.h"
 #include "sidecar/supervisor/listener.h"
+#include "sidecar/supervisor/loaded_config.h"
 #include "sidecar/supervisor/notify.h"
 #include "sidecar/supervisor/options.h"
 #include "sidecar/supervisor/reload_rules.h"
@@ -241,4 +242,33 @@ TEST_CASE("A folder that somebody else could have prepared is refused") {
     CHECK_FALSE(PrepareFolder(folder / "new", RunAs{61001, 61001}, 0755).has_value());
     CHECK(PrepareFolder(folder / "new", RunAs{61002, 61002}, 0755).has_value());
   }
+}
+
+TEST_CASE("A key that others can read is no key") {
+  const Folder folder;
+  folder.Write("kek", "00");
+  const std::string path = folder / "kek";
+  // clang-format off
+  struct Row { const char* why; mode_t mode; broker::policy::Seal seal; std::string credentials; bool opens; };
+  const Row rows[] = {
+      {"a file for its owner alone",       0400, {"file", path},                  "",            true},
+      {"a file that its group can read",   0440, {"file", path},                  "",            false},
+      {"a file that everybody can read",   0404, {"file", path},                  "",            false},
+      {"a file that is not there",         0400, {"file", folder / "absent"},     "",            false},
+      {"a folder",                         0400, {"file", folder.path()},         "",            false},
+      {"systemd's, with its access list",  0440, {"systemd-credential", "kek"},   folder.path(), true},
+      {"systemd's, readable by everybody", 0444, {"systemd-credential", "kek"},   folder.path(), false},
+      {"systemd's, without systemd",       0400, {"systemd-credential", "kek"},   "",            false},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.why));
+    REQUIRE(chmod(path.c_str(), row.mode) == 0);
+    const auto key = OpenSealKey(row.seal, row.credentials);
+    CHECK(key.has_value() == row.opens);
+    if (key) CHECK(key->valid());
+  }
+  const auto none = OpenSealKey({"passphrase", ""}, "");
+  REQUIRE(none.has_value());
+  CHECK_FALSE(none->valid());
 }
