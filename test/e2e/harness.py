@@ -30,7 +30,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("PURSER_BIN", ROOT / "build" / "dev" / "bin"))
 START_SECONDS = 60  # a sanitizer build on a busy machine; only a broken start ever takes it
 IS_ROOT = os.geteuid() == 0
-USER_CODE = re.compile(r"enter (?:\x1b\[[0-9;]*m)*([A-Z0-9-]{6,})")  # as `purser login` shows it
+# As `purser login` shows it, coloured or not.
+USER_CODE = re.compile(r"enter (?:\x1b\[[0-9;]*m)*([A-Z0-9-]{6,})")
 
 TENANT_ID = "8f0c2b7e-5d1a-4c3e-9b6f-0a1b2c3d4e5f"
 JO = "11111111-1111-4111-8111-111111111111"
@@ -194,7 +195,7 @@ class DevTenant:
         try:
             ready = json.loads(self.program.wait_for_line(lambda line: line.startswith("{")))
         except BaseException:
-            self.program.stop()
+            self.__exit__()
             raise
         self.authority, self.graph = ready["authority"], ready["graph"]
         self.tenant_id, self.ca_file = ready["tenant_id"], ready["ca_file"]

@@ -61,7 +61,7 @@ class OidcProvider(DevTenant):
         try:
             ready = json.loads(self.program.wait_for_line(lambda line: line.startswith("{")))
         except BaseException:
-            self.program.stop()
+            self.__exit__()
             raise
         self.authority, self.graph = ready["authority"], ready["graph"]
         return self

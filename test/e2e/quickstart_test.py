@@ -8,6 +8,7 @@ import unittest
 import harness
 
 
+@unittest.skipUnless(harness.IS_ROOT, "needs root, for processes as users of their own")
 class Quickstart(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
