@@ -6,7 +6,7 @@
 
 namespace sidecar::dialer {
 
-using broker::ErrorCode, broker::Fail, broker::Status;
+using broker::Status;
 
 ConnectionCount::Count& ConnectionCount::CountOf(const HostPort& host) {
   const std::scoped_lock lock(mutex_);

@@ -118,7 +118,7 @@ void Dialer::Reply(MessageType type, std::string_view text) {
   reply_.clear();
   ipc::Encode(ipc::TextMessage{type, std::string(text)}, &reply_);
   // A supervisor that is gone shows at the next poll.
-  static_cast<void>(ipc::Send(control_, reply_));
+  [[maybe_unused]] const Status sent = ipc::Send(control_, reply_);
 }
 
 void Dialer::TakeDial() {

@@ -13,7 +13,7 @@ class StreamThreads {
   // Connections that the broker keeps open: its 64 requests at a time, and as many idle ones.
   static constexpr size_t kMaxStreams = 128;
 
-  explicit StreamThreads(StreamContext context) : context_(std::move(context)) {}
+  explicit StreamThreads(StreamContext context) : context_(context) {}
   /// Waits for all streams: close the broker's side, or end the process, first.
   ~StreamThreads();
   StreamThreads(const StreamThreads&) = delete;

@@ -1,6 +1,7 @@
 #include "sidecar/hardening/harden.h"
 
 #include <csignal>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -33,8 +34,9 @@ Result<Findings> Harden(Role role, const HardenOptions& options) {
   }
   Findings findings;
   if (Status done = LoadSyscallFilter(role); !done) {
+    const std::string name(NameOf(role));
     findings.push_back(
-        {"the " + std::string(NameOf(role)) + " has no seccomp filter: " + done.error().detail,
+        {name + "_unfiltered", "the " + name + " has no seccomp filter: " + done.error().detail,
          "run on a kernel with CONFIG_SECCOMP_FILTER, outside sandboxes that lack it"});
   }
   for (Finding& finding : SelfTest(role, options.off_limits, relatives)) {

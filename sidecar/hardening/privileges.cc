@@ -47,11 +47,11 @@ Status SetCapabilities(uint64_t keep) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
   if (syscall(SYS_capget, &header, sets.data()) != 0) return Failed("capget");
-  for (size_t i = 0; i < sets.size(); ++i) {
-    const auto mask = static_cast<uint32_t>(keep >> (32 * i));
-    sets[i].permitted &= mask;
-    sets[i].effective &= mask;
-    sets[i].inheritable = 0;
+  for (__user_cap_data_struct& set : sets) {  // the lower half first
+    set.permitted &= static_cast<uint32_t>(keep);
+    set.effective &= static_cast<uint32_t>(keep);
+    set.inheritable = 0;
+    keep >>= 32;
   }
   if (syscall(SYS_capset, &header, sets.data()) != 0) return Failed("capset");
   return {};

@@ -11,10 +11,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fstream>
-#include <functional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -68,7 +69,10 @@ bool CanOpenSocket(int family) {
   return fd >= 0;
 }
 
-bool CanConnect() { return connect(-1, nullptr, 0) == 0 || !WasRefused(); }
+bool CanConnect() {
+  const sockaddr none{};  // of no length: let through, it comes back with EINVAL or ENOTSOCK
+  return connect(STDIN_FILENO, &none, 0) == 0 || !WasRefused();
+}
 
 bool HasCapabilities() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -79,28 +83,27 @@ bool HasCapabilities() {
 
 class Report {
  public:
-  explicit Report(Role role) : subject_("the " + std::string(NameOf(role))) {}
-  void If(bool possible, std::string_view what, std::string_view advice) {
-    if (possible) findings_.push_back({subject_ + ' ' + std::string(what), std::string(advice)});
+  explicit Report(Role role) : role_(NameOf(role)) {}
+  /// `name` and `what` go on after the role's: "broker_opens_files", "the broker can open files".
+  void If(bool possible, std::string_view name, std::string_view what, std::string_view remedy) {
+    if (!possible) return;
+    findings_.push_back({role_ + '_' + std::string(name), "the " + role_ + ' ' + std::string(what),
+                         std::string(remedy)});
   }
   Findings Take() { return std::move(findings_); }
 
  private:
-  std::string subject_;
+  std::string role_;
   Findings findings_;
 };
 
 void TryProcesses(Report& report, const std::vector<pid_t>& pids) {
-  const auto any = [&pids](bool (*attempt)(pid_t)) {
-    for (const pid_t pid : pids) {
-      if (attempt(pid)) return true;
-    }
-    return false;
-  };
-  report.If(any(CanReadMemory), "can read the memory of another role", kSandboxAdvice);
-  report.If(any(CanAttach), "can trace another role", kSandboxAdvice);
-  report.If(any(CanLimit), "can change the limits of another role", kSandboxAdvice);
-  report.If(any([](pid_t pid) { return kill(pid, 0) == 0; }), "can signal another role",
+  const auto any = [&pids](bool (*attempt)(pid_t)) { return std::ranges::any_of(pids, attempt); };
+  report.If(any(CanReadMemory), "reads_memory", "can read the memory of another role",
+            kSandboxAdvice);
+  report.If(any(CanAttach), "traces", "can trace another role", kSandboxAdvice);
+  report.If(any(CanLimit), "limits", "can change the limits of another role", kSandboxAdvice);
+  report.If(any([](pid_t pid) { return kill(pid, 0) == 0; }), "signals", "can signal another role",
             kSandboxAdvice);
 }
 
@@ -121,23 +124,24 @@ Relatives FindRelatives() {
 Findings SelfTest(Role role, const std::vector<std::string>& off_limits,
                   const Relatives& relatives) {
   Report report(role);
-  report.If(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0, "can be dumped", kSandboxAdvice);
-  report.If(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1, "can gain privileges", kSandboxAdvice);
+  report.If(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0, "dumpable", "can be dumped", kSandboxAdvice);
+  report.If(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1, "gains_privileges", "can gain privileges",
+            kSandboxAdvice);
   if (role == Role::kSupervisor) return report.Take();
 
   for (const std::string& path : off_limits) {
-    report.If(CanOpen(path.c_str()), "can open " + path, kFilesAdvice);
+    report.If(CanOpen(path.c_str()), "opens_off_limits", "can open " + path, kFilesAdvice);
   }
   if (role == Role::kWindow || role == Role::kBroker) {
-    report.If(CanOpen("/"), "can open files", kSandboxAdvice);
+    report.If(CanOpen("/"), "opens_files", "can open files", kSandboxAdvice);
   }
   if (role != Role::kDialer) {
-    report.If(CanOpenSocket(AF_INET), "can open network sockets", kSandboxAdvice);
-    report.If(CanConnect(), "can connect sockets", kSandboxAdvice);
+    report.If(CanOpenSocket(AF_INET), "opens_network", "can open network sockets", kSandboxAdvice);
+    report.If(CanConnect(), "connects", "can connect sockets", kSandboxAdvice);
   }
-  report.If(CanOpenSocket(AF_UNIX), "can open Unix sockets", kSandboxAdvice);
-  report.If(CanExecute(), "can execute programs", kSandboxAdvice);
-  report.If(HasCapabilities(), "has capabilities", kSandboxAdvice);
+  report.If(CanOpenSocket(AF_UNIX), "opens_unix", "can open Unix sockets", kSandboxAdvice);
+  report.If(CanExecute(), "executes", "can execute programs", kSandboxAdvice);
+  report.If(HasCapabilities(), "has_capabilities", "has capabilities", kSandboxAdvice);
   TryProcesses(report, relatives.pids);
   return report.Take();
 }

@@ -6,7 +6,7 @@
 
 #include <cstdio>
 
-#include "sidecar/hardening/privileges.h"
+#include "sidecar/hardening/harden.h"
 #include "sidecar/ipc/host_accounts.h"
 #include "sidecar/supervisor/signals.h"
 #include "sidecar/supervisor/supervisor.h"
@@ -41,11 +41,6 @@ std::vector<uint32_t> OwnUids(const RoleUsers& users) {
     if (user) uids.push_back(user->uid);
   }
   return uids;
-}
-
-Status Harden() {
-  if (Status done = hardening::ForbidDumps(); !done) return done;
-  return hardening::DropPrivileges(hardening::Role::kSupervisor);
 }
 
 int Serve(Supervisor& supervisor, EventLoop& loop, const SharedConfig& config) {
@@ -83,10 +78,17 @@ int RunDaemon(const Options& options, const EnvironmentLookup& environment) {
   }
   const auto locks = PrepareFolders((*config)->config, *users);
   if (!locks) return CannotStart(locks.error().detail);
-  if (Status hardened = Harden(); !hardened) return CannotStart(hardened.error().detail);
+  const auto findings = hardening::Harden(hardening::Role::kSupervisor, {});
+  if (!findings) return CannotStart(findings.error().detail);
+  if (!findings->empty() && (*config)->config.hardening.strict) {
+    return CannotStart(findings->front().what + ". To do: " + findings->front().remedy);
+  }
 
   const SystemClock clock;
   const broker::Log log(STDERR_FILENO, "supervisor", !options.journal_stream.empty());
+  for (const hardening::Finding& finding : *findings) {
+    log.Warn("hardening.finding", {{"name", finding.name}, {"remedy", finding.remedy}});
+  }
   EventLoop loop(clock);
   if (Status opened = loop.Open(); !opened) return CannotStart(opened.error().detail);
   Supervisor::Setup setup{

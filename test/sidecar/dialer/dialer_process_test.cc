@@ -49,7 +49,7 @@ class Ledger {
       const std::string leaf(32, 'l');
       std::string acks;
       ipc::EncodeAcks({{.id = append->id, .seq = 1, .leaf = leaf}}, &acks);
-      static_cast<void>(ipc::Send(channel_.get(), acks));
+      if (!ipc::Send(channel_.get(), acks)) return;
     }
   }
   Fd channel_;
@@ -64,6 +64,7 @@ class DialerProcess {
     REQUIRE(control);
     control_ = std::move(control->first);
     std::vector<char*> variables;
+    variables.reserve(environment.size() + 1);
     for (std::string& variable : environment) variables.push_back(variable.data());
     variables.push_back(nullptr);
     pid_ = fork();
@@ -84,7 +85,7 @@ class DialerProcess {
   DialerProcess(const DialerProcess&) = delete;
   DialerProcess& operator=(const DialerProcess&) = delete;
 
-  void Say(MessageType type, const std::string& text = "", std::vector<int> fds = {}) {
+  void Say(MessageType type, const std::string& text = "", const std::vector<int>& fds = {}) {
     std::string bytes;
     ipc::Encode(ipc::TextMessage{type, text}, &bytes);
     REQUIRE(ipc::Send(control_.get(), bytes, fds));

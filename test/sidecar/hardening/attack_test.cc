@@ -62,12 +62,10 @@ class Scene {
     MakeFile("state", "store.db", users_.owner);
     const std::string file =
         root_ + (role.starts_with("ledger") ? "/state/store.db" : "/ledger/segment");
-    std::array<char, 32> address{};
-    std::snprintf(address.data(), address.size(), "%zx", victim_.address());
     return RunAttacker(
         PURSER_ATTACKER, users_.attacker,
         {role, kind, std::to_string(number), root_ + "/ledger", std::to_string(victim_.pid()),
-         address.data(), file, role.starts_with("ledger") ? root_ + "/ledger/segment" : file,
+         Victim::Address(), file, role.starts_with("ledger") ? root_ + "/ledger/segment" : file,
          std::to_string(inet_.port()), unix_socket()});
   }
 

@@ -18,6 +18,11 @@ namespace {
 
 using sidecar::hardening::Findings, sidecar::hardening::HardenOptions, sidecar::hardening::Role;
 
+void* PointerOf(const char* text) {
+  void* pointer = nullptr;
+  return std::sscanf(text, "%p", &pointer) == 1 ? pointer : nullptr;  // NOLINT(cert-err34-c)
+}
+
 bool HardenFully(Role role, const std::string& folder) {
   const HardenOptions options{.own_folder = role == Role::kLedger ? folder : ""};
   const broker::Result<Findings> findings = Harden(role, options);
@@ -45,8 +50,8 @@ bool HardenAs(std::string_view name, const std::string& folder) {
 
 int main(int argc, char** argv) {
   if (argc != 11) return 2;
-  const Target target{.victim = std::atoi(argv[5]),
-                      .address = std::strtoull(argv[6], nullptr, 16),
+  const Target target{.victim = static_cast<pid_t>(std::strtol(argv[5], nullptr, 10)),
+                      .address = PointerOf(argv[6]),
                       .file = argv[7],
                       .inet_port = argv[9],
                       .unix_socket = argv[10],

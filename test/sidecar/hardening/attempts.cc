@@ -75,14 +75,14 @@ bool ExecuteFromMemory(const Target&) {
 bool ReadVictim(const Target& target) {
   uint64_t bytes = 0;
   iovec here{&bytes, sizeof(bytes)};
-  iovec there{reinterpret_cast<void*>(target.address), sizeof(bytes)};
+  iovec there{target.address, sizeof(bytes)};
   return Done(process_vm_readv(target.victim, &here, 1, &there, 1, 0));
 }
 
 bool WriteVictim(const Target& target) {
   uint64_t bytes = 7;
   iovec here{&bytes, sizeof(bytes)};
-  iovec there{reinterpret_cast<void*>(target.address), sizeof(bytes)};
+  iovec there{target.address, sizeof(bytes)};
   return Done(process_vm_writev(target.victim, &here, 1, &there, 1, 0));
 }
 
@@ -90,7 +90,7 @@ bool ReadVictimThroughProc(const Target& target) {
   const std::string path = "/proc/" + std::to_string(target.victim) + "/mem";
   const int fd = open(path.c_str(), O_RDONLY);
   uint64_t bytes = 0;
-  return fd >= 0 && Done(pread(fd, &bytes, sizeof(bytes), static_cast<off_t>(target.address)));
+  return fd >= 0 && Done(pread(fd, &bytes, sizeof(bytes), reinterpret_cast<off_t>(target.address)));
 }
 
 bool SignalByPidfd(const Target& target) {

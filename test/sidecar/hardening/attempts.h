@@ -10,7 +10,7 @@
 /// What the attempts are aimed at.
 struct Target {
   pid_t victim = 0;         // a process of the same user that sleeps
-  uintptr_t address = 0;    // of eight bytes that it can read and write
+  void* address = nullptr;  // of eight bytes that it can read and write
   std::string file;         // in a folder that is none of the role's business
   std::string inet_port;    // where somebody listens on 127.0.0.1
   std::string unix_socket;  // likewise

@@ -75,6 +75,7 @@ bool KeepSecretMemory(const Target&) {
 bool KeepSegments(const Target& target) {
   const std::string folder = target.own_file.substr(0, target.own_file.rfind('/'));
   const int directory = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return false;
   const int segment =
       openat(directory, "new", O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0640);
   struct stat facts{};
@@ -94,7 +95,7 @@ bool ResolveAndConnect(const Target& target) {
   if (getaddrinfo("localhost", target.inet_port.c_str(), &hints, &found) != 0) return false;
   const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const bool connected =
-      connect(fd, found->ai_addr, found->ai_addrlen) == 0 || errno == EINPROGRESS;
+      fd >= 0 && (connect(fd, found->ai_addr, found->ai_addrlen) == 0 || errno == EINPROGRESS);
   freeaddrinfo(found);
   return connected;
 }

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdio>
 
 namespace {
 
@@ -47,7 +48,12 @@ Victim::~Victim() {
   waitpid(pid_, nullptr, 0);
 }
 
-uintptr_t Victim::address() const { return reinterpret_cast<uintptr_t>(&treasure); }
+std::string Victim::Address() {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%p",
+                static_cast<void*>(const_cast<uint64_t*>(&treasure)));
+  return text.data();
+}
 
 Outcome RunAttacker(const std::string& executable, User user,
                     const std::vector<std::string>& arguments) {

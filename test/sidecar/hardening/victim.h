@@ -18,7 +18,8 @@ class Victim {
   Victim(const Victim&) = delete;
   Victim& operator=(const Victim&) = delete;
   [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] uintptr_t address() const;
+  /// Of eight bytes of it, as printf's %p writes it.
+  [[nodiscard]] static std::string Address();
 
  private:
   pid_t pid_;
