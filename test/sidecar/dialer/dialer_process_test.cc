@@ -59,7 +59,8 @@ class Ledger {
 
 class DialerProcess {
  public:
-  explicit DialerProcess(std::vector<std::string> environment = {}) {
+  explicit DialerProcess(std::vector<std::string> environment = {},
+                         std::vector<std::string> options = {}) {
     auto control = ipc::MakePair();
     REQUIRE(control);
     control_ = std::move(control->first);
@@ -67,14 +68,16 @@ class DialerProcess {
     variables.reserve(environment.size() + 1);
     for (std::string& variable : environment) variables.push_back(variable.data());
     variables.push_back(nullptr);
+    std::vector<char*> arguments{const_cast<char*>("purser-dialer")};
+    for (std::string& option : options) arguments.push_back(option.data());
+    arguments.push_back(nullptr);
     pid_ = fork();
     REQUIRE(pid_ >= 0);
     if (pid_ == 0) {
       const int control_fd = fcntl(control->second.get(), F_DUPFD, 100);
       dup2(control_fd, 3);
       close(control_fd);
-      char* const arguments[] = {const_cast<char*>("purser-dialer"), nullptr};
-      execve(PURSER_DIALER, arguments, variables.data());
+      execve(PURSER_DIALER, arguments.data(), variables.data());
       _exit(126);
     }
   }
@@ -218,6 +221,15 @@ TEST_CASE("a malformed broker channel is closed, and a new one is served") {
   CHECK_FALSE(ipc::Receive(dialer.broker.get(), &message));
   dialer.broker = dialer.Give(MessageType::kBrokerChannel);
   CHECK(Connect(dialer.Dial().get(), "localhost", upstream.port()) == 0);
+}
+
+TEST_CASE("what the dialer could open and should not is a finding, and only that") {
+  // Below /etc it reads what name resolution needs; elsewhere nothing, where there is Landlock.
+  DialerProcess dialer({}, {"--off-limits", "/etc/passwd", "--off-limits", "/no/such/place"});
+  const std::string findings = dialer.Hear(MessageType::kStarted);
+  CHECK(findings.contains(R"("name":"dialer_opens_off_limits")"));
+  CHECK(findings.contains("the dialer can open /etc/passwd"));
+  CHECK_FALSE(findings.contains("/no/such/place"));
 }
 
 TEST_CASE("a message that is none of the dialer's ends it") {

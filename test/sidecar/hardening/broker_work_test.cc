@@ -73,6 +73,7 @@ std::string FetchOverTls() {
   std::mutex mutex;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&] {
         for (int i = 0; i < 5; ++i) {
