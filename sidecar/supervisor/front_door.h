@@ -10,19 +10,11 @@
 #include "sidecar/supervisor/connections.h"
 #include "sidecar/supervisor/core_roles.h"
 #include "sidecar/supervisor/journal.h"
-#include "sidecar/supervisor/listener.h"
+#include "sidecar/supervisor/listeners.h"
 #include "sidecar/supervisor/refusals.h"
 #include "sidecar/supervisor/windows.h"
 
 namespace sidecar::supervisor {
-
-/// The sockets of one configuration, not accepting yet. By agent; "" is the admin socket.
-using Listeners = std::map<std::string, Listener>;
-
-/// Opens the sockets of `config` that are not in `open` already. All or none.
-/// Errors: kInvalidRequest.
-broker::Result<Listeners> OpenListeners(const broker::policy::Config& config,
-                                        const Listeners& open);
 
 /// Not thread-safe.
 class FrontDoor {

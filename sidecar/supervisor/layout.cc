@@ -82,11 +82,9 @@ Result<RoleUsers> FindRoleUsers() {
     const std::string name = UserOf(kind);
     getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
     if (found == nullptr || entry.pw_uid == 0) {
-      return Fail(ErrorCode::kInvalidRequest,
-                  "user " + name +
-                      " is missing: run `purser init`, or: useradd --system "
-                      "--user-group --no-create-home --shell /usr/sbin/nologin " +
-                      name);
+      std::string advice = "missing: run `purser init`, or: useradd --system --user-group ";
+      advice.append("--no-create-home --shell /usr/sbin/nologin ").append(name);
+      return FailOn("user " + name, advice);
     }
     users.at(Index(kind)) = RunAs{entry.pw_uid, entry.pw_gid};
   }

@@ -18,8 +18,8 @@
 #include "sidecar/supervisor/listener.h"
 
 using namespace sidecar::supervisor;
-using supervisor_test::Folder;
 using sidecar::ipc::Fd;
+using supervisor_test::Folder;
 
 namespace {
 
@@ -50,10 +50,13 @@ Connector Connect(const Folder& folder, Then then) {
   connector.pid = fork();
   if (connector.pid == 0) {
     const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0) _exit(1);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::ranges::copy(path, address.sun_path);
-    then(fd, [&] { (void)connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)); });
+    then(fd, [&] {
+      if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) _exit(1);
+    });
     _exit(0);
   }
   pollfd waiting{listener->fd(), POLLIN, 0};
@@ -198,7 +201,7 @@ TEST_CASE("A hash is taken once for each content, and never of what others can w
   const Fd self(open(proc.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   ExeFacts exe_facts;
   broker::policy::Facts facts;
-  struct stat own {};
+  struct stat own{};
   REQUIRE(stat("/proc/self/exe", &own) == 0);
   exe_facts.Read(self.get(), "", true, &facts);
   const bool may = own.st_uid == 0 && (own.st_mode & (S_IWGRP | S_IWOTH)) == 0;

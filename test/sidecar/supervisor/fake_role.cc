@@ -1,7 +1,7 @@
-// Plays any role of purser for the supervisor's tests: the name it was started as decides which. It writes
-// one line for each event to $FAKE/<role>.log, and obeys the files $FAKE/<role>.findings (text of
-// kStarted), <role>.fault (text of kConfigured), <role>.mute (never says kStarted), <role>.crash
-// (exits at once) and <role>.rude (sends what no role may send).
+// Plays any role of purser for the supervisor's tests: the name it was started as decides which. It
+// writes one line for each event to $FAKE/<role>.log, and obeys the files $FAKE/<role>.findings
+// (text of kStarted), <role>.fault (text of kConfigured), <role>.mute (never says kStarted),
+// <role>.crash (exits at once) and <role>.rude (sends what no role may send).
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -32,8 +32,8 @@ struct Pair {
 
 class FakeRole {
  public:
-  FakeRole(std::string name, std::string arguments)
-      : name_(std::move(name)), folder_(std::getenv("FAKE")), arguments_(std::move(arguments)) {}
+  FakeRole(std::string name, std::string folder, std::string arguments)
+      : name_(std::move(name)), folder_(std::move(folder)), arguments_(std::move(arguments)) {}
 
   int Run() {
     if (Exists("crash")) return 7;
@@ -51,7 +51,9 @@ class FakeRole {
     std::ifstream in(Path(what));
     return {std::istreambuf_iterator<char>(in), {}};
   }
-  void Write(const std::string& line) const { std::ofstream(Path("log"), std::ios::app) << line << std::endl; }
+  void Write(const std::string& line) const {
+    std::ofstream(Path("log"), std::ios::app) << line << std::endl;
+  }
   void Say(MessageType type, const std::string& text, const std::vector<int>& fds = {}) {
     std::string bytes;
     Encode(TextMessage{type, text}, &bytes);
@@ -86,8 +88,8 @@ class FakeRole {
   }
 
   void OnText(MessageType type, const std::string& text, Message& message) {
-    Write(std::to_string(static_cast<int>(type)) + " " + text + " fds=" +
-          std::to_string(message.fds.size()));
+    Write(std::to_string(static_cast<int>(type)) + " " + text +
+          " fds=" + std::to_string(message.fds.size()));
     if (type == MessageType::kStop) stopped_ = true;
     if (type == MessageType::kPing && !Exists("deaf")) Say(MessageType::kWatchdog, "");
     if (type == MessageType::kSupervisorChannel) ledger_ = std::move(message.fds.at(0));
@@ -104,8 +106,8 @@ class FakeRole {
     const auto connection = DecodeConnection(message.bytes);
     if (!connection) std::exit(10);
     const bool window = name_ == "purser-window";
-    Write("connection agent=" + connection->agent + " uid=" + std::to_string(connection->facts.uid) +
-          " fds=" + std::to_string(message.fds.size()));
+    Write("connection agent=" + connection->agent + " uid=" +
+          std::to_string(connection->facts.uid) + " fds=" + std::to_string(message.fds.size()));
     if (Exists("ask")) {
       Say(MessageType::kStatusQuery, "");
       Say(MessageType::kReloadRequest, Text("ask"));
@@ -139,7 +141,7 @@ class FakeRole {
     }
     std::string answer;
     Encode(Answer{.status = 200, .body = pair.line}, &answer);
-    (void)Send(pair.pair.get(), answer);
+    if (!Send(pair.pair.get(), answer)) Drop(id);
   }
 
   void Drop(uint64_t id) {
@@ -165,7 +167,7 @@ class FakeRole {
     const std::string leaf(32, 'l');
     std::string acks;
     EncodeAcks({Ack{append->id, 0, 1, leaf, ""}}, &acks);
-    (void)Send(ledger_.get(), acks);
+    if (!Send(ledger_.get(), acks)) ledger_.Reset();
   }
 
   std::string name_, folder_, arguments_;
@@ -179,6 +181,8 @@ class FakeRole {
 
 int main(int argc, char** argv) {
   std::string arguments;
+  const char* folder = std::getenv("FAKE");
+  if (folder == nullptr) return 12;
   for (int i = 1; i < argc; ++i) arguments += (i > 1 ? " " : "") + std::string(argv[i]);
-  return FakeRole(argv[0], arguments).Run();
+  return FakeRole(argv[0], folder, arguments).Run();
 }

@@ -38,6 +38,7 @@ TEST_CASE("Beyond its cap an agent is told to wait, and another agent is not") {
   World world(Agent("greedy", geteuid()) + Agent("modest", geteuid()));
   REQUIRE(world.Start().has_value());
   std::vector<Fd> held;
+  held.reserve(Connections::kMaxPerAgent);
   for (size_t i = 0; i < Connections::kMaxPerAgent; ++i) {
     held.push_back(Connect(world.Socket("greedy")));
   }
@@ -64,6 +65,7 @@ TEST_CASE("One round serves a few of each agent, however many wait") {
   World world(Agent("flood", geteuid()) + Agent("modest", geteuid()));
   REQUIRE(world.Start().has_value());
   std::vector<Fd> flood;
+  flood.reserve(200);
   for (int i = 0; i < 200; ++i) flood.push_back(Connect(world.Socket("flood")));
   const Fd modest = Connect(world.Socket("modest"));
   world.loop.RunOnce(std::chrono::milliseconds{0});

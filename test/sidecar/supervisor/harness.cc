@@ -34,12 +34,14 @@ size_t CountOf(const std::string& text, const std::string& part) {
   return count;
 }
 
-[[noreturn]] void RunClient(const std::string& path, uint32_t uid, uint32_t gid, int out, int stop) {
+[[noreturn]] void RunClient(const std::string& path, uint32_t uid, uint32_t gid, int out,
+                            int stop) {
   if (gid != Client::kSameUser && setresgid(gid, gid, gid) != 0) _exit(2);
   if (uid != Client::kSameUser && (setgroups(0, nullptr) != 0 || setresuid(uid, uid, uid) != 0)) {
     _exit(2);
   }
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (fd < 0) _exit(2);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::ranges::copy(path, address.sun_path);
@@ -154,14 +156,20 @@ void World::Configure(const std::string& agents, const std::string& more) const 
   folder.Write("purser.toml",
                "[instance]\nname = \"test\"\n"
                "[tenant]\nid = \"8f0c1d2e-0000-4000-8000-000000000001\"\ncloud = \"public\"\n"
-               "[network]\nca_file = \"" + (folder / "ca.pem") + "\"\n"
-               "[paths]\nstate = \"" + (folder / "state") + "\"\nrun = \"" + (folder / "run") + "\"\n"
-               "[seal]\nkind = \"file\"\npath = \"" + (folder / "kek") + "\"\n"
-               "[hardening]\nminimum = \"strict\"\nallow_same_uid = true\n"
-               "[credential.mail]\nkind = \"refresh-token\"\n"
-               "client_id = \"8f0c1d2e-0000-4000-8000-000000000002\"\n"
-               "user = \"8f0c1d2e-0000-4000-8000-000000000003\"\nscopes = [\"Mail.Read\"]\n" +
-               agents + more);
+               "[network]\nca_file = \"" +
+                   (folder / "ca.pem") +
+                   "\"\n"
+                   "[paths]\nstate = \"" +
+                   (folder / "state") + "\"\nrun = \"" + (folder / "run") +
+                   "\"\n"
+                   "[seal]\nkind = \"file\"\npath = \"" +
+                   (folder / "kek") +
+                   "\"\n"
+                   "[hardening]\nminimum = \"strict\"\nallow_same_uid = true\n"
+                   "[credential.mail]\nkind = \"refresh-token\"\n"
+                   "client_id = \"8f0c1d2e-0000-4000-8000-000000000002\"\n"
+                   "user = \"8f0c1d2e-0000-4000-8000-000000000003\"\nscopes = [\"Mail.Read\"]\n" +
+                   agents + more);
 }
 
 std::expected<SharedConfig, std::vector<std::string>> World::Load() const {
@@ -177,7 +185,8 @@ broker::Status World::Start() {
   Supervisor::Setup setup;
   setup.config_path = folder / "purser.toml";
   setup.load = [this] { return Load(); };
-  for (Fd& executable : setup.roles.executables) executable = Fd(open(FAKE_ROLE, O_PATH | O_CLOEXEC));
+  for (Fd& executable : setup.roles.executables)
+    executable = Fd(open(FAKE_ROLE, O_PATH | O_CLOEXEC));
   setup.roles.environment = {"FAKE=" + (folder / "fake")};
   setup.roles.log = log_file_.get();
   setup.pidfd_from = from_;

@@ -1,5 +1,5 @@
-// A supervisor in this process with roles that are fakes (fake_role.cc), and clients that are forked
-// processes of any user.
+// A supervisor in this process with roles that are fakes (fake_role.cc), and clients that are
+// forked processes of any user.
 #pragma once
 #include <sys/types.h>
 
@@ -67,8 +67,8 @@ std::string Agent(const std::string& name, uint32_t uid, const std::string& more
 class World {
  public:
   /// `agents`: tables of purser.toml. Nothing is started.
-  explicit World(const std::string& agents,
-                 sidecar::supervisor::PidfdFrom from = sidecar::supervisor::PidfdFrom::kSocketElsePid);
+  explicit World(const std::string& agents, sidecar::supervisor::PidfdFrom from =
+                                                sidecar::supervisor::PidfdFrom::kSocketElsePid);
   ~World();
 
   broker::Status Start();
@@ -89,7 +89,8 @@ class World {
   std::string reload_report;
 
  private:
-  [[nodiscard]] std::expected<sidecar::supervisor::SharedConfig, std::vector<std::string>> Load() const;
+  [[nodiscard]] std::expected<sidecar::supervisor::SharedConfig, std::vector<std::string>> Load()
+      const;
   NoAccounts accounts_;
   sidecar::ipc::Fd log_file_;
   std::unique_ptr<broker::Log> log_;

@@ -7,8 +7,8 @@
 #include "sidecar/ipc/messages.h"
 
 using namespace sidecar::supervisor;
-using sidecar::ipc::Fd;
 using broker::ledger::Entry, broker::ledger::EntryType;
+using sidecar::ipc::Fd;
 
 namespace {
 
@@ -28,7 +28,8 @@ struct FakeLedgerEnd {
   void Acknowledge(uint64_t id, uint8_t error = 0) const {
     const std::string leaf(32, 'l');
     std::string bytes;
-    sidecar::ipc::EncodeAcks({{id, error, 1, error == 0 ? leaf : "", error == 0 ? "" : "latched"}}, &bytes);
+    sidecar::ipc::EncodeAcks({{id, error, 1, error == 0 ? leaf : "", error == 0 ? "" : "latched"}},
+                             &bytes);
     REQUIRE(sidecar::ipc::Send(channel.get(), bytes).has_value());
   }
 };
@@ -76,9 +77,8 @@ TEST_CASE("A ledger that does not answer stops nothing; what does not fit is cou
   }
   CHECK(durable);
   REQUIRE(ledger.appended.size() == held + 1);
-  const auto& counted = std::ranges::find_if(ledger.appended, [](const auto& append) {
-    return append.entry.reason == "overloaded";
-  });
+  const auto& counted = std::ranges::find_if(
+      ledger.appended, [](const auto& append) { return append.entry.reason == "overloaded"; });
   REQUIRE(counted != ledger.appended.end());
   CHECK(std::get<int64_t>(counted->entry.change.at("count")) == 7);
 }

@@ -106,7 +106,8 @@ TEST_CASE("A fixed answer is whole HTTP and says whether to come back") {
   CHECK(refused.starts_with("HTTP/1.1 403 Forbidden\r\n"));
   CHECK(refused.find("Retry-After") == std::string::npos);
   const std::string body = refused.substr(refused.find("\r\n\r\n") + 4);
-  CHECK(refused.find("Content-Length: " + std::to_string(body.size()) + "\r\n") != std::string::npos);
+  CHECK(refused.find("Content-Length: " + std::to_string(body.size()) + "\r\n") !=
+        std::string::npos);
   CHECK(body.find("\"retryable\":false") != std::string::npos);
   const std::string busy = FixedAnswer(broker::Reason::kOverloaded);
   CHECK(busy.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
@@ -118,9 +119,9 @@ TEST_CASE("Findings are understood whole or not at all") {
   const auto one = ParseFindings(R"([{"name":"n","what":"w","remedy":"r"}])");
   REQUIRE(one.has_value());
   CHECK(one->front() == Finding{"n", "w", "r"});
-  for (const char* text : {"", "{}", "null", "[1]", R"([{"name":"n"}])",
-                           R"([{"name":"n","what":"w","remedy":1}])",
-                           R"([{"name":"n","what":"w","remedy":"r","more":""}])", "[] []"}) {
+  for (const char* text :
+       {"", "{}", "null", "[1]", R"([{"name":"n"}])", R"([{"name":"n","what":"w","remedy":1}])",
+        R"([{"name":"n","what":"w","remedy":"r","more":""}])", "[] []"}) {
     CAPTURE(std::string(text));
     CHECK_FALSE(ParseFindings(text).has_value());
   }
@@ -149,7 +150,9 @@ TEST_CASE("What cannot change while purserd runs says that it needs a restart") 
 }
 
 TEST_CASE("The command line and the places of the environment") {
-  const auto nothing = [](const std::string&) -> std::optional<std::string> { return std::nullopt; };
+  const auto nothing = [](const std::string&) -> std::optional<std::string> {
+    return std::nullopt;
+  };
   const auto all = [](const std::string& name) -> std::optional<std::string> {
     if (name == "PURSER_CONFIG") return "/env.toml";
     if (name == "JOURNAL_STREAM") return "8:12345";
@@ -213,7 +216,7 @@ TEST_CASE("A socket replaces the one that an earlier run left, and goes with its
     REQUIRE(first.has_value());
     auto second = Listener::Open(path, {});
     REQUIRE(second.has_value());
-    struct stat status {};
+    struct stat status{};
     REQUIRE(stat(path.c_str(), &status) == 0);
     CHECK((status.st_mode & 0777) == 0660);
   }
@@ -228,7 +231,7 @@ TEST_CASE("A folder that somebody else could have prepared is refused") {
   const Folder folder;
   CHECK(PrepareFolder(folder / "new", std::nullopt, 0755).has_value());
   CHECK(PrepareFolder(folder / "new", std::nullopt, 0700).has_value());
-  struct stat status {};
+  struct stat status{};
   REQUIRE(stat((folder / "new").c_str(), &status) == 0);
   CHECK((status.st_mode & 07777) == 0700);
   REQUIRE(symlink((folder / "new").c_str(), (folder / "link").c_str()) == 0);

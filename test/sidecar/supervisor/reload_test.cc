@@ -112,7 +112,8 @@ TEST_CASE("What cannot change at run time is refused with the advice to restart"
   CHECK(report["errors"][0].get<std::string>().starts_with("[instance] cannot change"));
 }
 
-TEST_CASE("A role that dies in the middle of a reload ends it, and its successor gets the old one") {
+TEST_CASE(
+    "A role that dies in the middle of a reload ends it, and its successor gets the old one") {
   World world(Agent("helpdesk", OwnUid()));
   REQUIRE(world.Start().has_value());
   world.folder.Write("fake/purser-broker.silent", "");

@@ -38,7 +38,7 @@ TEST_CASE("Roles get what they need, in order, and only then is anybody accepted
     CHECK(world.Logged("broker", line));
   }
   CHECK(world.Logged("dialer", "24 login.microsoftonline.com:443\n fds=0"));
-  CHECK(world.Logged("ledger", "entry 14 ")); // daemon.started
+  CHECK(world.Logged("ledger", "entry 14 "));  // daemon.started
 }
 
 TEST_CASE("An attested peer is handed to a window of its agent and answered by the broker") {
@@ -47,9 +47,8 @@ TEST_CASE("An attested peer is handed to a window of its agent and answered by t
     REQUIRE(world.Start().has_value());
     CHECK(world.LogOf("window").empty());
     Client client = Friend(world.Socket("helpdesk"));
-    CHECK(world.Until([&] {
-      return client.Has("helpdesk is uid " + std::to_string(OwnUid()) + "\n");
-    }));
+    CHECK(world.Until(
+        [&] { return client.Has("helpdesk is uid " + std::to_string(OwnUid()) + "\n"); }));
     const std::string window = world.LogOf("window");
     CHECK(window.find("start --agent helpdesk") != window.npos);
     CHECK(window.find("--agent other") == window.npos);
@@ -70,6 +69,7 @@ TEST_CASE("A peer of the wrong user is answered here, recorded, and starts no wi
   // Let the stranger through the socket's own permissions: attestation alone must hold.
   REQUIRE(chmod(world.Socket("helpdesk").c_str(), 0666) == 0);
   std::vector<Client> strangers;
+  strangers.reserve(5);
   for (int i = 0; i < 5; ++i) {
     strangers.emplace_back(world.Socket("helpdesk"), IsRoot() ? kStrangerUid : Client::kSameUser);
   }
@@ -97,7 +97,9 @@ TEST_CASE("The admin socket is for [admin]'s groups, with a window for each conn
   Client second(world.AdminSocket());
   CHECK(world.Until([&] { return second.Has(" is uid 0"); }));
   CHECK(world.supervisor->windows().running().size() == 2);
-  { const Client gone = std::move(second); }
+  {
+    const Client gone = std::move(second);
+  }
   CHECK(world.Until([&] { return world.supervisor->windows().running().size() == 1; }));
 }
 
