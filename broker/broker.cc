@@ -48,6 +48,13 @@ TokenKey KeyFor(const policy::Grant& grant, const TokenRequest& request) {
           grant.credential->user};
 }
 
+// What is asked of Entra. An application's token always holds all its roles at the resource, by
+// whatever names it was asked for: one such token serves them all.
+TokenKey MintKey(TokenKey asked, const policy::Credential& credential) {
+  if (credential.kind != "refresh-token") asked.scopes = {".default"};
+  return asked;
+}
+
 Entry Issued(Entry entry, const AccessToken& token) {
   entry.type = EntryType::kTokenIssued;
   entry.outcome = Outcome::kSuccess;
@@ -112,14 +119,18 @@ std::expected<IssuedToken, Denied> Broker::IssueToken(const Caller& caller,
 
   if (!ports_.unsealed()) return deny({Reason::kSealed, {}, {}, {}});
 
-  const TokenKey key = KeyFor(*grant, request);
+  const TokenKey asked = KeyFor(*grant, request);
+  const TokenKey key = MintKey(asked, *grant->credential);
   const MintResult token = ports_.cache.GetOrMint(key, request.min_validity, [&] {
     return ports_.minter.Mint(*now, *grant->credential, key, entry);
   });
   if (!token) return deny(token.error());
 
-  if (auto wrong = CheckMinted(**token, *now, *grant->credential, key,
+  if (auto wrong = CheckMinted(**token, *now, *grant->credential, asked,
                                policy::AllowedScopes(*now, *grant), ports_.clock.WallNow())) {
+    // A tenant that was mended serves again at once. What holds too much or too little was minted
+    // as configured: minting it again and again at an agent's request would help nobody.
+    if (wrong->reason == Reason::kMintedMismatch) ports_.cache.Evict(key.credential);
     return deny(std::move(*wrong));
   }
   if (caller.alive && !caller.alive()) return deny({Reason::kCallerGone, {}, {}, {}});
@@ -160,7 +171,7 @@ MintResult Broker::Try(const std::string& credential, const Entry& who) {
   const auto scopes = FirstResource(found->second.scopes, now->tenant.graph);
   if (!scopes) return std::unexpected(scopes.error());
   const TokenKey key{credential, scopes->resource, scopes->names, {}, found->second.user};
-  return ports_.minter.Mint(*now, found->second, key, who);
+  return ports_.minter.Mint(*now, found->second, MintKey(key, found->second), who);
 }
 
 std::optional<uint32_t> Broker::RemainingBudget(const std::string& agent) {

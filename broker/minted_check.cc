@@ -74,16 +74,17 @@ Refusal Mismatch(const char* what) {
 }  // namespace
 
 std::optional<Refusal> CheckMinted(const AccessToken& token, const policy::Config& config,
-                                   const policy::Credential& credential, const TokenKey& key,
+                                   const policy::Credential& credential, const TokenKey& asked,
                                    const std::vector<std::string>& allowed, Clock::Wall now) {
-  if (!SameAudience(token.audience, key.resource, config.tenant.graph)) return Mismatch("audience");
+  if (!SameAudience(token.audience, asked.resource, config.tenant.graph))
+    return Mismatch("audience");
   if (!SameTenant(token, config.tenant)) return Mismatch("tenant");
-  if (const char* what = WrongPrincipal(token, credential, key)) return Mismatch(what);
-  if (const char* what = WrongLifetime(token, key, now)) return Mismatch(what);
+  if (const char* what = WrongPrincipal(token, credential, asked)) return Mismatch(what);
+  if (const char* what = WrongLifetime(token, asked, now)) return Mismatch(what);
   if (std::string excess = Excess(token, allowed); !excess.empty()) {
     return Refusal{Reason::kOverScoped, {}, "can also do: " + excess, std::nullopt};
   }
-  for (const std::string& name : key.scopes) {
+  for (const std::string& name : asked.scopes) {
     if (name == ".default" || Contains(token.scopes, name)) continue;
     return Refusal{Reason::kConsentRequired, {}, "minted without " + name, std::nullopt};
   }

@@ -17,19 +17,20 @@ inline constexpr std::chrono::hours kLongestLife{24};
 // Of a token under continuous access evaluation, which only a request with xms_cc obtains.
 inline constexpr std::chrono::hours kLongestCaeLife{28};
 
-/// Pure. Nothing: the token may be released. Otherwise
+/// Pure. `asked`: what the agent asked for, whatever key the token is cached under. Nothing: the
+/// token may be released. Otherwise
 ///   kMintedMismatch   audience, tenant, application, user, kind or lifetime differ from what is
 ///                     configured; nothing is forgiven for being absent
 ///   kOverScoped       scp, roles or the answer's scope hold more than `allowed` (AllowedScopes);
 ///                     `openid profile email offline_access` never count
-///   kConsentRequired  a scope that was asked for is not in it
+///   kConsentRequired  a scope of `asked` is not in it; `.default` there asks for what there is
 /// Audience: the resource with or without a final slash; Microsoft Graph also by its application
 /// id; api://<guid> also as that GUID. Other resources with v2.0 tokens of their own, whose
 /// audience is a GUID that the resource's URI does not name, are refused. Tenant: the configured
 /// GUID, or the domain that discovery resolved (AccessToken::tenant_domain). User: a refresh
 /// token's token must be the configured user's, others must be an application's.
 std::optional<Refusal> CheckMinted(const AccessToken& token, const policy::Config& config,
-                                   const policy::Credential& credential, const TokenKey& key,
+                                   const policy::Credential& credential, const TokenKey& asked,
                                    const std::vector<std::string>& allowed, Clock::Wall now);
 
 }  // namespace broker

@@ -250,3 +250,73 @@ TEST_CASE("The cache key holds credential, resource, scopes, claims and user") {
                                             kUser});
   CHECK(f.cache.validities[0] == 300s);
 }
+
+namespace {
+
+// The agent also holds an application's credential with two roles, and a token of it is cached.
+struct AppFixture : Fixture {
+  std::shared_ptr<broker::AccessToken> token = Token();
+
+  AppFixture() {
+    auto config = OneAgent();
+    config.credentials["app"] = {.name = "app",
+                                 .kind = "client-secret",
+                                 .client_id = kApp,
+                                 .scopes = {"Group.Read.All", "User.Read.All"}};
+    for (const char* scope : {"Group.Read.All", "User.Read.All"}) {
+      config.agents["helpdesk"].rules.push_back({.name = scope,
+                                                 .scopes = {scope},
+                                                 .credential = "app",
+                                                 .decision = "log",
+                                                 .deliver = "token"});
+    }
+    broker.SetConfig(std::make_shared<const broker::policy::Config>(config));
+    token->app_only = true;
+    token->user_oid.clear();
+    token->scopes = {"Group.Read.All", "User.Read.All"};
+    cache.next = token;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("One token of an application serves every role that is asked for") {
+  AppFixture f;
+  REQUIRE(f.broker.IssueToken(f.caller, Fixture::Asking({"User.Read.All"}), "r").has_value());
+  REQUIRE(f.broker.IssueToken(f.caller, Fixture::Asking({"Group.Read.All"}), "r").has_value());
+  CHECK(f.cache.keys[0] == f.cache.keys[1]);
+  CHECK(f.cache.keys[0].scopes == std::vector<std::string>{".default"});
+  CHECK(f.ledger.entries[0].scopes == std::vector<std::string>{"User.Read.All"});
+}
+
+TEST_CASE("An application's token without the role that was asked for is refused") {
+  AppFixture f;
+  f.token->scopes = {"Group.Read.All"};
+  const auto refused = f.broker.IssueToken(f.caller, Fixture::Asking({"User.Read.All"}), "r");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().refusal.reason == Reason::kConsentRequired);
+  CHECK(f.broker.IssueToken(f.caller, Fixture::Asking({"Group.Read.All"}), "r").has_value());
+}
+
+TEST_CASE("Only a token that is not what was configured is dropped, so that a mended tenant serves") {
+  // clang-format off
+  struct Row { const char* why; std::function<void(broker::AccessToken&)> spoil; bool dropped; };
+  const Row rows[] = {
+      {"one scope more",   [](auto& t) { t.scopes = {"Mail.Read", "Mail.Send"}; },  false},
+      {"without its scope", [](auto& t) { t.scopes = {"openid"}; },                 false},
+      {"as it should be",  [](auto&) {},                                            false},
+      {"another audience", [](auto& t) { t.audience = "https://vault.azure.net"; }, true},
+      {"another tenant",   [](auto& t) { t.tenant = kUser; },                       true},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    Fixture f;
+    auto token = f.Token();
+    row.spoil(*token);
+    f.cache.next = token;
+    const auto answered = f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "r");
+    CHECK(f.cache.evicted ==
+          (row.dropped ? std::vector<std::string>{"aid-mail"} : std::vector<std::string>{}));
+  }
+}
