@@ -101,6 +101,9 @@ struct Agent {
 struct Admin {
   std::vector<std::string> operators, approvers, auditors;  // as written: "group:name"
   std::vector<uint32_t> operator_gids, approver_gids, auditor_gids;
+  /// The user that purserd runs as. It can read the key, the store and every role's memory anyway:
+  /// it holds each role, as root does. Never the users of the roles below root.
+  uint32_t owner_uid = 0;
 };
 
 struct Config {

@@ -16,7 +16,7 @@ struct ConfigBundle {
   std::map<std::string, std::string> env;
   std::map<std::string, uint32_t> users, groups;
   std::map<uint32_t, std::vector<uint32_t>> groups_of;
-  std::vector<uint32_t> own_uids;
+  std::vector<uint32_t> own_uids;  // as in ParseInput
   bool operator==(const ConfigBundle&) const = default;
 };
 

@@ -81,6 +81,7 @@ std::expected<Config, std::vector<Diagnostic>> ParseConfig(const ParseInput& inp
     SortByPlace(input.files, &draft.faults);
     return std::unexpected(std::move(draft.faults));
   }
+  if (!input.own_uids.empty()) draft.config.admin.owner_uid = input.own_uids.front();
   draft.config.sha256 = ConfigDigest(input.files, draft.env_used);
   return std::move(draft.config);
 }

@@ -21,7 +21,7 @@ struct ParseInput {
   const Accounts& accounts;
   /// For values written "env:NAME". Empty: no variable is set.
   EnvLookup env = {};
-  /// The users that purser's own processes run as: no agent may be one of them.
+  /// The users that purser's own processes run as, purserd's first: no agent may be one of them.
   std::vector<uint32_t> own_uids = {};
 };
 

@@ -15,7 +15,7 @@ bool InAny(const std::vector<uint32_t>& gids, const broker::policy::Facts& facts
 }  // namespace
 
 bool Holds(const broker::policy::Admin& admin, const broker::policy::Facts& facts, Role needed) {
-  if (needed == Role::kAnyone || facts.uid == 0) return true;
+  if (needed == Role::kAnyone || facts.uid == 0 || facts.uid == admin.owner_uid) return true;
   if (InAny(admin.operator_gids, facts)) return true;
   return needed == Role::kAuditor && InAny(admin.auditor_gids, facts);
 }

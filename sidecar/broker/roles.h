@@ -9,8 +9,8 @@ namespace sidecar::broker_role {
 
 enum class Role { kAnyone, kAuditor, kOperator };
 
-/// Whether the peer holds `needed`. Roles come from the peer's groups ([admin]); root and an
-/// operator hold each. Any peer that may connect holds kAnyone.
+/// Whether the peer holds `needed`. Roles come from the peer's groups ([admin]); root, the user
+/// that purserd runs as, and an operator hold each. Any peer that may connect holds kAnyone.
 bool Holds(const broker::policy::Admin& admin, const broker::policy::Facts& facts, Role needed);
 
 std::string_view NameOf(Role role);

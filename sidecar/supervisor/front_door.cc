@@ -134,8 +134,8 @@ std::string FrontDoor::FaultOf(const std::string& agent, const Facts& facts) con
     if (found == config_->config.agents.end()) return "the agent is configured no longer";
     return broker::policy::MatchSelectors(found->second, facts).FirstFault();
   }
-  // Root could join any group; what it may do without one, the broker decides by the same list.
-  if (facts.uid == 0) return {};
+  // Both could join any group; what they may do without one, the broker decides by the same list.
+  if (facts.uid == 0 || facts.uid == config_->config.admin.owner_uid) return {};
   const std::vector<uint32_t> admins = AdminGroups(config_->config);
   const bool is_admin = std::ranges::any_of(
       facts.groups, [&](uint32_t gid) { return std::ranges::binary_search(admins, gid); });

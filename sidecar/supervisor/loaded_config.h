@@ -26,7 +26,7 @@ struct ConfigSource {
   std::string path;
   const broker::policy::Accounts& accounts;
   broker::policy::EnvLookup environment;  // for values written "env:NAME"
-  std::vector<uint32_t> own_uids;         // what purser's processes run as
+  std::vector<uint32_t> own_uids;         // what purser's processes run as, this one first
 };
 
 /// Reads the file and agents.d/*.toml beside it in order of name, parses and validates them as one

@@ -5,11 +5,12 @@
 using namespace sidecar::broker_role;
 using broker::policy::Facts;
 
-TEST_CASE("A role comes from the peer's groups and from nothing else") {
+TEST_CASE("A role comes from the peer's groups; root and purserd's own user hold each") {
   broker::policy::Admin admin;
   admin.operator_gids = {10};
   admin.approver_gids = {20};
   admin.auditor_gids = {30};
+  admin.owner_uid = 40;
   // clang-format off
   struct Row { const char* who; Facts facts; Role needed; bool holds; };
   const Row rows[] = {
@@ -18,12 +19,15 @@ TEST_CASE("A role comes from the peer's groups and from nothing else") {
       {"an auditor is no operator",             {.uid = 5, .gid = 5, .groups = {30}},     Role::kOperator, false},
       {"an approver is no operator",            {.uid = 5, .gid = 5, .groups = {20}},     Role::kOperator, false},
       {"an approver is no auditor",             {.uid = 5, .gid = 5, .groups = {20}},     Role::kAuditor,  false},
+      {"a role's user below purserd is a stranger", {.uid = 41, .gid = 41},               Role::kAuditor,  false},
+      {"the owner's number as a group is none", {.uid = 5, .gid = 40, .groups = {40}},    Role::kAuditor,  false},
       {"a uid is no group",                     {.uid = 10, .gid = 5},                    Role::kOperator, false},
       {"anyone may ask whether it is ready",    {.uid = 5, .gid = 5},                     Role::kAnyone,   true},
       {"an operator by supplementary group",    {.uid = 5, .gid = 5, .groups = {9, 10}},  Role::kOperator, true},
       {"an operator by primary group",          {.uid = 5, .gid = 10},                    Role::kOperator, true},
       {"an operator reads what auditors read",  {.uid = 5, .gid = 10},                    Role::kAuditor,  true},
       {"an auditor",                            {.uid = 5, .gid = 5, .groups = {30}},     Role::kAuditor,  true},
+      {"the user that purserd runs as",         {.uid = 40, .gid = 40},                   Role::kOperator, true},
       {"root",                                  {.uid = 0, .gid = 0},                     Role::kOperator, true},
   };
   // clang-format on
