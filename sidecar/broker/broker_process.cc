@@ -22,7 +22,7 @@
 #include "sidecar/broker/seal_control.h"
 #include "sidecar/broker/store_witness.h"
 #include "sidecar/broker/supervisor_link.h"
-#include "sidecar/broker/system_ports.h"
+#include "sidecar/ipc/system_ports.h"
 #include "sidecar/hardening/harden.h"
 #include "sidecar/ipc/frame.h"
 #include "sidecar/ipc/ledger_client.h"

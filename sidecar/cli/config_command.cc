@@ -7,7 +7,7 @@
 #include "broker/policy/config_parser.h"
 #include "broker/policy/schema.h"
 #include "broker/policy/show.h"
-#include "sidecar/cli/config_files.h"
+#include "sidecar/ipc/config_files.h"
 #include "sidecar/cli/terminal.h"
 #include "sidecar/ipc/host_accounts.h"
 

@@ -14,7 +14,7 @@
 #include <fstream>
 #include <ostream>
 
-#include "sidecar/cli/sodium_random.h"
+#include "sidecar/ipc/system_ports.h"
 #include "sidecar/cli/terminal.h"
 #include "token_cache/key_encryption_key.h"
 #include "token_cache/sealed_store.h"
@@ -175,7 +175,7 @@ int CreateStore(const broker::policy::Config& config, std::ostream& out, std::os
     out << "kept      " << path << '\n';
     return kExitDone;
   }
-  SodiumRandom random;
+  SystemRandom random;
   const auto wrapping = NewWrapping(config.seal, random, out);
   if (!wrapping) return Complain(err, wrapping.error().detail);
   Status done = MakeFolder(folder, 0700);

@@ -7,7 +7,7 @@
 #include <ostream>
 
 #include "sidecar/cli/daemon_commands.h"
-#include "sidecar/cli/sodium_random.h"
+#include "sidecar/ipc/system_ports.h"
 #include "sidecar/cli/terminal.h"
 #include "token_cache/key_encryption_key.h"
 
@@ -34,7 +34,7 @@ int Complain(const Console& console, const std::string& why) {
 // moment one of the two files opens the store.
 int RotateKeyFile(const Console& console, const std::string& path) {
   const std::string next = path + ".next";
-  SodiumRandom random;
+  SystemRandom random;
   const auto made = token_cache::GenerateKeyFile(next, random);
   if (!made && made.error().code == broker::ErrorCode::kConflict) {
     return Complain(console, next +

@@ -25,7 +25,11 @@ std::unexpected<broker::Error> FailOn(const std::string& path, const std::string
 Result<std::string> ReadFile(const std::string& path) {
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status{};
-  if (!file.valid() || fstat(file.get(), &status) != 0) return FailOn(path, strerrorname_np(errno));
+  if (!file.valid() && errno == ENOENT) {
+    return Fail(ErrorCode::kNotFound,
+                path + " does not exist: run `purser init`, or name another with --config");
+  }
+  if (!file.valid() || fstat(file.get(), &status) != 0) return FailOn(path, std::strerror(errno));
   if (!S_ISREG(status.st_mode)) return FailOn(path, "is not a regular file");
   std::string text;
   while (text.size() <= kMaxConfigFileBytes) {
@@ -34,7 +38,7 @@ Result<std::string> ReadFile(const std::string& path) {
     const ssize_t got = read(file.get(), text.data() + used, text.size() - used);
     text.resize(used + (got > 0 ? static_cast<size_t>(got) : 0));
     if (got == 0) return text;
-    if (got < 0 && errno != EINTR) return FailOn(path, strerrorname_np(errno));
+    if (got < 0 && errno != EINTR) return FailOn(path, std::strerror(errno));
   }
   return FailOn(path, "is over 1 MiB");
 }

@@ -14,7 +14,7 @@ inline constexpr size_t kMaxConfigFileBytes = size_t{1} << 20;
 inline constexpr size_t kMaxConfigFiles = 1000;
 
 /// `path` first, then agents.d/*.toml beside it in order of name; no agents.d is no fault.
-/// Errors: kInvalidRequest ("PATH: what is wrong with it").
+/// Errors: kNotFound (no such file), kInvalidRequest ("PATH: what is wrong with it").
 broker::Result<std::vector<broker::policy::SourceFile>> ReadConfigFiles(const std::string& path);
 
 }  // namespace sidecar

@@ -15,7 +15,7 @@
 
 #include "sidecar/hardening/harden.h"
 #include "sidecar/ledger/role.h"
-#include "sidecar/ledger/system_ports.h"
+#include "sidecar/ipc/system_ports.h"
 
 namespace sidecar::ledger {
 namespace {

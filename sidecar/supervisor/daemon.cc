@@ -8,6 +8,7 @@
 
 #include "sidecar/hardening/harden.h"
 #include "sidecar/ipc/host_accounts.h"
+#include "sidecar/ipc/system_ports.h"
 #include "sidecar/supervisor/signals.h"
 #include "sidecar/supervisor/supervisor.h"
 
@@ -15,12 +16,6 @@ namespace sidecar::supervisor {
 namespace {
 
 using broker::Status;
-
-class SystemClock final : public broker::Clock {
- public:
-  Steady Now() const override { return std::chrono::steady_clock::now(); }
-  Wall WallNow() const override { return std::chrono::system_clock::now(); }
-};
 
 int CannotStart(const std::string& why) {
   std::fprintf(stderr, "purserd: %s\n", why.c_str());

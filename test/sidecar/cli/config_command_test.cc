@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "sidecar/cli/config_files.h"
 #include "sidecar/cli/explain_command.h"
 #include "test/fakes/fake_accounts.h"
 
