@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdlib>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "broker/base/log.h"
@@ -18,6 +19,7 @@
 #include "sidecar/broker/curl_transport.h"
 #include "sidecar/broker/current_transport.h"
 #include "sidecar/broker/dialer_link.h"
+#include "sidecar/broker/head_keeper.h"
 #include "sidecar/broker/renewals.h"
 #include "sidecar/broker/seal_control.h"
 #include "sidecar/broker/store_witness.h"
@@ -40,6 +42,7 @@ constexpr int kControlFd = 3;
 // Above Entra's deadline of 15 s and its one retry: what is being minted is still handed over.
 constexpr std::chrono::seconds kDrainDeadline{35};
 
+constexpr const char* kHeadMarker = "ledger-head";
 const broker::SecretId kFingerprintKey{"fingerprint-key", broker::SecretKind::kInternal};
 
 /// Everything that lives as long as the process; members in the order of dependence.
@@ -70,8 +73,13 @@ class BrokerProcess {
   CurrentTransport http_;
   vault::Sealed vault_{*store_};
   Secret fingerprint_key_ = Secret::Allocate(broker::Minter::kFingerprintKeyBytes);
-  SealControl seal_{{*store_, ledger_, supervisor_, random_},
-                    [this] { return LoadFingerprintKey(); }};
+  HeadKeeper head_{
+      {[this] { return ledger_.Query(); }, [this] { return store_->GetMarker(kHeadMarker); },
+       [this](const std::string& head) { return store_->PutMarker(kHeadMarker, head); }}};
+  SealControl seal_{{*store_, ledger_, supervisor_, random_}, [this] {
+                      const Status whole = head_.Compare();
+                      return whole ? LoadFingerprintKey() : whole;
+                    }};
   broker::Minter::Ports minter_ports_{http_,   vault_,   ledger_,         clock_,
                                       random_, sleeper_, fingerprint_key_};
   broker::Minter minter_{minter_ports_};
@@ -86,6 +94,8 @@ class BrokerProcess {
     agents_.Handle(peer, request, answer);
   }};
   Renewals renewals_{cache_, broker_};
+  std::jthread head_thread_{
+      [this](const std::stop_token& stop) { head_.Run(stop, [this] { return seal_.usable(); }); }};
   std::optional<Prepared> prepared_;
 };
 
@@ -96,6 +106,8 @@ int BrokerProcess::Serve() {
     if (watched[1].revents != 0) connections_.Dispatch();
     if (watched[0].revents == 0 || HandleControl()) continue;
     const bool drained = connections_.Drain(kDrainDeadline);
+    if (seal_.usable()) [[maybe_unused]]
+      const Status noted = head_.Keep();
     log_.Info("stopped", {{"drained", drained}});
     [[maybe_unused]] const Status told = supervisor_.Send(MessageType::kStopped);
     // Threads that wait for Entra or the ledger must not outlive what they borrow.
