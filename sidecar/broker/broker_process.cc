@@ -4,8 +4,10 @@
 #include <sodium.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -19,15 +21,16 @@
 #include "sidecar/broker/curl_transport.h"
 #include "sidecar/broker/current_transport.h"
 #include "sidecar/broker/dialer_link.h"
+#include "sidecar/broker/guarded_handler.h"
 #include "sidecar/broker/head_keeper.h"
 #include "sidecar/broker/renewals.h"
 #include "sidecar/broker/seal_control.h"
 #include "sidecar/broker/store_witness.h"
 #include "sidecar/broker/supervisor_link.h"
-#include "sidecar/ipc/system_ports.h"
 #include "sidecar/hardening/harden.h"
 #include "sidecar/ipc/frame.h"
 #include "sidecar/ipc/ledger_client.h"
+#include "sidecar/ipc/system_ports.h"
 #include "token_cache/access_token_cache.h"
 #include "token_cache/sealed_store.h"
 #include "vault_adapters/sealed.h"
@@ -61,6 +64,7 @@ class BrokerProcess {
   void Commit();
   Status LoadFingerprintKey();
   Readiness Ready();
+  void Serve(const Peer& peer, std::string_view request, std::string* answer);
 
   const Log& log_;
   SystemRandom& random_;
@@ -72,6 +76,8 @@ class BrokerProcess {
   DialerLink dialer_;
   CurrentTransport http_;
   vault::Sealed vault_{*store_};
+  std::mutex fingerprint_key_mutex_;
+  bool fingerprint_key_loaded_ = false;
   Secret fingerprint_key_ = Secret::Allocate(broker::Minter::kFingerprintKeyBytes);
   HeadKeeper head_{
       {[this] { return ledger_.Query(); }, [this] { return store_->GetMarker(kHeadMarker); },
@@ -89,10 +95,9 @@ class BrokerProcess {
   AgentService agents_{broker_, clock_, [this] { return Ready(); }};
   AdminService admins_{{broker_, minter_ports_, minter_, cache_, *store_, seal_, ledger_,
                         supervisor_, [this] { return Ready(); }}};
-  Connections connections_{[this](const Peer& peer, std::string_view request, std::string* answer) {
-    if (peer.admin) return admins_.Handle(peer, request, answer);
-    agents_.Handle(peer, request, answer);
-  }};
+  Connections connections_{Guarded([this](const Peer& peer, std::string_view request,
+                                          std::string* answer) { Serve(peer, request, answer); },
+                                   log_)};
   Renewals renewals_{cache_, broker_};
   std::jthread head_thread_{
       [this](const std::stop_token& stop) { head_.Run(stop, [this] { return seal_.usable(); }); }};
@@ -103,7 +108,12 @@ int BrokerProcess::Serve() {
   std::array<pollfd, 2> watched{{{kControlFd, POLLIN, 0}, {connections_.poll_fd(), POLLIN, 0}}};
   for (;;) {
     if (poll(watched.data(), watched.size(), -1) < 0) continue;
-    if (watched[1].revents != 0) connections_.Dispatch();
+    if (watched[1].revents != 0) {
+      if (const size_t refused = connections_.Dispatch(); refused != 0) {
+        log_.Error("connections-without-thread",
+                   {{"count", refused}, {"remedy", "raise TasksMax or the memory limit"}});
+      }
+    }
     if (watched[0].revents == 0 || HandleControl()) continue;
     const bool drained = connections_.Drain(kDrainDeadline);
     if (seal_.usable()) [[maybe_unused]]
@@ -115,19 +125,31 @@ int BrokerProcess::Serve() {
   }
 }
 
-// False when it is time to stop: told so, or the supervisor is gone.
+void BrokerProcess::Serve(const Peer& peer, std::string_view request, std::string* answer) {
+  if (peer.admin) return admins_.Handle(peer, request, answer);
+  agents_.Handle(peer, request, answer);
+}
+
+// False when it is time to stop: told so, the supervisor is gone, or what it sent is malformed.
 bool BrokerProcess::HandleControl() {
   ipc::Message message;
-  if (!ipc::Receive(kControlFd, &message)) return false;
+  if (const Status got = ipc::Receive(kControlFd, &message); !got) {
+    log_.Error("control-channel-lost", {{"why", got.error().detail}});
+    return false;
+  }
   const auto type = ipc::TypeOf(message.bytes);
   if (type == MessageType::kConnection) {
     auto connection = ipc::DecodeConnection(message.bytes);
-    if (!connection || message.fds.empty()) return false;
+    if (!connection || message.fds.empty()) {
+      log_.Error("malformed-message", {{"type", static_cast<int>(*type)}});
+      return false;
+    }
     ipc::Fd pidfd = message.fds.size() > 1 ? std::move(message.fds[1]) : ipc::Fd();
     connections_.Add(std::move(*connection), std::move(message.fds[0]), std::move(pidfd));
     return true;
   }
   const auto text = ipc::DecodeText(message.bytes);
+  if (!text) log_.Error("malformed-message", {{"type", type ? static_cast<int>(*type) : 0}});
   if (!text || text->type == MessageType::kStop) return false;
   if (!message.fds.empty() && text->type == MessageType::kLedgerChannel) {
     ledger_.Reset(std::move(message.fds[0]));
@@ -141,7 +163,6 @@ bool BrokerProcess::HandleControl() {
 
 void BrokerProcess::HandleText(MessageType type, const std::string& text,
                                const std::vector<ipc::Fd>& fds) {
-  [[maybe_unused]] Status sent;
   if (type == MessageType::kConfigure && fds.size() == 2) {
     Prepare(fds);
   } else if (type == MessageType::kCommitConfig) {
@@ -150,17 +171,23 @@ void BrokerProcess::HandleText(MessageType type, const std::string& text,
     prepared_.reset();
   } else if (type == MessageType::kUnseal && !fds.empty()) {
     const Status done = seal_.UnsealFromDescriptor(text, fds[0].get());
-    if (!done) log_.Error("sealed", {{"kind", text}, {"why", done.error().detail}});
+    if (!done) {
+      log_.Error("sealed", {{"kind", text},
+                            {"why", done.error().detail},
+                            {"remedy", "mend the cause and restart purser, or: purser unseal"}});
+    }
   } else if (type == MessageType::kStatusReport || type == MessageType::kReloadReport) {
     supervisor_.Deliver(text);
   } else if (type == MessageType::kPing) {
-    sent = supervisor_.Send(MessageType::kWatchdog);
+    // A supervisor that is gone shows as end-of-file at the next poll.
+    [[maybe_unused]] const Status sent = supervisor_.Send(MessageType::kWatchdog);
   } else {
     log_.Error("unexpected-message", {{"type", static_cast<int>(type)}});
   }
 }
 
 void BrokerProcess::Prepare(const std::vector<ipc::Fd>& fds) {
+  prepared_.reset();
   auto prepared =
       broker_role::Prepare(fds[0].get(), fds[1].get(), [this] { return dialer_.OpenStream(); });
   const std::string fault = prepared ? "" : prepared.error().detail;
@@ -177,7 +204,10 @@ void BrokerProcess::Commit() {
   prepared_.reset();
 }
 
+// Once, and in place: threads that mint hold a reference to it.
 Status BrokerProcess::LoadFingerprintKey() {
+  const std::scoped_lock lock(fingerprint_key_mutex_);
+  if (fingerprint_key_loaded_) return {};
   auto kept = store_->Get(kFingerprintKey);
   if (!kept && kept.error().code == ErrorCode::kNotFound) {
     Secret made = Secret::Allocate(broker::Minter::kFingerprintKeyBytes);
@@ -187,7 +217,12 @@ Status BrokerProcess::LoadFingerprintKey() {
     kept = store_->Get(kFingerprintKey);
   }
   if (!kept) return std::unexpected(kept.error());
-  fingerprint_key_ = std::move(kept->value);
+  if (kept->value.size() != fingerprint_key_.size()) {
+    return Fail(ErrorCode::kCorrupt, "the store's fingerprint key has another length");
+  }
+  std::ranges::copy(kept->value.Expose(broker::Exit::kFingerprint),
+                    fingerprint_key_.Writable().begin());
+  fingerprint_key_loaded_ = true;
   return {};
 }
 

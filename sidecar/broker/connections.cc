@@ -54,7 +54,8 @@ void Connections::Add(ipc::Connection connection, ipc::Fd pair, ipc::Fd pidfd) {
   entries_.emplace(entry.get(), std::move(entry));
 }
 
-void Connections::Dispatch() {
+size_t Connections::Dispatch() {
+  size_t refused = 0;
   std::array<epoll_event, kEventsPerRound> events{};
   const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerRound, 0);
   pthread_attr_t attributes;
@@ -69,9 +70,12 @@ void Connections::Dispatch() {
       ++serving_;
     }
     pthread_t thread{};
-    if (pthread_create(&thread, &attributes, &ServeThread, entry) != 0) Forget(entry);
+    if (pthread_create(&thread, &attributes, &ServeThread, entry) == 0) continue;
+    Forget(entry);
+    ++refused;
   }
   pthread_attr_destroy(&attributes);
+  return refused;
 }
 
 void* Connections::ServeThread(void* argument) {

@@ -29,7 +29,7 @@ class Connections {
   // Above what the supervisor lets in (its total cap), so that the cap holds there, with an answer.
   static constexpr size_t kMaxConnections = 1200;
 
-  /// Appends one kAnswer to `answer`. Called from many threads.
+  /// Appends one kAnswer to `answer`. Called from many threads. Must not throw: see Guarded().
   using Handler = std::function<void(const Peer&, std::string_view request, std::string* answer)>;
 
   explicit Connections(Handler handler);
@@ -39,8 +39,9 @@ class Connections {
   void Add(ipc::Connection connection, ipc::Fd pair, ipc::Fd pidfd);
   /// Readable when Dispatch() has something to do.
   [[nodiscard]] int poll_fd() const { return epoll_.get(); }
-  /// Starts a thread for each pair that has its first message. Does not block.
-  void Dispatch();
+  /// Starts a thread for each pair that has its first message. Does not block. Returns how many
+  /// pairs were closed because the kernel had no thread for them.
+  size_t Dispatch();
   /// Lets requests under way finish, at most until `deadline`; then true if none is left.
   bool Drain(std::chrono::milliseconds deadline);
 
