@@ -14,7 +14,8 @@ namespace {
 
 constexpr size_t kGranule = 64;  // one cache line: two secrets never share one
 
-// First fit over a map of free ranges. Only offsets live in the map: no secret byte leaves the arena.
+// First fit over a map of free ranges. Only offsets live in the map: no secret byte leaves the
+// arena.
 class Arena {
  public:
   static Arena& Instance() {
@@ -24,27 +25,12 @@ class Arena {
 
   Status Map(size_t bytes) {
     const std::scoped_lock lock(mutex_);
-    if (base_ != nullptr) return {};
-    void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED) return Fail(ErrorCode::kUnavailable, "mmap of the secret arena failed");
-    if (mlock(at, bytes) != 0) {
-      munmap(at, bytes);
-      return Fail(ErrorCode::kUnavailable,
-                  "cannot lock " + std::to_string(bytes >> 10) + " KiB; raise RLIMIT_MEMLOCK");
-    }
-    if (madvise(at, bytes, MADV_DONTDUMP) != 0 || madvise(at, bytes, MADV_WIPEONFORK) != 0) {
-      munmap(at, bytes);
-      return Fail(ErrorCode::kUnavailable, "madvise of the secret arena failed");
-    }
-    base_ = static_cast<char*>(at);
-    size_ = bytes;
-    free_[0] = bytes;
-    return {};
+    return MapLocked(bytes);
   }
 
   char* Take(size_t bytes) {
-    if (base_ == nullptr && !Map(SecretArena::kDefaultBytes)) throw std::bad_alloc();
     const std::scoped_lock lock(mutex_);
+    if (!MapLocked(SecretArena::kDefaultBytes)) throw std::bad_alloc();
     for (auto it = free_.begin(); it != free_.end(); ++it) {
       if (it->second < bytes) continue;
       const auto [offset, length] = *it;
@@ -61,7 +47,8 @@ class Arena {
     const std::scoped_lock lock(mutex_);
     used_ -= bytes;
     auto [it, inserted] = free_.emplace(static_cast<size_t>(at - base_), bytes);
-    if (const auto next = std::next(it); next != free_.end() && it->first + it->second == next->first) {
+    if (const auto next = std::next(it);
+        next != free_.end() && it->first + it->second == next->first) {
       it->second += next->second;
       free_.erase(next);
     }
@@ -82,6 +69,26 @@ class Arena {
   }
 
  private:
+  // REQUIRES: mutex_ held. Does nothing when the arena is there.
+  Status MapLocked(size_t bytes) {
+    if (base_ != nullptr) return {};
+    void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) return Fail(ErrorCode::kUnavailable, "mmap of the secret arena failed");
+    if (mlock(at, bytes) != 0) {
+      munmap(at, bytes);
+      return Fail(ErrorCode::kUnavailable,
+                  "cannot lock " + std::to_string(bytes >> 10) + " KiB; raise RLIMIT_MEMLOCK");
+    }
+    if (madvise(at, bytes, MADV_DONTDUMP) != 0 || madvise(at, bytes, MADV_WIPEONFORK) != 0) {
+      munmap(at, bytes);
+      return Fail(ErrorCode::kUnavailable, "madvise of the secret arena failed");
+    }
+    base_ = static_cast<char*>(at);
+    size_ = bytes;
+    free_[0] = bytes;
+    return {};
+  }
+
   std::mutex mutex_;
   char* base_ = nullptr;
   size_t size_ = 0;
