@@ -24,6 +24,7 @@ Entry EntryFor(const Caller& caller, const TokenRequest& request, const std::str
 
 std::vector<std::string> NamesOf(const std::vector<const policy::Rule*>& rules) {
   std::vector<std::string> names;
+  names.reserve(rules.size());
   for (const policy::Rule* rule : rules) names.push_back(rule->name);
   return names;
 }
@@ -99,7 +100,7 @@ ledger::CallerRecord RecordOf(const policy::Facts& facts) {
 }
 
 Broker::Broker(Ports ports, SharedConfig config)
-    : ports_(std::move(ports)), budgets_(ports.clock), config_(std::move(config)) {}
+    : ports_(std::move(ports)), budgets_(ports_.clock), config_(std::move(config)) {}
 
 std::expected<IssuedToken, Denied> Broker::IssueToken(const Caller& caller,
                                                       const TokenRequest& request,
@@ -167,7 +168,10 @@ MintResult Broker::Renew(const TokenKey& key) {
 MintResult Broker::Try(const std::string& credential, const Entry& who) {
   const SharedConfig now = config();
   const auto found = now->credentials.find(credential);
-  if (found == now->credentials.end()) return Refuse(Reason::kNotFound);
+  if (found == now->credentials.end()) {
+    return Refuse(Reason::kNotFound, "The configuration has no credential of that name.");
+  }
+  if (!ports_.unsealed()) return Refuse(Reason::kSealed);
   const auto scopes = FirstResource(found->second.scopes, now->tenant.graph);
   if (!scopes) return std::unexpected(scopes.error());
   const TokenKey key{credential, scopes->resource, scopes->names, {}, found->second.user};
