@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <exception>
 #include <new>
 #include <utility>
 
@@ -44,6 +45,7 @@ size_t CurlExchange::OnBody(const char* bytes, size_t size, size_t count, void* 
   try {
     exchange->body_.Append(std::string_view(bytes, size * count));
   } catch (const std::bad_alloc&) {  // the arena is full; no exception may cross libcurl
+    exchange->no_memory_ = true;
     return 0;
   }
   return size * count;
@@ -52,9 +54,13 @@ size_t CurlExchange::OnBody(const char* bytes, size_t size, size_t count, void* 
 curl_socket_t CurlExchange::OnOpenSocket(void* self, curlsocktype /*purpose*/,
                                          curl_sockaddr* /*address*/) {
   auto* exchange = static_cast<CurlExchange*>(self);
-  const auto fd = exchange->open_();
-  if (fd) return *fd;
-  exchange->dial_error_ = fd.error().detail;
+  try {
+    auto fd = exchange->open_();
+    if (fd) return *fd;
+    exchange->dial_error_ = std::move(fd.error().detail);
+  } catch (const std::exception&) {  // as above
+    exchange->no_memory_ = true;
+  }
   return CURL_SOCKET_BAD;
 }
 
@@ -87,14 +93,14 @@ bool CurlExchange::SetOptions(CURL* easy) {
 
 bool CurlExchange::SetRequest(CURL* easy) {
   auto add = [&](const std::string& line) {
-    curl_slist* longer = curl_slist_append(headers_.get(), line.c_str());
-    if (longer == nullptr) return false;
-    static_cast<void>(headers_.release());
-    headers_.reset(longer);
-    return true;
+    curl_slist* const head = headers_.release();
+    curl_slist* const longer = curl_slist_append(head, line.c_str());
+    headers_.reset(longer == nullptr ? head : longer);
+    return longer != nullptr;
   };
   for (const auto& [name, value] : request_.headers) {
-    if (!add(name + ": " + value)) return false;
+    std::string line = name;
+    if (!add(line.append(": ").append(value))) return false;
   }
   if (!Set(easy, CURLOPT_URL, request_.url.c_str())) return false;
   if (request_.content_type.empty()) {
@@ -159,6 +165,7 @@ broker::Result<broker::HttpResponse> CurlExchange::Answer(CURL* easy) {
 
 Error CurlExchange::ErrorOf(CURL* easy, CURLcode code) const {
   if (too_large_) return {ErrorCode::kCorrupt, "the answer is larger than 256 KiB"};
+  if (no_memory_) return {ErrorCode::kUnavailable, "no memory left in this process"};
   std::string detail = curl_easy_strerror(code);
   switch (code) {  // not an enum of ours: every other code is a way of being unavailable
     case CURLE_PROXY: {

@@ -40,6 +40,7 @@ class CurlExchange {
   Headers headers_{nullptr, &curl_slist_free_all};
   broker::Secret body_;
   bool too_large_ = false;
+  bool no_memory_ = false;
   std::string dial_error_;
   char tls_error_[CURL_ERROR_SIZE] = {};
 };
