@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/minted_check.h"
+#include "broker/policy/scopes.h"
 
 namespace broker {
 namespace {
@@ -29,19 +30,13 @@ std::vector<std::string> NamesOf(const std::vector<const policy::Rule*>& rules) 
   return names;
 }
 
-std::string Join(const std::vector<std::string>& names) {
-  std::string joined;
-  for (const std::string& name : names) joined += (joined.empty() ? "" : ",") + name;
-  return joined;
-}
-
 void Describe(const policy::Grant& grant, Entry* entry) {
   entry->target_kind = "resource";
   entry->target_resource = grant.scopes.resource;
   entry->scopes = grant.scopes.names;
   entry->credential_name = grant.credential->name;
   entry->credential_kind = grant.credential->kind;
-  entry->policy_rule = Join(NamesOf(grant.rules));
+  entry->policy_rule = policy::JoinNames(NamesOf(grant.rules), ",");
 }
 
 TokenKey KeyFor(const policy::Grant& grant, const TokenRequest& request) {

@@ -20,18 +20,4 @@ size_t WideCharacter(std::string_view text) {
   return overlong || surrogate || control || value > 0x10ffff ? 0 : length;
 }
 
-bool IsLineText(std::string_view text) {
-  while (true) {
-    text.remove_prefix(PlainRun(text));
-    if (text.empty()) return true;
-    if (text.front() == '"' || text.front() == '\\') {
-      text.remove_prefix(1);
-      continue;
-    }
-    const size_t wide = WideCharacter(text);
-    if (wide == 0) return false;
-    text.remove_prefix(wide);
-  }
-}
-
 }  // namespace broker::ledger

@@ -44,7 +44,4 @@ inline size_t PlainRun(std::string_view text) {
 /// control character (U+0080 to U+009F).
 size_t WideCharacter(std::string_view text);
 
-/// Whether `text` may be a string of a line: UTF-8 without control characters.
-bool IsLineText(std::string_view text);
-
 }  // namespace broker::ledger

@@ -60,24 +60,18 @@ std::vector<std::string> DefaultNames(const Config& config, const Agent& agent,
   return {names.begin(), names.end()};
 }
 
-std::string Join(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : " ") + name;
-  return text;
-}
-
 std::expected<RequestedScopes, Refusal> ResolveDefault(const Config& config, const Agent& agent,
                                                        RequestedScopes scopes) {
   std::vector<std::string> choices;
   for (const std::string& credential : CredentialsOf(config, agent)) {
     const auto names = DefaultNames(config, agent, credential, scopes.resource);
     if (names.empty()) continue;
-    choices.push_back("[" + Join(names) + "]");
+    choices.push_back("[" + JoinNames(names, " ") + "]");
     scopes.names = names;
   }
   if (choices.empty()) return Refuse(Reason::kNoRule);
   if (choices.size() > 1) {
-    return Refuse(Reason::kAmbiguousDefault, "Ask for one of " + Join(choices) + ".");
+    return Refuse(Reason::kAmbiguousDefault, "Ask for one of " + JoinNames(choices, " ") + ".");
   }
   return scopes;
 }

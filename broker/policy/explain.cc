@@ -11,12 +11,6 @@
 namespace broker::policy {
 namespace {
 
-std::string Join(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 bool Contains(const std::vector<std::string>& list, const std::string& one) {
   return std::ranges::find(list, one) != list.end();
 }
@@ -37,8 +31,9 @@ std::string Coverage(const Rule& rule, const std::vector<std::string>& asked) {
   for (const std::string& scope : asked)
     (Contains(rule.scopes, scope) ? has : lacks).push_back(scope);
   if (asked.empty() || has.empty())
-    return "grants " + Join(rule.scopes) + ", nothing that is asked for";
-  return "grants " + Join(has) + (lacks.empty() ? "" : ", not " + Join(lacks));
+    return "grants " + JoinNames(rule.scopes, ", ") + ", nothing that is asked for";
+  return "grants " + JoinNames(has, ", ") +
+         (lacks.empty() ? "" : ", not " + JoinNames(lacks, ", "));
 }
 
 std::string WhyRule(const Rule& rule, const std::vector<std::string>& asked,
@@ -91,7 +86,7 @@ std::vector<std::string> ChangesForNoRule(const Config& config, const Agent& age
   }
   if (changes.empty() && sources.size() > 1) {
     changes.push_back("ask in separate requests: the scopes come from different credentials (" +
-                      Join({sources.begin(), sources.end()}) + "), and a token has one");
+                      JoinNames({sources.begin(), sources.end()}, ", ") + "), and a token has one");
   }
   if (asked.empty()) changes.push_back("name the scopes: .default stands for nothing here");
   return changes;
@@ -151,7 +146,7 @@ void AddVerdict(const Config& config, const Agent* agent, const std::vector<std:
   out->verdict = "granted from credential " + out->credential +
                  ", as long as a minted token holds "
                  "no more than " +
-                 Join(AllowedScopes(config, *grant));
+                 JoinNames(AllowedScopes(config, *grant), ", ");
   if (agent->limit.count > 0) {
     out->changes.push_back("every token counts against the agent's limit of " +
                            Format(agent->limit));

@@ -7,12 +7,6 @@
 namespace broker::policy {
 namespace {
 
-std::string Join(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 // One rule against everything around it.
 class RuleCheck {
  public:
@@ -106,7 +100,7 @@ class RuleCheck {
     if (!IsUngatedToken(*rule_) || excess.empty()) return;
     draft_->Fault(rule_->place,
                   Name() + " can never issue: " + credential.name + " is also consented to " +
-                      Join(excess) +
+                      JoinNames(excess, ", ") +
                       "; Entra puts every consented scope into the token, so use a registration "
                       "consented to no more than this agent may have without a limit of its own");
   }

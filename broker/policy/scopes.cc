@@ -29,6 +29,15 @@ std::string ResourceOf(const std::string& canonical, std::string_view graph) {
   return canonical.substr(0, canonical.rfind('/'));
 }
 
+std::string JoinNames(const std::vector<std::string>& names, std::string_view separator) {
+  std::string text;
+  for (const std::string& name : names) {
+    if (!text.empty()) text += separator;
+    text += name;
+  }
+  return text;
+}
+
 bool SameIgnoringCase(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return Lower(x) == Lower(y); });
 }

@@ -20,6 +20,9 @@ std::expected<std::string, Refusal> CanonicalScope(const std::string& written,
 /// The resource of a canonical scope.
 std::string ResourceOf(const std::string& canonical, std::string_view graph);
 
+/// "a, b" of `names` and ", ".
+std::string JoinNames(const std::vector<std::string>& names, std::string_view separator);
+
 /// Equal but for ASCII case.
 bool SameIgnoringCase(std::string_view a, std::string_view b);
 bool ContainsIgnoringCase(const std::vector<std::string>& list, std::string_view scope);

@@ -47,8 +47,6 @@ ordered_json RoleRow(const RoleProcess& role, bool ready, uint32_t restarts, Clo
 
 }  // namespace
 
-std::string FindingsJson(const FindingsByRole& findings) { return Dump(FindingsList(findings)); }
-
 std::string StatusJson(const StatusSources& sources, Clock::Steady now) {
   ordered_json roles = ordered_json::array();
   roles.push_back({{"role", "supervisor"},

@@ -15,12 +15,7 @@ namespace sidecar::supervisor {
 /// The findings of each role's last start, by role ("window" for all windows together).
 using FindingsByRole = std::map<std::string, std::vector<Finding>>;
 
-/// [{"role","name","what","remedy"}, …]
-std::string FindingsJson(const FindingsByRole& findings);
-
-/// The text of kStatusReport: {"version","config":{"path","sha256"},"hardening":{"minimum",
-/// "allow_same_uid","findings":[…]},"connections",N,"entries_lost",N,"roles":[{"role","agent",
-/// "pid","uptime_s","ready","restarts"}, …]}.
+/// What the report is made of. Borrowed.
 struct StatusSources {
   const std::string& config_path;
   const LoadedConfig& config;
@@ -31,6 +26,11 @@ struct StatusSources {
   const FindingsByRole& findings;
   broker::Clock::Steady started;
 };
+
+/// The text of kStatusReport: {"version","config":{"path","sha256"},"hardening":{"minimum",
+/// "allow_same_uid","findings":[{"role","name","what","remedy"}, …]},"connections":N,
+/// "entries_lost":N,"roles":[{"role","agent" or "admin","pid","uptime_s","ready","restarts"}, …]}.
+/// A role that is down has no "pid" and no "uptime_s".
 std::string StatusJson(const StatusSources& sources, broker::Clock::Steady now);
 
 }  // namespace sidecar::supervisor
