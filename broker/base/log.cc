@@ -7,7 +7,8 @@
 namespace broker {
 namespace {
 
-constexpr size_t kMaxValue = 256;  // a line stays readable, and nobody fills the disk with one field
+constexpr size_t kMaxValue =
+    256;  // a line stays readable, and nobody fills the disk with one field
 
 bool IsPlain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -28,7 +29,8 @@ std::string Quote(std::string_view value) {
 std::string FormatLogLine(std::string_view level, std::string_view role, std::string_view event,
                           std::initializer_list<LogField> fields) {
   std::string line;
-  line.append("level=").append(level).append(" role=").append(role).append(" event=").append(event);
+  line.append("level=").append(level).append(" role=").append(role).append(" event=").append(
+      Quote(event));
   for (const LogField& field : fields) {
     line.append(" ").append(field.key()).append("=").append(Quote(field.value()));
   }

@@ -110,7 +110,7 @@ int BrokerProcess::Serve() {
     if (poll(watched.data(), watched.size(), -1) < 0) continue;
     if (watched[1].revents != 0) {
       if (const size_t refused = connections_.Dispatch(); refused != 0) {
-        log_.Error("connections-without-thread",
+        log_.Error("connections_without_thread",
                    {{"count", refused}, {"remedy", "raise TasksMax or the memory limit"}});
       }
     }
@@ -134,14 +134,14 @@ void BrokerProcess::Serve(const Peer& peer, std::string_view request, std::strin
 bool BrokerProcess::HandleControl() {
   ipc::Message message;
   if (const Status got = ipc::Receive(kControlFd, &message); !got) {
-    log_.Error("control-channel-lost", {{"why", got.error().detail}});
+    log_.Error("control_channel_lost", {{"why", got.error().detail}});
     return false;
   }
   const auto type = ipc::TypeOf(message.bytes);
   if (type == MessageType::kConnection) {
     auto connection = ipc::DecodeConnection(message.bytes);
     if (!connection || message.fds.empty()) {
-      log_.Error("malformed-message", {{"type", static_cast<int>(*type)}});
+      log_.Error("malformed_message", {{"type", static_cast<int>(*type)}});
       return false;
     }
     ipc::Fd pidfd = message.fds.size() > 1 ? std::move(message.fds[1]) : ipc::Fd();
@@ -149,7 +149,7 @@ bool BrokerProcess::HandleControl() {
     return true;
   }
   const auto text = ipc::DecodeText(message.bytes);
-  if (!text) log_.Error("malformed-message", {{"type", type ? static_cast<int>(*type) : 0}});
+  if (!text) log_.Error("malformed_message", {{"type", type ? static_cast<int>(*type) : 0}});
   if (!text || text->type == MessageType::kStop) return false;
   if (!message.fds.empty() && text->type == MessageType::kLedgerChannel) {
     ledger_.Reset(std::move(message.fds[0]));
@@ -182,7 +182,7 @@ void BrokerProcess::HandleText(MessageType type, const std::string& text,
     // A supervisor that is gone shows as end-of-file at the next poll.
     [[maybe_unused]] const Status sent = supervisor_.Send(MessageType::kWatchdog);
   } else {
-    log_.Error("unexpected-message", {{"type", static_cast<int>(type)}});
+    log_.Error("unexpected_message", {{"type", static_cast<int>(type)}});
   }
 }
 
@@ -267,7 +267,7 @@ int RunBroker(const BrokerOptions& options) {
   LedgerStoreWitness witness(ledger);
   const auto process = Start(options, ledger, random, witness, log);
   if (!process) {
-    log.Error("cannot-start", {{"why", process.error().detail}});
+    log.Error("cannot_start", {{"why", process.error().detail}});
     return 1;
   }
   return (*process)->Serve();

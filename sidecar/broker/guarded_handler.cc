@@ -15,12 +15,12 @@ Connections::Handler Guarded(Connections::Handler handler, const broker::Log& lo
     try {
       return handler(peer, request, answer);
     } catch (const std::bad_alloc&) {
-      log.Error("request-without-memory", {{"agent", peer.caller.agent},
+      log.Error("request_without_memory", {{"agent", peer.caller.agent},
                                            {"remedy", "fewer agents or scopes on this instance"}});
       answer->clear();
       EncodeRefusal({Reason::kOverloaded, {}, {}, {}}, {}, answer);
     } catch (...) {
-      log.Error("request-failed", {{"agent", peer.caller.agent},
+      log.Error("request_failed", {{"agent", peer.caller.agent},
                                    {"remedy", "report it with what was asked: a fault of purser"}});
       answer->clear();
       EncodeRefusal({Reason::kInternal, {}, {}, {}}, {}, answer);

@@ -14,6 +14,11 @@ TEST_CASE("A value cannot forge a second line or a second field") {
         "level=info role=r event=e v=\"a?level=error b=?c?\"");
 }
 
+TEST_CASE("An event of several words stays one field") {
+  CHECK(FormatLogLine("error", "r", "a channel was lost", {{"why", "eof"}}) ==
+        "level=error role=r event=\"a channel was lost\" why=eof");
+}
+
 TEST_CASE("A value that looks like a person's address is withheld") {
   CHECK(FormatLogLine("info", "r", "e", {{"v", "ada@example.com"}}) ==
         "level=info role=r event=e v=[withheld]");
