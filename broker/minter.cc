@@ -24,6 +24,23 @@ struct Minter::State {
   std::map<std::string, std::mutex> turns;
 };
 
+namespace {
+
+// One line for each attempt that was made; what the guard remembers is not written again.
+MintResult Failed(const Log* log, const std::string& credential, const std::string& request_id,
+                  Refusal refusal) {
+  if (log != nullptr) {
+    log->Warn("mint_failed", {{"credential", credential},
+                              {"reason", Describe(refusal.reason).name},
+                              {"why", refusal.detail},
+                              {"action", Describe(refusal.reason).action},
+                              {"request", request_id}});
+  }
+  return std::unexpected(std::move(refusal));
+}
+
+}  // namespace
+
 Minter::Minter(Ports ports) : ports_(ports), state_(std::make_unique<State>(ports)) {}
 Minter::~Minter() = default;
 
@@ -36,10 +53,14 @@ MintResult Minter::Mint(const policy::Config& config, const policy::Credential& 
 
   if (auto refusal = state_->guard.Check(credential.name)) return std::unexpected(*refusal);
   auto tenant = state_->tenants.Resolve(config.tenant);
-  if (!tenant) return std::unexpected(tenant.error());
+  if (!tenant) {
+    return Failed(ports_.log, credential.name, who.request_id, std::move(tenant.error()));
+  }
   const MintTask task{config, credential, key, who, std::move(*tenant)};
   auto token = MintAttempt(ports_, state_->guard, task).Run();
-  if (!token) return std::unexpected(std::move(token.error()));
+  if (!token) {
+    return Failed(ports_.log, credential.name, who.request_id, std::move(token.error()));
+  }
   return std::make_shared<const AccessToken>(std::move(*token));
 }
 

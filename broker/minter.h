@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/base/log.h"
 #include "broker/ledger/entry.h"
 #include "broker/policy/config.h"
 #include "broker/ports/clock.h"
@@ -29,6 +30,8 @@ class Minter {
     /// Keys the fingerprints in the ledger (kFingerprintKeyBytes); kept in the store as an internal
     /// secret, so that one token has one fingerprint for as long as the ledger is read.
     const Secret& fingerprint_key;
+    /// Where the detail of each failure is written: the ledger's entry has the reason alone.
+    const Log* log = nullptr;
   };
   static constexpr size_t kFingerprintKeyBytes = 32;
   explicit Minter(Ports ports);

@@ -92,7 +92,7 @@ struct Refusal {
   /// For the agent, appended to the row's description: what to send instead. Never upstream prose,
   /// never the configuration of others, never secret bytes.
   std::string hint;
-  /// For the operator: the log and the ledger's operator view. Never secret bytes.
+  /// For the operator: a failed mint writes it to the log. Never secret bytes.
   std::string detail;
   std::optional<std::chrono::seconds> retry_after;
 };

@@ -86,8 +86,8 @@ class BrokerProcess {
                       const Status whole = head_.Compare();
                       return whole ? LoadFingerprintKey() : whole;
                     }};
-  broker::Minter::Ports minter_ports_{http_,   vault_,   ledger_,         clock_,
-                                      random_, sleeper_, fingerprint_key_};
+  broker::Minter::Ports minter_ports_{http_,   vault_,   ledger_,          clock_,
+                                      random_, sleeper_, fingerprint_key_, &log_};
   broker::Minter minter_{minter_ports_};
   token_cache::AccessTokenCache cache_{clock_};
   broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); }},

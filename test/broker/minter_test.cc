@@ -1,6 +1,9 @@
 #include "broker/minter.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <array>
 
 #include "broker/mint_attempt.h"
 #include "broker/upstream_guard.h"
@@ -381,4 +384,29 @@ TEST_CASE("A tenant configured as a domain is resolved once, and is what the tok
   unresolved.http.Push(200, R"({"issuer":"https://login.microsoftonline.com/common/v2.0"})");
   CHECK(ReasonOf(unresolved.Mint()) == Reason::kUpstreamInvalid);
   CHECK(unresolved.ledger.entries.empty());  // no secret was touched
+}
+
+TEST_CASE("What Entra answered is in the log, once for each attempt") {
+  Setup setup;
+  std::array<int, 2> ends{};
+  REQUIRE(pipe(ends.data()) == 0);
+  const broker::Log log(ends[1], "broker", false);
+  broker::Minter minter({setup.http, setup.vault, setup.ledger, setup.clock, setup.random,
+                         setup.sleeper, setup.fingerprint_key, &log});
+  const std::string body = R"({"error":"invalid_grant","error_codes":[700082]})";
+  setup.http.Push(400, body);
+  for (int i = 0; i < 2; ++i) {
+    CHECK(ReasonOf(minter.Mint(setup.config, setup.credential, setup.key, setup.who)) ==
+          Reason::kLoginRequired);
+  }
+  close(ends[1]);
+  std::array<char, 1024> bytes{};
+  const ssize_t got = read(ends[0], bytes.data(), bytes.size());
+  close(ends[0]);
+  REQUIRE(got > 0);
+  const std::string text(bytes.data(), static_cast<size_t>(got));
+  CHECK(text ==
+        "level=warning role=broker event=mint_failed credential=aid-mail reason=login_required "
+        "why=\"Entra answered 400 invalid_grant AADSTS700082\" action=login "
+        "request=0198c0de-0000-7000-8000-000000000005\n");
 }
