@@ -59,32 +59,39 @@ bool TakeFds(msghdr& header, std::vector<Fd>* fds) {
   return (header.msg_flags & MSG_CTRUNC) == 0 && fds->size() <= kMaxFds;
 }
 
+// recvmsg without EINTR. What it leaves in `*header` is for TakeFds.
+ssize_t ReceiveInto(int fd, msghdr* header, bool nonblocking) {
+  while (true) {
+    const ssize_t got = recvmsg(fd, header, MSG_CMSG_CLOEXEC | (nonblocking ? MSG_DONTWAIT : 0));
+    if (got >= 0 || errno != EINTR) return got;
+  }
+}
+
 // Appends one frame's payload; whether it was the last of its message.
 broker::Result<bool> ReceiveFrame(int fd, Message* message, bool nonblocking) {
   const size_t used = message->bytes.size();
-  message->bytes.resize(used + kPayloadBytes);
   char flag = kLastFrame;
-  std::array<iovec, 2> parts{{{&flag, 1}, {message->bytes.data() + used, kPayloadBytes}}};
   ControlBuffer control;
   msghdr header{};
-  header.msg_iov = parts.data();
-  header.msg_iovlen = parts.size();
   header.msg_control = control.bytes.data();
   header.msg_controllen = control.bytes.size();
   ssize_t got = 0;
-  do {
-    got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC | (nonblocking ? MSG_DONTWAIT : 0));
-  } while (got < 0 && errno == EINTR);
+  // Not resize(), which would write 32 KiB of zeros for each message of a few hundred bytes.
+  message->bytes.resize_and_overwrite(used + kPayloadBytes, [&](char* buffer, size_t) {
+    std::array<iovec, 2> parts{{{&flag, 1}, {buffer + used, kPayloadBytes}}};
+    header.msg_iov = parts.data();
+    header.msg_iovlen = parts.size();
+    got = ReceiveInto(fd, &header, nonblocking);
+    return got > 0 ? used + static_cast<size_t>(got) - 1 : 0;
+  });
+  message->filled = std::max(message->filled, message->bytes.size());
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-    message->bytes.clear();
     return Fail(ErrorCode::kUnavailable, "empty");
   }
   const bool fds_fit = TakeFds(header, &message->fds);
   if (got <= 0) {
-    message->bytes.clear();
     return Fail(ErrorCode::kUnavailable, got == 0 ? "peer closed" : strerrorname_np(errno));
   }
-  message->bytes.resize(used + static_cast<size_t>(got) - 1);
   const bool flag_known = flag == kLastFrame || flag == kMoreFrames;
   if (!fds_fit || !flag_known || (header.msg_flags & MSG_TRUNC) != 0 ||
       message->bytes.size() > kMaxMessageBytes) {
@@ -143,9 +150,10 @@ Status ReceiveShort(int fd, Message* message) {
 }
 
 void WipeMessage(Message* message) {
-  message->bytes.resize(message->bytes.capacity());
+  message->bytes.resize(std::max(message->bytes.size(), message->filled));
   sodium_memzero(message->bytes.data(), message->bytes.size());
   message->bytes.clear();
+  message->filled = 0;
 }
 
 }  // namespace sidecar::ipc

@@ -48,6 +48,7 @@ inline constexpr size_t kMaxFds = 4;
 struct Message {
   std::string bytes;
   std::vector<Fd> fds;
+  size_t filled = 0;  // how much of the buffer earlier messages filled since the last WipeMessage
 };
 
 /// A connected pair of sequenced-packet sockets, close-on-exec. Errors: kUnavailable.

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace sidecar::ipc {
 
@@ -90,28 +91,46 @@ class LedgerClient::Channel {
 
   // Everybody who waits gets kUnavailable, now and from now on.
   void Close() {
-    const std::scoped_lock lock(mutex_);
-    closed_ = true;
-    shutdown(fd_.get(), SHUT_RDWR);  // wakes the thread that receives
-    for (const auto& [id, waiter] : waiters_) Finish(waiter);
-    waiters_.clear();
+    Words finished;
+    {
+      const std::scoped_lock lock(mutex_);
+      closed_ = true;
+      shutdown(fd_.get(), SHUT_RDWR);  // wakes the thread that receives
+      for (const auto& [id, waiter] : waiters_) Finish(waiter, &finished);
+      waiters_.clear();
+    }
+    for (std::atomic<uint32_t>* word : finished) FutexWakeOne(word);
   }
 
  private:
+  using Words = std::vector<std::atomic<uint32_t>*>;
+
+  // Unlocked while another leads: whoever waits is in waiters_, where that one, when it is done,
+  // finds somebody to lead, under the lock.
   bool TakeLead(Waiter* me) {
+    const Waiter* leader = leader_.load(std::memory_order_acquire);
+    if (leader != nullptr) return leader == me;
     const std::scoped_lock lock(mutex_);
-    if (leader_ == nullptr) leader_ = me;
-    return leader_ == me;
+    if (leader_.load(std::memory_order_relaxed) == nullptr) {
+      leader_.store(me, std::memory_order_release);
+    }
+    return leader_.load(std::memory_order_relaxed) == me;
   }
 
-  // Whoever leads and is done hands on: somebody must receive for those who still wait.
+  // Whoever leads and is done hands on: somebody must receive for those who still wait. Unlocked
+  // for all others: nobody is made to lead once it is done, so that what it reads here stays.
   void PassLead(Waiter* me) {
-    const std::scoped_lock lock(mutex_);
-    if (leader_ != me) return;
-    leader_ = waiters_.empty() ? nullptr : waiters_.begin()->second;
-    if (leader_ == nullptr) return;
-    leader_->word.store(Waiter::kLeads, std::memory_order_release);
-    FutexWakeOne(&leader_->word);
+    if (leader_.load(std::memory_order_acquire) != me) return;
+    std::atomic<uint32_t>* word = nullptr;
+    {
+      const std::scoped_lock lock(mutex_);
+      Waiter* const next = waiters_.empty() ? nullptr : waiters_.begin()->second;
+      leader_.store(next, std::memory_order_release);
+      if (next == nullptr) return;
+      word = &next->word;
+      word->store(Waiter::kLeads, std::memory_order_release);
+    }
+    FutexWakeOne(word);
   }
 
   void GiveUp(uint64_t id, Waiter* me) {
@@ -128,7 +147,10 @@ class LedgerClient::Channel {
     if (!got && got.error().code == ErrorCode::kUnavailable && got.error().detail == "empty") {
       return;  // SO_RCVTIMEO ran out; the caller looks at its deadline
     }
-    if (!got || !Deliver(received_.bytes)) Close();
+    const bool delivered = got && Deliver(received_.bytes);
+    for (std::atomic<uint32_t>* word : finished_) FutexWakeOne(word);
+    finished_.clear();
+    if (!delivered) Close();
   }
 
   bool Deliver(std::string_view bytes) {
@@ -139,7 +161,7 @@ class LedgerClient::Channel {
       const auto it = waiters_.find(kQuestionId);
       if (it == waiters_.end()) return true;  // asked by somebody who gave up
       it->second->state = std::move(*state);
-      Finish(it->second);
+      Finish(it->second, &finished_);
       waiters_.erase(it);
       return true;
     }
@@ -150,26 +172,29 @@ class LedgerClient::Channel {
       const auto it = waiters_.find(ack.id);
       if (it == waiters_.end()) continue;  // of somebody who gave up
       it->second->receipt = ReceiptOf(ack);
-      Finish(it->second);
+      Finish(it->second, &finished_);
       waiters_.erase(it);
     }
     return true;
   }
 
-  // After the store the waiter may return and its stack may be used anew: the wake is then a
-  // spurious one for whoever waits at that address, which every futex user must expect.
-  void Finish(Waiter* waiter) {
+  // REQUIRES: mutex_, and that the caller wakes `words` once it holds it no more: those woken would
+  // only queue up for it. After the store the waiter may return and its stack may be used anew: the
+  // wake is then a spurious one for whoever waits at that address, which every futex user must
+  // expect.
+  void Finish(Waiter* waiter, Words* words) {
     std::atomic<uint32_t>* word = &waiter->word;
-    const bool receives = waiter == leader_;
+    const bool receives = waiter == leader_.load(std::memory_order_relaxed);
     word->store(Waiter::kDone, std::memory_order_release);
-    if (!receives) FutexWakeOne(word);
+    if (!receives) words->push_back(word);
   }
 
   Fd fd_;
   Message received_;  // of the thread that leads
+  Words finished_;    // of the thread that leads: to be woken
   std::mutex mutex_;
   bool closed_ = false;
-  Waiter* leader_ = nullptr;
+  std::atomic<Waiter*> leader_ = nullptr;  // written under the mutex
   std::unordered_map<uint64_t, Waiter*> waiters_;
 };
 
