@@ -9,7 +9,9 @@ namespace sidecar::supervisor {
 bool Connections::HasRoom(const std::string& agent) const {
   const auto count = per_agent_.find(agent);
   const size_t open = count == per_agent_.end() ? 0 : count->second;
-  return open_.size() < kMaxTotal && open < (agent.empty() ? kMaxAdmin : kMaxPerAgent);
+  // Whatever the agents hold open, an operator gets in.
+  if (agent.empty()) return open < kMaxAdmin;
+  return open_.size() < kMaxTotal && open < kMaxPerAgent;
 }
 
 broker::Result<uint64_t> Connections::Add(Connection connection) {

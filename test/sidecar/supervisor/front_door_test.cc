@@ -1,6 +1,7 @@
 #include "sidecar/supervisor/front_door.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -8,6 +9,8 @@
 #include <algorithm>
 
 #include "harness.h"
+#include "sidecar/supervisor/connections.h"
+#include "test/fakes/fake_clock.h"
 
 using namespace sidecar::supervisor;
 using namespace supervisor_test;
@@ -59,6 +62,32 @@ TEST_CASE("Beyond its cap an agent is told to wait, and another agent is not") {
   CHECK(world.Until([&] { return connections.size() == Connections::kMaxPerAgent; }));
   held.push_back(Connect(world.Socket("greedy")));
   CHECK(world.Until([&] { return connections.size() == Connections::kMaxPerAgent + 1; }));
+}
+
+TEST_CASE("Whatever the agents hold open, an operator gets in") {
+  rlimit files{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &files) == 0);
+  files.rlim_cur = files.rlim_max;
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &files) == 0);
+  FakeClock clock;
+  EventLoop loop(clock);
+  REQUIRE(loop.Open().has_value());
+  Connections connections(loop, [](const Connections::Connection&) {});
+  const auto hold = [&](const std::string& agent) {
+    Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(socket.valid());
+    REQUIRE(connections.Add({agent, agent, {}, std::move(socket), false, {}}).has_value());
+  };
+  for (int agent = 0; connections.HasRoom("agent" + std::to_string(agent)); ++agent) {
+    const std::string name = "agent" + std::to_string(agent);
+    while (connections.HasRoom(name)) hold(name);
+  }
+  CHECK(connections.size() == Connections::kMaxTotal);
+  for (size_t i = 0; i < Connections::kMaxAdmin; ++i) {
+    CHECK(connections.HasRoom(""));
+    hold("");
+  }
+  CHECK_FALSE(connections.HasRoom(""));
 }
 
 TEST_CASE("One round serves a few of each agent, however many wait") {
