@@ -82,6 +82,8 @@ class Builder final : public json::json_sax_t {
 Result<json> ParseStrictJson(std::string_view text, JsonLimits limits) {
   // nlohmann skips a byte order mark; RFC 8259 §8.1 forbids sending one.
   if (text.starts_with("\xef\xbb\xbf")) return Fail(ErrorCode::kInvalidRequest, "byte order mark");
+  // nlohmann takes a NUL for the end, and what follows it would be ignored.
+  if (text.contains('\0')) return Fail(ErrorCode::kInvalidRequest, "NUL");
   Builder builder(limits);
   if (!json::sax_parse(text, &builder, json::input_format_t::json, /*strict=*/true)) {
     return Fail(ErrorCode::kInvalidRequest, builder.fault);

@@ -17,6 +17,8 @@ TEST_CASE("JSON with more than one meaning, or none, is refused") {
       {"float",                     R"({"a":1.5})"},
       {"NUL in a key",              R"({"a\u0000b":1})"},
       {"text after the value",      R"({"a":1} x)"},
+      {"NUL after the value",       std::string(R"({"a":1})") + '\0'},
+      {"text after a NUL",          std::string(R"({"a":1})") + '\0' + R"("b":2})"},
       {"second value",              R"({"a":1}{"a":1})"},
       {"empty",                     ""},
       {"comment",                   "{/**/}"},
