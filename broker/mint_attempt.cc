@@ -191,8 +191,10 @@ Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
       guard_.FailedTransiently(name);
       break;
     case ErrorClass::kGrantDead:
-      // An application has no grant that a login could renew: it may be tried again later.
-      if (task_.credential.kind == "refresh-token") {
+      // An application has no grant that a login could renew: it may be tried again later. Nor does
+      // an agent end a grant that others share with claims of its own choosing: where the grant is
+      // dead indeed, the next request without any will tell.
+      if (task_.credential.kind == "refresh-token" && task_.key.claims.empty()) {
         guard_.GrantDied(name, refusal);
       } else {
         guard_.Rejected(name, refusal);

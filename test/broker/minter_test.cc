@@ -264,6 +264,19 @@ TEST_CASE("A dead grant is not tried again until a new login") {
   CHECK(setup.Mint().has_value());
 }
 
+TEST_CASE("Claims that an agent sent never end a grant, they pause it") {
+  Setup setup;
+  setup.key.claims = R"({"access_token":{"acrs":{"essential":true,"value":"c1"}}})";
+  setup.http.Push(400, ErrorBody("invalid_grant", 50173));
+  CHECK(ReasonOf(setup.Mint()) == Reason::kLoginRequired);
+  CHECK(ReasonOf(setup.Mint()) == Reason::kLoginRequired);
+  CHECK(setup.http.seen.size() == 1);  // a dead grant is not hammered either
+  setup.clock.Advance(broker::UpstreamGuard::kRejectionPause);
+  setup.key.claims.clear();
+  setup.http.Push(200, TokenBody(UserClaims()));
+  CHECK(setup.Mint().has_value());
+}
+
 TEST_CASE("A refused secret is read again once, and used if it is another by now") {
   Setup setup;
   setup.http.respond =
