@@ -126,7 +126,10 @@ std::expected<IssuedToken, Denied> Broker::IssueToken(const Caller& caller,
                                policy::AllowedScopes(*now, *grant), ports_.clock.WallNow())) {
     // A tenant that was mended serves again at once. What holds too much or too little was minted
     // as configured: minting it again and again at an agent's request would help nobody.
-    if (wrong->reason == Reason::kMintedMismatch) ports_.cache.Evict(key.credential);
+    // Nor may claims of an agent's own choosing take away what others share.
+    if (wrong->reason == Reason::kMintedMismatch && key.claims.empty()) {
+      ports_.cache.Evict(key.credential);
+    }
     return deny(std::move(*wrong));
   }
   if (caller.alive && !caller.alive()) return deny({Reason::kCallerGone, {}, {}, {}});
@@ -140,7 +143,16 @@ Denied Broker::Deny(Entry entry, Refusal refusal) {
   entry.type = EntryType::kTokenDenied;
   entry.outcome = Outcome::kFailure;
   entry.reason = broker::Describe(refusal.reason).name;
-  const auto receipt = ports_.ledger.Append(entry);
+  auto receipt = ports_.ledger.Append(entry);
+  if (!receipt && receipt.error().code == ErrorCode::kInvalidRequest) {
+    // What no line can hold was sent to leave no trace: who was refused, and why, stands all the
+    // same.
+    entry.scopes.clear();
+    entry.claimed = {};
+    entry.trace.clear();
+    entry.request_id.clear();
+    receipt = ports_.ledger.Append(entry);
+  }
   return {std::move(refusal), receipt ? std::optional(*receipt) : std::nullopt};
 }
 

@@ -153,6 +153,38 @@ TEST_CASE("Each refusal is recorded and nothing is minted for it") {
   }
 }
 
+TEST_CASE("A refusal is recorded even if no line can hold what was asked for") {
+  Fixture f;
+  f.ledger.refuses = [](const auto& entry) {
+    return !entry.scopes.empty() || !entry.claimed.purpose.empty() || !entry.trace.empty();
+  };
+  auto request = Fixture::Asking(std::vector<std::string>(64, std::string(256, 'A')));
+  request.context.purpose = "\x01";
+  request.trace = "\x01";
+  const auto issued = f.broker.IssueToken(f.caller, request, "r");
+  REQUIRE_FALSE(issued.has_value());
+  CHECK(issued.error().refusal.reason == Reason::kNoRule);
+  CHECK(issued.error().receipt.has_value());
+  REQUIRE(f.ledger.entries.size() == 1);
+  CHECK(f.ledger.entries[0].type == EntryType::kTokenDenied);
+  CHECK(f.ledger.entries[0].agent == "helpdesk");
+  CHECK(f.ledger.entries[0].caller->uid == 1000);
+  CHECK(f.ledger.entries[0].reason == "no_rule");
+}
+
+TEST_CASE("A token that an agent's claims made another than configured takes no other away") {
+  Fixture f;
+  auto token = f.Token();
+  token->exp_unix += 100 * 3600;
+  f.cache.next = token;
+  auto request = Fixture::Asking({"Mail.Read"});
+  request.claims = R"({"access_token":{"xms\u005fcc":{"values":["cp1"]}}})";
+  const auto issued = f.broker.IssueToken(f.caller, request, "r");
+  REQUIRE_FALSE(issued.has_value());
+  CHECK(issued.error().refusal.reason == Reason::kMintedMismatch);
+  CHECK(f.cache.evicted.empty());
+}
+
 TEST_CASE("What was minted is checked before it is released (promise 6)") {
   // clang-format off
   struct Row { const char* why; std::function<void(broker::AccessToken&)> spoil; Reason want; };

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -11,10 +12,12 @@ class FakeLedger final : public broker::LedgerSink {
   broker::Result<broker::LedgerReceipt> Append(const broker::ledger::Entry& entry) override {
     const std::scoped_lock lock(mutex_);
     if (fail_with) return broker::Fail(*fail_with, "fake");
+    if (refuses && refuses(entry)) return broker::Fail(broker::ErrorCode::kInvalidRequest, "fake");
     entries.push_back(entry);
     return broker::LedgerReceipt{entries.size(), {}};
   }
   std::optional<broker::ErrorCode> fail_with;
+  std::function<bool(const broker::ledger::Entry&)> refuses;  // as what no line can hold
   std::vector<broker::ledger::Entry> entries;  // oldest first; read it when no call is under way
 
  private:
