@@ -130,6 +130,7 @@ int main(int argc, char** argv) {
   }
   const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const sockaddr_un address = bench::AddressOf(argv[1]);
+  if (listener < 0) bench::Die("socket");
   if (bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       listen(listener, kBacklog) != 0) {
     bench::Die(argv[1]);
