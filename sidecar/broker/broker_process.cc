@@ -28,6 +28,7 @@
 #include "sidecar/broker/store_witness.h"
 #include "sidecar/broker/supervisor_link.h"
 #include "sidecar/hardening/harden.h"
+#include "sidecar/hardening/stack_wipe.h"
 #include "sidecar/ipc/frame.h"
 #include "sidecar/ipc/ledger_client.h"
 #include "sidecar/ipc/system_ports.h"
@@ -171,6 +172,7 @@ void BrokerProcess::HandleText(MessageType type, const std::string& text,
     prepared_.reset();
   } else if (type == MessageType::kUnseal && !fds.empty()) {
     const Status done = seal_.UnsealFromDescriptor(text, fds[0].get());
+    hardening::WipeStack();
     if (!done) {
       log_.Error("sealed", {{"kind", text},
                             {"why", done.error().detail},

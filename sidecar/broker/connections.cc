@@ -9,6 +9,8 @@
 #include <array>
 #include <utility>
 
+#include "sidecar/hardening/stack_wipe.h"
+
 namespace sidecar::broker_role {
 namespace {
 
@@ -92,6 +94,7 @@ void Connections::Serve(Entry* entry) {
     handler_(entry->peer, message.bytes, &answer);
     const auto sent = ipc::Send(entry->pair.get(), answer);
     sodium_memzero(answer.data(), answer.size());
+    hardening::WipeStack();
     if (!sent || draining_) break;
   }
   ipc::WipeMessage(&message);

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "broker/broker.h"
+#include "sidecar/hardening/stack_wipe.h"
 #include "token_cache/access_token_cache.h"
 
 namespace sidecar::broker_role {
@@ -16,6 +17,7 @@ class Renewals {
             for (const broker::TokenKey& key : cache.WaitDue(stop)) {
               cache.Renew(key, [&] { return broker.Renew(key); });
             }
+            hardening::WipeStack();
           }
         }) {}
 

@@ -1,5 +1,6 @@
 #include "sidecar/cli/terminal.h"
 
+#include <sys/resource.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -77,6 +78,10 @@ void PrintTable(std::ostream& out, const std::vector<std::string>& header,
 }
 
 broker::Result<Secret> ReadSecret(const std::string& prompt) {
+  // Typed bytes stand in the arena, which no core file holds; what is made of them does not.
+  const rlimit no_core{0, 0};
+  if (setrlimit(RLIMIT_CORE, &no_core) != 0)
+    return Fail(ErrorCode::kUnavailable, "cannot forbid core files");
   if (isatty(STDIN_FILENO) == 0) return ReadAll(/*one_line=*/false);
   std::cerr << prompt << ": " << std::flush;
   auto typed = [] {

@@ -76,8 +76,11 @@ std::string UsageText() {
 }
 
 std::vector<std::string> RoleEnvironment(const Options& options) {
-  if (options.journal_stream.empty()) return {};
-  return {"JOURNAL_STREAM=" + options.journal_stream};
+  // A function bound at its first call has the vector registers written to the stack, and with them
+  // what was last copied: a token. Not every library of Debian is linked to be bound at the start.
+  std::vector<std::string> all{"LD_BIND_NOW=1"};
+  if (!options.journal_stream.empty()) all.push_back("JOURNAL_STREAM=" + options.journal_stream);
+  return all;
 }
 
 }  // namespace sidecar::supervisor

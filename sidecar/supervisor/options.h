@@ -35,7 +35,8 @@ std::expected<Options, std::string> ParseOptions(const std::vector<std::string>&
 /// The text of --help.
 std::string UsageText();
 
-/// All that a role's environment holds: JOURNAL_STREAM where the log goes to journald.
+/// All that a role's environment holds: LD_BIND_NOW, and JOURNAL_STREAM where the log goes to
+/// journald.
 std::vector<std::string> RoleEnvironment(const Options& options);
 
 }  // namespace sidecar::supervisor

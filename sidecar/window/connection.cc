@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "broker/answer.h"
+#include "sidecar/hardening/stack_wipe.h"
 #include "sidecar/window/request_id.h"
 
 namespace sidecar::window {
@@ -67,7 +68,9 @@ void Connection::Run() {
     shared_.server.Serve(
         method, "/", [this, request] { return request ? AnswerRequest() : Refuse(refusal_); },
         &out_);
-    if (!WriteReply()) break;
+    const bool written = WriteReply();
+    hardening::WipeStack();  // the HTTP library's buffers held the answer
+    if (!written) break;
     if (request) {
       framer_.Consume();
     } else {

@@ -165,8 +165,9 @@ TEST_CASE("The command line and the places of the environment") {
   CHECK(ParseOptions({"--config", "/a"}, all)->config == "/a");
   CHECK(ParseOptions({"--config=/b", "--libexec", "/l"}, all)->libexec == "/l");
   CHECK(RoleEnvironment(*ParseOptions({}, all)) ==
-        std::vector<std::string>{"JOURNAL_STREAM=8:12345"});
-  CHECK(RoleEnvironment(*ParseOptions({"--foreground"}, all)).empty());
+        std::vector<std::string>{"LD_BIND_NOW=1", "JOURNAL_STREAM=8:12345"});
+  CHECK(RoleEnvironment(*ParseOptions({"--foreground"}, all)) ==
+        std::vector<std::string>{"LD_BIND_NOW=1"});
   const auto odd = [](const std::string& name) -> std::optional<std::string> {
     return name == "JOURNAL_STREAM" ? "8:1\nLD_PRELOAD=x" : "-1";
   };
