@@ -26,6 +26,7 @@ struct HttpResponse {
   int status = 0;  // as received, 100..599
   Secret body;     // may hold a token: lives in the arena
   std::optional<std::chrono::seconds> retry_after;  // from Retry-After, seconds or HTTP date
+  std::optional<std::chrono::system_clock::time_point> date;  // from Date: the server's clock
 };
 
 class HttpTransport {

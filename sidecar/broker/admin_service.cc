@@ -77,7 +77,25 @@ AdminService::Outcome ParseBody(const std::string& text,
 
 }  // namespace
 
-AdminService::AdminService(AdminPorts ports) : ports_(std::move(ports)) {}
+broker::Refusal RefusalOf(const broker::Error& error, Reason unavailable) {
+  switch (error.code) {
+    case broker::ErrorCode::kInvalidRequest:
+      return {Reason::kValueOutOfRange, error.detail, error.detail, {}};
+    case broker::ErrorCode::kDenied:
+      return {Reason::kCredentialRejected, error.detail, error.detail, {}};
+    case broker::ErrorCode::kNotFound:
+      return {Reason::kNotFound, error.detail, error.detail, {}};
+    case broker::ErrorCode::kConflict:
+      return {Reason::kConflict, error.detail, error.detail, {}};
+    case broker::ErrorCode::kUnavailable:
+    case broker::ErrorCode::kCorrupt:
+      break;
+  }
+  return {unavailable, error.detail, error.detail, {}};
+}
+
+AdminService::AdminService(AdminPorts ports)
+    : ports_(std::move(ports)), logins_(ports_.minter_ports, ports_.store) {}
 
 void AdminService::Handle(const Peer& peer, std::string_view request, std::string* answer) {
   const auto message = ipc::DecodeAdminRequest(request);
@@ -106,21 +124,25 @@ AdminService::Outcome AdminService::Dispatch(const Peer& peer, const ipc::AdminR
 }
 
 AdminService::Outcome AdminService::Run(const Route& route, Call& call) {
-  if (!Holds(ports_.broker.config()->admin, call.peer.caller.facts, route.needed)) {
-    const Refusal refusal{Reason::kRoleMissing,
-                          "It needs the role " + std::string(NameOf(route.needed)) + ".",
-                          {},
-                          {}};
+  const auto deny = [&](Refusal refusal) {
     [[maybe_unused]] const bool noted =
         Record(call, EntryType::kAdminDenied, LedgerOutcome::kFailure, refusal.reason);
-    return std::unexpected(refusal);
+    return std::unexpected(std::move(refusal));
+  };
+  if (!Holds(ports_.broker.config()->admin, call.peer.caller.facts, route.needed)) {
+    return deny({Reason::kRoleMissing,
+                 "It needs the role " + std::string(NameOf(route.needed)) + ".",
+                 {},
+                 {}});
   }
   auto body = ParseBody(call.request.body, route.fields);
-  if (!body) return std::unexpected(body.error());
+  if (!body) return route.action ? deny(body.error()) : body;
   call.body = std::move(*body);
-  if (!route.action) return (this->*route.handler)(call);
+  return route.action ? Act(route, call) : (this->*route.handler)(call);
+}
 
-  // The intent first: without a ledger nothing is changed, but for the route that mends the ledger.
+// The intent first: without a ledger nothing is changed, but for the route that mends the ledger.
+AdminService::Outcome AdminService::Act(const Route& route, const Call& call) {
   const bool mends = route.handler == &AdminService::ResumeLedger;
   if (!Record(call, EntryType::kAdminAction, LedgerOutcome::kPending, {}) && !mends) {
     return Refuse(Reason::kLedgerUnavailable);
@@ -145,7 +167,7 @@ bool AdminService::Record(const Call& call, EntryType type, LedgerOutcome outcom
   entry.target_kind = "admin";
   entry.target_id = call.request.method + " " + call.request.path;
   entry.policy_sha256 = ports_.broker.config()->sha256;
-  return ports_.ledger.Append(entry).has_value();
+  return ports_.minter_ports.ledger.Append(entry).has_value();
 }
 
 }  // namespace sidecar::broker_role

@@ -1,35 +1,37 @@
 // sidecar/broker/admin_service.h: the operator's socket (design §7).
 #pragma once
 #include <functional>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/base/seal_box.h"
 #include "broker/broker.h"
-#include "broker/device_login.h"
 #include "sidecar/broker/agent_service.h"
 #include "sidecar/broker/connections.h"
+#include "sidecar/broker/logins.h"
 #include "sidecar/broker/roles.h"
-#include "sidecar/broker/seal_control.h"
-#include "sidecar/broker/supervisor_link.h"
-#include "sidecar/ipc/ledger_client.h"
+#include "sidecar/ipc/messages.h"
 
 namespace sidecar::broker_role {
 
-/// What the routes act on. All thread-safe, all borrowed.
+/// What the routes act on. All thread-safe, all borrowed. What lives in other processes is reached
+/// through one function each.
 struct AdminPorts {
   broker::Broker& broker;
-  broker::Minter::Ports minter_ports;
+  broker::Minter::Ports minter_ports;  // also the ledger, clock and network of the routes
   broker::Minter& minter;
   broker::TokenCache& cache;
   broker::SealedStore& store;
-  SealControl& seal;
-  ipc::LedgerClient& ledger;
-  SupervisorLink& supervisor;
+  std::function<broker::Status(const broker::Secret& passphrase)> unseal;
+  std::function<broker::Result<uint64_t>(const broker::policy::Seal&, const broker::Secret& key)>
+      rotate_seal;
+  std::function<std::string()> store_trouble;
+  std::function<broker::Result<ipc::LedgerState>()> ledger_state;
+  std::function<broker::Result<ipc::LedgerState>()> resume_ledger;
+  std::function<broker::Result<std::string>(ipc::MessageType question, const std::string& text)>
+      ask_supervisor;
   std::function<Readiness()> readiness;
 };
 
@@ -42,9 +44,6 @@ class AdminService {
   using Outcome = std::expected<Json, broker::Refusal>;
 
   using LedgerOutcome = broker::ledger::Outcome;
-
-  // More people than that do not log in at the same moment; a login lives 15 minutes at Entra.
-  static constexpr size_t kMaxLogins = 16;
 
   explicit AdminService(AdminPorts ports);
   void Handle(const Peer& peer, std::string_view request, std::string* answer);
@@ -60,6 +59,7 @@ class AdminService {
   static const std::vector<Route>& Routes();
   Outcome Dispatch(const Peer& peer, const ipc::AdminRequest& request);
   Outcome Run(const Route& route, Call& call);
+  Outcome Act(const Route& route, const Call& call);
   bool Record(const Call& call, broker::ledger::EntryType type, LedgerOutcome outcome,
               std::optional<broker::Reason> reason);
 
@@ -78,17 +78,16 @@ class AdminService {
   Outcome TryCredential(const Call& call);
   Outcome TryHosts(const Call& call);
 
-  struct Login {
-    std::string credential;
-    broker::DeviceLogin flow;
-    broker::Clock::Steady ends{};
-    std::mutex turn;  // one poll at a time
-  };
+  std::expected<broker::Secret, broker::Refusal> Unwrap(const Call& call) const;
+  void Enrolled(const std::string& credential);
 
   AdminPorts ports_;
   broker::SealBox seal_box_;
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<Login>> logins_;
+  Logins logins_;
 };
+
+/// `unavailable` stands for kUnavailable and kCorrupt. On the operator's socket the detail is
+/// shown: it names causes, never secrets.
+broker::Refusal RefusalOf(const broker::Error& error, broker::Reason unavailable);
 
 }  // namespace sidecar::broker_role

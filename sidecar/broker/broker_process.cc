@@ -66,6 +66,7 @@ class BrokerProcess {
   Status LoadFingerprintKey();
   Readiness Ready();
   void Serve(const Peer& peer, std::string_view request, std::string* answer);
+  AdminPorts Admins();
 
   const Log& log_;
   SystemRandom& random_;
@@ -94,8 +95,7 @@ class BrokerProcess {
   broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); }},
                          std::make_shared<const broker::policy::Config>()};
   AgentService agents_{broker_, clock_, [this] { return Ready(); }};
-  AdminService admins_{{broker_, minter_ports_, minter_, cache_, *store_, seal_, ledger_,
-                        supervisor_, [this] { return Ready(); }}};
+  AdminService admins_{Admins()};
   Connections connections_{Guarded([this](const Peer& peer, std::string_view request,
                                           std::string* answer) { Serve(peer, request, answer); },
                                    log_)};
@@ -238,6 +238,24 @@ Readiness BrokerProcess::Ready() {
   }
   now.degraded = minter_.Degraded();
   return now;
+}
+
+AdminPorts BrokerProcess::Admins() {
+  return {
+      .broker = broker_,
+      .minter_ports = minter_ports_,
+      .minter = minter_,
+      .cache = cache_,
+      .store = *store_,
+      .unseal = [this](const Secret& typed) { return seal_.UnsealWithPassphrase(typed); },
+      .rotate_seal = [this](const broker::policy::Seal& seal,
+                            const Secret& key) { return seal_.Rotate(seal, key); },
+      .store_trouble = [this] { return seal_.trouble(); },
+      .ledger_state = [this] { return ledger_.Query(); },
+      .resume_ledger = [this] { return ledger_.Resume(); },
+      .ask_supervisor = [this](MessageType question,
+                               const std::string& text) { return supervisor_.Ask(question, text); },
+      .readiness = [this] { return Ready(); }};
 }
 
 broker::Result<std::unique_ptr<BrokerProcess>> Start(const BrokerOptions& options,

@@ -160,6 +160,11 @@ broker::Result<broker::HttpResponse> CurlExchange::Answer(CURL* easy) {
   if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK && retry_after > 0) {
     response.retry_after = std::chrono::seconds(retry_after);
   }
+  curl_header* date = nullptr;
+  if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK) {
+    const time_t seconds = curl_getdate(date->value, nullptr);
+    if (seconds != -1) response.date = std::chrono::system_clock::from_time_t(seconds);
+  }
   return response;
 }
 

@@ -126,6 +126,17 @@ TEST_CASE("A connection is used again, and a closed one is replaced") {
   CHECK(other.upstream.streams() == 3);
 }
 
+TEST_CASE("The server's clock arrives where it shows a date that can be read") {
+  Pair good(Answering(TlsUpstream::Http("200 OK\r\nDate: Fri, 20 Nov 2026 08:49:37 GMT", "{}")));
+  const auto date = good.transport->Send(Post(""))->date;
+  REQUIRE(date.has_value());
+  CHECK(std::chrono::system_clock::to_time_t(*date) == 1795164577);
+  Pair none(Answering(TlsUpstream::Http("200 OK", "{}")));
+  CHECK_FALSE(none.transport->Send(Post(""))->date.has_value());
+  Pair nonsense(Answering(TlsUpstream::Http("200 OK\r\nDate: yesterday", "{}")));
+  CHECK_FALSE(nonsense.transport->Send(Post(""))->date.has_value());
+}
+
 TEST_CASE("Retry-After arrives in seconds, also where it is a date") {
   Pair seconds(Answering(TlsUpstream::Http("429 Too Many Requests\r\nRetry-After: 17", "")));
   CHECK(seconds.transport->Send(Post(""))->retry_after == std::chrono::seconds(17));

@@ -1,0 +1,46 @@
+#include "sidecar/broker/credential_secrets.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "broker/entra/client_certificate.h"
+
+namespace sidecar::broker_role {
+
+using broker::Reason, broker::Refusal, broker::Secret, broker::SecretKind;
+
+std::vector<SecretKind> SecretsOf(const broker::policy::Credential& credential) {
+  std::vector<SecretKind> kinds;
+  if (const auto typed = TypedSecretOf(credential)) kinds.push_back(*typed);
+  if (credential.kind == "refresh-token") kinds.push_back(SecretKind::kRefreshToken);
+  return kinds;
+}
+
+std::optional<SecretKind> TypedSecretOf(const broker::policy::Credential& credential) {
+  if (credential.kind == "certificate") return SecretKind::kCertificate;
+  if (credential.kind == "client-secret" || credential.confidential) {
+    return SecretKind::kClientSecret;
+  }
+  return std::nullopt;
+}
+
+std::optional<Refusal> CheckTyped(SecretKind kind, const Secret& secret) {
+  if (kind == SecretKind::kCertificate) {
+    const auto parsed = broker::entra::ParseClientCertificate(secret);
+    if (parsed) return std::nullopt;
+    return Refusal{Reason::kValueOutOfRange,
+                   "Send one PEM text with the private key and its certificate. Found: " +
+                       parsed.error().detail + ".",
+                   parsed.error().detail,
+                   {}};
+  }
+  const std::string_view text = secret.Expose(broker::Exit::kSealToDisk);
+  const bool printable = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+  if (printable && !text.empty()) return std::nullopt;
+  return Refusal{Reason::kValueOutOfRange,
+                 "A client secret is one line of printable characters, without spaces.",
+                 {},
+                 {}};
+}
+
+}  // namespace sidecar::broker_role

@@ -1,0 +1,24 @@
+// sidecar/broker/credential_secrets.h: which secrets a credential needs, and whether one will do.
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "broker/base/secret.h"
+#include "broker/policy/config.h"
+#include "broker/ports/sealed_store.h"
+#include "broker/reason.h"
+
+namespace sidecar::broker_role {
+
+/// All that enrols the credential: its own secret, and for a refresh token the login.
+std::vector<broker::SecretKind> SecretsOf(const broker::policy::Credential& credential);
+
+/// What `purser secret set` stores for it; nothing where only a login enrols it.
+std::optional<broker::SecretKind> TypedSecretOf(const broker::policy::Credential& credential);
+
+/// Refuses what was typed for the wrong credential or pasted in part, before it replaces a good
+/// secret: a certificate must parse, with a private key that belongs to it; a client secret is one
+/// line of printable ASCII.
+std::optional<broker::Refusal> CheckTyped(broker::SecretKind kind, const broker::Secret& secret);
+
+}  // namespace sidecar::broker_role
