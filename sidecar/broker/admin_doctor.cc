@@ -1,6 +1,8 @@
 // What `purser doctor` has the broker try: only the broker reaches the network.
+#include <algorithm>
 #include <chrono>
 
+#include "broker/entra/scope_list.h"
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/ipc/messages.h"
 
@@ -8,7 +10,6 @@ namespace sidecar::broker_role {
 namespace {
 
 using nlohmann::json;
-using Outcome = AdminService::Outcome;
 using std::chrono::duration_cast, std::chrono::seconds;
 
 // Any HTTP status is an answer: the way there and the certificate are what is examined.
@@ -28,9 +29,26 @@ json TryUrl(const broker::Minter::Ports& ports, const std::string& url) {
   return row;
 }
 
+// "Mail.Read" of "https://graph.microsoft.com/Mail.Read": tokens and answers have short names.
+std::string_view ShortName(std::string_view scope) {
+  return scope.substr(scope.rfind('/') == scope.npos ? 0 : scope.rfind('/') + 1);
+}
+
 }  // namespace
 
-Outcome AdminService::TryCredential(const Call& call) {
+std::vector<std::string> OverConsented(const broker::policy::Credential& credential,
+                                       const std::vector<std::string>& held) {
+  std::vector<std::string> excess;
+  std::ranges::copy_if(held, std::back_inserter(excess), [&](const std::string& scope) {
+    const auto same = [&](const std::string& listed) {
+      return ShortName(listed) == ShortName(scope);
+    };
+    return !broker::entra::IsOidcScope(scope) && std::ranges::none_of(credential.scopes, same);
+  });
+  return excess;
+}
+
+AdminService::Outcome AdminService::TryCredential(const Call& call) {
   broker::ledger::Entry who;
   who.caller = broker::RecordOf(call.peer.caller.facts);
   who.request_id = call.request.request_id;
@@ -39,20 +57,22 @@ Outcome AdminService::TryCredential(const Call& call) {
   if (!token) return std::unexpected(token.error());
   const auto now =
       duration_cast<seconds>(ports_.minter_ports.clock.WallNow().time_since_epoch()).count();
+  const auto config = ports_.broker.config();
+  const auto credential = config->credentials.find(call.argument);
+  if (credential == config->credentials.end()) return broker::Refuse(broker::Reason::kNotFound);
   return json{{"scopes", (*token)->scopes},
+              {"over_consented", OverConsented(credential->second, (*token)->scopes)},
               {"app_only", (*token)->app_only},
               {"expires_in", (*token)->exp_unix - now}};
 }
 
-// Every host that the dialer would connect to.
-Outcome AdminService::TryHosts(const Call& /*call*/) {
+// The dialer's whole list: this process speaks to nobody but the authority.
+AdminService::Outcome AdminService::TryHosts(const Call& /*call*/) {
   const auto config = ports_.broker.config();
   const auto& tenant = config->tenant;
-  json hosts = json::array();
-  hosts.push_back(TryUrl(ports_.minter_ports, tenant.authority + "/" + tenant.id +
-                                                  "/v2.0/.well-known/openid-configuration"));
-  hosts.push_back(TryUrl(ports_.minter_ports, tenant.graph + "/v1.0/"));
-  return json{{"hosts", std::move(hosts)}};
+  const json row = TryUrl(ports_.minter_ports, tenant.authority + "/" + tenant.id +
+                                                   "/v2.0/.well-known/openid-configuration");
+  return json{{"hosts", json::array({row})}};
 }
 
 }  // namespace sidecar::broker_role

@@ -48,7 +48,13 @@ Outcome AdminService::PollLogin(const Call& call) {
   if (!state) return std::unexpected(state.error());
   if (!state->done) return json{{"done", false}, {"interval", state->interval.count()}};
   Enrolled(state->credential);
-  return json{{"done", true}, {"consented", state->consented}};
+  json enrolled = {{"done", true}, {"consented", state->consented}};
+  const auto config = ports_.broker.config();
+  if (const auto credential = config->credentials.find(state->credential);
+      credential != config->credentials.end()) {
+    enrolled["over_consented"] = OverConsented(credential->second, state->consented);
+  }
+  return enrolled;
 }
 
 // What was remembered of the credential's old secret no longer holds.

@@ -90,4 +90,9 @@ class AdminService {
 /// shown: it names causes, never secrets.
 broker::Refusal RefusalOf(const broker::Error& error, broker::Reason unavailable);
 
+/// Those of `held`, names of one resource, that the configuration does not list for the credential:
+/// with them in its tokens, its rules are refused as over_scoped.
+std::vector<std::string> OverConsented(const broker::policy::Credential& credential,
+                                       const std::vector<std::string>& held);
+
 }  // namespace sidecar::broker_role

@@ -59,21 +59,24 @@ struct Session {
 
 // A command of the daemon without options of its own.
 void AddPlain(CLI::App& app, Session& session, const char* name, const char* about,
-              int (*run)(const Console&)) {
-  app.add_subcommand(name, about)->callback([&session, run] {
-    session.chosen = [&session, run] { return session.WithDaemon(run); };
-  });
+              const char* example, int (*run)(const Console&)) {
+  auto* command = app.add_subcommand(name, about)->footer("Example: " + std::string(example));
+  command->callback(
+      [&session, run] { session.chosen = [&session, run] { return session.WithDaemon(run); }; });
 }
 
 void AddDaemonCommands(CLI::App& app, Session& session) {
   AddPlain(app, session, "status", "Show what runs, the ledger's head, and what is wrong",
-           RunStatus);
-  AddPlain(app, session, "ready", "Exit 0 when tokens can be issued, else say why not", RunReady);
-  AddPlain(app, session, "agents", "List agents with their rules and budgets", RunAgents);
+           "purser status --json | jq .ledger", RunStatus);
+  AddPlain(app, session, "ready", "Exit 0 when tokens can be issued, else say why not",
+           "purser ready && systemctl start my-agent", RunReady);
+  AddPlain(app, session, "agents", "List agents with their rules and budgets", "purser agents",
+           RunAgents);
   AddPlain(app, session, "credentials", "List credentials and whether they are enrolled",
-           RunCredentials);
+           "purser credentials", RunCredentials);
 
   auto* reload = app.add_subcommand("reload", "Load the configuration anew, whole or not at all");
+  reload->footer("Example: purser config check && purser reload --dry-run");
   reload->add_flag("--dry-run", session.dry_run, "Only show rights gained and lost");
   reload->callback([&session] {
     session.chosen = [&session] {
@@ -83,6 +86,9 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
   });
 
   auto* doctor = app.add_subcommand("doctor", "Examine everything and say what to do about it");
+  doctor->footer(
+      "Example: sudo purser doctor\nExit codes: 0 nothing is bad, 1 something is, 4 the daemon is "
+      "not reachable");
   doctor->callback([&session] {
     session.chosen = [&session] {
       return session.WithConfig([&session](const broker::policy::Config& config) {
@@ -94,7 +100,7 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
 
   auto* ledger = app.add_subcommand("ledger", "Act on the running ledger")->require_subcommand(1);
   AddPlain(*ledger, session, "resume", "Write again after a latched error was mended",
-           RunLedgerResume);
+           "purser ledger resume", RunLedgerResume);
 }
 
 void AddSecretCommands(CLI::App& app, Session& session, std::string& credential) {
@@ -120,9 +126,11 @@ void AddSecretCommands(CLI::App& app, Session& session, std::string& credential)
     };
   });
 
-  AddPlain(app, session, "unseal", "Open the store with its passphrase", RunUnseal);
+  AddPlain(app, session, "unseal", "Open the store with its passphrase",
+           "purser unseal < passphrase", RunUnseal);
   auto* seal = app.add_subcommand("seal", "The store's key-encryption key")->require_subcommand(1);
   auto* rotate = seal->add_subcommand("rotate", "Replace it and re-encrypt every secret");
+  rotate->footer("Example: sudo purser seal rotate");
   rotate->callback([&session] {
     session.chosen = [&session] {
       return session.WithConfig([&session](const broker::policy::Config& config) {
@@ -175,7 +183,9 @@ void AddConfig(CLI::App& app, Session& session) {
   auto* config = app.add_subcommand("config", "The configuration, without asking the daemon");
   config->require_subcommand(1);
   const auto add = [&](const char* name, const char* about, auto run) {
-    config->add_subcommand(name, about)->callback([&session, run] {
+    auto* command = config->add_subcommand(name, about);
+    command->footer("Example: purser config " + std::string(name));
+    command->callback([&session, run] {
       session.chosen = [&session, run] {
         return run(ConfigOptions{.path = session.config_path, .json = session.json});
       };
@@ -213,10 +223,12 @@ int ExplainFromLedger(const ExplainOptions& options, const ExplainQuestion& ques
 }
 
 void AddExplain(CLI::App& app, Session& session, ExplainQuestion& question) {
-  auto* explain = app.add_subcommand("explain", "Why an agent gets something or not, and what would change it");
-  explain->footer("Examples: purser explain helpdesk --scopes Mail.Send\n"
-                  "          purser explain helpdesk --seq 41\n"
-                  "          purser explain helpdesk --refused");
+  auto* explain =
+      app.add_subcommand("explain", "Why an agent gets something or not, and what would change it");
+  explain->footer(
+      "Examples: purser explain helpdesk --scopes Mail.Send\n"
+      "          purser explain helpdesk --seq 41\n"
+      "          purser explain helpdesk --refused");
   explain->add_option("agent", question.agent, "Name in purser.toml")->required();
   auto* what = explain->add_option_group("what")->require_option(1);
   what->add_option("--scopes", question.scopes, "Scopes that it would ask for");
@@ -225,7 +237,8 @@ void AddExplain(CLI::App& app, Session& session, ExplainQuestion& question) {
   explain->callback([&] {
     session.chosen = [&] {
       return session.WithConfig([&](const broker::policy::Config& config) {
-        const ExplainOptions options{.config = config, .agent = question.agent, .json = session.json};
+        const ExplainOptions options{
+            .config = config, .agent = question.agent, .json = session.json};
         if (!question.scopes.empty()) {
           return ExplainScopes(options, question.scopes, std::cout, std::cerr);
         }
@@ -283,30 +296,42 @@ void AddAudit(CLI::App& app, Session& session, AuditQuestion& question) {
     return command;
   };
   auto* tail = add("tail", "The last entries", [&](const std::string& folder) {
-    return AuditTail({.folder = folder, .count = question.count, .filter = question.filter,
-                      .json = session.json, .follow = question.follow, .wait = WaitALittle},
+    return AuditTail({.folder = folder,
+                      .count = question.count,
+                      .filter = question.filter,
+                      .json = session.json,
+                      .follow = question.follow,
+                      .wait = WaitALittle},
                      std::cout, std::cerr);
   });
+  tail->footer("Example: purser audit tail -f --type token.denied");
   tail->add_option("-n,--count", question.count, "How many")->capture_default_str();
   tail->add_flag("-f,--follow", question.follow, "Go on as entries come");
   AddFilter(*tail, question.filter);
   auto* show = add("show", "One entry in full", [&](const std::string& folder) {
-    return AuditShow({.folder = folder, .seq = question.seq, .json = session.json}, std::cout, std::cerr);
+    return AuditShow({.folder = folder, .seq = question.seq, .json = session.json}, std::cout,
+                     std::cerr);
   });
+  show->footer("Example: purser audit show 41");
   show->add_option("seq", question.seq, "Its number")->required();
   auto* search = add("search", "Entries that match", [&](const std::string& folder) {
-    return AuditSearch({.folder = folder, .filter = question.filter, .limit = question.limit,
+    return AuditSearch({.folder = folder,
+                        .filter = question.filter,
+                        .limit = question.limit,
                         .json = session.json},
                        std::cout, std::cerr);
   });
+  search->footer("Example: purser audit search --agent helpdesk --since 2026-11-20 --json");
   search->add_option("--limit", question.limit, "At most so many; 0: all");
   AddFilter(*search, question.filter);
-  auto* verify = add("verify", "Prove that nothing was changed or removed", [&](const std::string& folder) {
-    return AuditVerify({.folder = folder, .head = question.head, .json = session.json}, std::cout,
-                       std::cerr);
-  });
-  verify->footer("Example: purser audit verify --head 41:9f2c…  (from the operational log)\n"
-                 "Exit codes: 0 intact, 1 could not read, 3 tampering found");
+  auto* verify =
+      add("verify", "Prove that nothing was changed or removed", [&](const std::string& folder) {
+        return AuditVerify({.folder = folder, .head = question.head, .json = session.json},
+                           std::cout, std::cerr);
+      });
+  verify->footer(
+      "Example: purser audit verify --head 41:9f2c…  (from the operational log)\n"
+      "Exit codes: 0 intact, 1 could not read, 3 tampering found");
   verify->add_option("--head", question.head, "SEQ:LEAF that an outside place remembers");
 }
 
@@ -336,9 +361,13 @@ int RunPurser(int argc, char** argv) {
   AddConfig(app, session);
   AddExplain(app, session, question);
   AddAudit(app, session, audit);
-  app.add_subcommand("version", "Print the version")->callback([&] {
-    session.chosen = [] {
-      std::cout << "purser " << kVersion << '\n';
+  auto* version = app.add_subcommand("version", "Print the version");
+  version->footer("Example: purser version --json");
+  version->callback([&] {
+    session.chosen = [&session] {
+      std::cout << (session.json ? nlohmann::json{{"version", kVersion}}.dump(2)
+                                 : "purser " + std::string(kVersion))
+                << '\n';
       return kExitDone;
     };
   });

@@ -7,8 +7,8 @@
 #include "broker/policy/config_parser.h"
 #include "broker/policy/schema.h"
 #include "broker/policy/show.h"
-#include "sidecar/ipc/config_files.h"
 #include "sidecar/cli/terminal.h"
+#include "sidecar/ipc/config_files.h"
 #include "sidecar/ipc/host_accounts.h"
 
 namespace sidecar::cli {

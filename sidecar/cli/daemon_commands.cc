@@ -41,6 +41,18 @@ void PrintProblems(const Console& console, const json& body) {
   }
 }
 
+// Only what is weaker than it should be.
+void PrintSeparation(const Console& console, const json& body) {
+  if (body.value("hardening", "") == "weak") {
+    console.out << Yellow("hardening weak: roles may reach more than their part; see purser doctor")
+                << '\n';
+  }
+  if (body.value("allow_same_uid", false)) {
+    console.out << Yellow("hardening allow_same_uid: an agent may read purser's memory and files")
+                << '\n';
+  }
+}
+
 void PrintProcesses(const Console& console, const json& processes) {
   if (!processes.contains("roles")) return;
   std::vector<std::vector<std::string>> rows;
@@ -56,7 +68,7 @@ void PrintProcesses(const Console& console, const json& processes) {
 int Judge(const Console& console, const broker::Result<AdminAnswer>& answer) {
   if (!answer) {
     console.err << "purser: " << answer.error().detail << '\n';
-    return kExitUnreachable;
+    return answer.error().code == broker::ErrorCode::kUnavailable ? kExitUnreachable : kExitRefused;
   }
   if (answer->status >= 200 && answer->status < 300) return kExitDone;
   if (PrintedAsJson(console, answer->body)) return kExitRefused;
@@ -85,6 +97,7 @@ int RunStatus(const Console& console) {
   const json& store = body["store"];
   console.out << (store.value("usable", false) ? "store     usable\n"
                                                : Red("store     ") + Field(store, "reason") + "\n");
+  PrintSeparation(console, body);
   PrintProblems(console, body);
   PrintProcesses(console, body["processes"]);
   return kExitDone;
@@ -106,6 +119,10 @@ int RunAgents(const Console& console) {
   if (PrintedAsJson(console, answer->body)) return kExitDone;
   std::vector<std::vector<std::string>> rows;
   for (const json& agent : answer->body["agents"]) {
+    if (agent["rules"].empty()) {
+      rows.push_back({Field(agent, "name"), Field(agent, "user"), Field(agent, "remaining"),
+                      "none: everything is denied", "-", "-", "-", "-"});
+    }
     for (const json& rule : agent["rules"]) {
       rows.push_back({Field(agent, "name"), Field(agent, "user"), Field(agent, "remaining"),
                       Field(rule, "name"), JoinTexts(rule["scopes"]), Field(rule, "credential"),
@@ -177,6 +194,13 @@ int RunLogin(const Console& console, const std::string& credential) {
   if (PrintedAsJson(console, answer->body)) return kExitDone;
   console.out << Green("enrolled") << "  " << credential << " is consented to "
               << JoinTexts(answer->body["consented"]) << '\n';
+  const json excess = answer->body.value("over_consented", json::array());
+  if (!excess.empty()) {
+    console.out << Yellow("advice")
+                << "    its rules will be refused as over_scoped: withdraw consent to "
+                << JoinTexts(excess) << " in Entra, or list it in [credential." << credential
+                << "] and grant it\n";
+  }
   return kExitDone;
 }
 

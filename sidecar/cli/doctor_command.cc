@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <ostream>
-#include <set>
 
 #include "sidecar/cli/terminal.h"
 
@@ -19,8 +18,7 @@ std::string Text(const json& object, const char* name) {
 }
 
 // A credential's real token, compared with what the configuration says of the registration.
-void ExamineCredential(const Console& console, const std::string& name,
-                       const broker::policy::Credential& credential, Findings* found) {
+void ExamineCredential(const Console& console, const std::string& name, Findings* found) {
   const auto answer = console.client.Call("POST", "/v1/doctor/credentials/" + name, json::object());
   if (!answer) {
     found->push_back(
@@ -31,25 +29,21 @@ void ExamineCredential(const Console& console, const std::string& name,
     found->push_back(
         {Level::kBad,
          "credential " + name + " yields no token (" + Text(answer->body, "reason") + ")",
-         Text(answer->body, "error_description")});
+         Text(answer->body, "reason") == "credential_not_enrolled"
+             ? "enrol it; purser credentials says how"
+             : Text(answer->body, "error_description")});
     return;
   }
   found->push_back({Level::kGood, "credential " + name + " yields a token", {}});
-  std::set<std::string> configured;
-  for (const std::string& scope : credential.scopes) {
-    configured.insert(
-        scope.substr(scope.rfind('/') == std::string::npos ? 0 : scope.rfind('/') + 1));
+  std::string excess;
+  for (const json& scope : answer->body.value("over_consented", json::array())) {
+    excess += " " + scope.get<std::string>();
   }
-  std::string extra;
-  for (const json& scope : answer->body.value("scopes", json::array())) {
-    if (!configured.contains(scope.get<std::string>())) extra += " " + scope.get<std::string>();
-  }
-  if (!extra.empty()) {
-    found->push_back({Level::kBad,
-                      "credential " + name + " is over-consented: its token also holds" + extra +
-                          ", so every rule on it is refused as over_scoped",
-                      "withdraw that consent in Entra, or use a registration consented to less"});
-  }
+  if (excess.empty()) return;
+  found->push_back({Level::kBad,
+                    "credential " + name + " is over-consented: its token also holds" + excess +
+                        ", so its rules are refused as over_scoped",
+                    "withdraw that consent in Entra, or use a registration consented to less"});
 }
 
 void ExamineClock(const json& hosts, Findings* found) {
@@ -69,7 +63,7 @@ void ExamineClock(const json& hosts, Findings* found) {
 void ExamineHosts(const Console& console, Findings* found) {
   const auto answer = console.client.Call("POST", "/v1/doctor/hosts", json::object());
   if (!answer || answer->status != 200) {
-    found->push_back({Level::kBad, "hosts could not be examined", "purser status"});
+    found->push_back({Level::kBad, "hosts could not be examined", "run doctor as an operator"});
     return;
   }
   for (const json& host : answer->body.value("hosts", json::array())) {
@@ -94,11 +88,13 @@ void ExamineStatus(const json& status, Findings* found) {
     }
   }
   const json processes = status.value("processes", json::object());
-  const json findings = processes.value("findings", json::array());
+  const json hardening = processes.value("hardening", json::object());
+  const json findings = hardening.value("findings", json::array());
   for (const json& finding : findings) {
-    found->push_back({Level::kWarning, Text(finding, "finding"), Text(finding, "advice")});
+    found->push_back({Level::kWarning, Text(finding, "role") + ": " + Text(finding, "what"),
+                      Text(finding, "remedy")});
   }
-  if (findings.empty()) {
+  if (hardening.contains("findings") && findings.empty()) {
     found->push_back({Level::kGood, "every role tried to break out of its part and could not", {}});
   }
 }
@@ -139,10 +135,11 @@ int RunDoctor(const Console& console, const broker::policy::Config& config) {
     ExamineStatus(status->body, &found);
     ExamineHosts(console, &found);
     for (const auto& [name, credential] : config.credentials) {
-      ExamineCredential(console, name, credential, &found);
+      ExamineCredential(console, name, &found);
     }
   }
   Print(console, found);
+  if (!status) return kExitUnreachable;
   const bool bad = std::ranges::any_of(found, [](const auto& f) { return f.level == Level::kBad; });
   return bad ? kExitRefused : kExitDone;
 }

@@ -20,7 +20,8 @@ struct DoctorFinding {
 std::vector<DoctorFinding> ExamineMachine(const broker::policy::Config& config);
 
 /// Examines the machine and, through the daemon, hosts, credentials and separation; prints each
-/// finding with what to do about it. Returns an ExitCode: 1 when something is bad.
+/// finding with what to do about it. Returns an ExitCode: 1 when something is bad, 4 when the
+/// daemon cannot be reached.
 int RunDoctor(const Console& console, const broker::policy::Config& config);
 
 }  // namespace sidecar::cli

@@ -44,11 +44,12 @@ void ExaminePath(const std::string& path, mode_t widest, const std::string& if_m
 }
 
 void ExamineUsers(Findings* found) {
-  if (geteuid() != 0) return;
+  if (geteuid() != 0) return;  // then one user runs all of it
   for (const char* name : {"purser-window", "purser-broker", "purser-ledger", "purser-dialer"}) {
-    if (getpwnam(name) == nullptr) {
-      found->push_back({Level::kBad, std::string("user ") + name + " is missing", "purser init"});
-    }
+    const bool there = getpwnam(name) != nullptr;
+    found->push_back({there ? Level::kGood : Level::kBad,
+                      std::string("user ") + name + (there ? " exists" : " is missing"),
+                      there ? "" : "purser init"});
   }
 }
 

@@ -1,6 +1,11 @@
 #include "sidecar/cli/explain_command.h"
 
+#include <grp.h>
+#include <pwd.h>
+
+#include <charconv>
 #include <ostream>
+#include <sstream>
 
 #include "broker/policy/explain.h"
 #include "broker/policy/inert.h"
@@ -26,6 +31,36 @@ std::string TextAt(const json& entry, const json::json_pointer& pointer) {
 }
 
 std::string AgentOf(const json& entry) { return TextAt(entry, json::json_pointer("/agent/name")); }
+
+// "purser-quickstart (992)"; the number alone where this machine has no name for it.
+std::string Named(const std::string& selector, const std::string& number) {
+  uint32_t id = 0;
+  const auto read = std::from_chars(number.data(), number.data() + number.size(), id);
+  if (read.ec != std::errc() || read.ptr != number.data() + number.size()) return number;
+  const passwd* user = selector == "user" ? getpwuid(id) : nullptr;
+  const group* members = selector == "group" ? getgrgid(id) : nullptr;
+  const char* name = user != nullptr ? user->pw_name : nullptr;
+  if (members != nullptr) name = members->gr_name;
+  return name == nullptr ? number : std::string(name) + " (" + number + ")";
+}
+
+// Puts names beside the ids that were found; only this machine knows them.
+void NameIds(broker::policy::PastExplanation* past) {
+  if (!past->today || !past->today->selectors) return;
+  for (auto& result : past->today->selectors->results) {
+    std::istringstream numbers(result.found);
+    std::string named, number;
+    while (numbers >> number) named += (named.empty() ? "" : " ") + Named(result.selector, number);
+    if (result.selector == "user" || result.selector == "group") result.found = named;
+  }
+}
+
+broker::policy::PastExplanation ExplainHere(const broker::policy::Config& config,
+                                            const json& entry) {
+  auto explanation = broker::policy::ExplainEntry(config, entry);
+  NameIds(&explanation);
+  return explanation;
+}
 
 int NoSuchAgent(const ExplainOptions& options, std::ostream& err) {
   err << "purser: there is no agent " << Inert(options.agent) << "; configured:";
@@ -55,7 +90,7 @@ int ExplainPast(const ExplainOptions& options, const json& entry, std::ostream& 
         << '\n';
     return kExitRefused;
   }
-  const auto explanation = broker::policy::ExplainEntry(options.config, entry);
+  const auto explanation = ExplainHere(options.config, entry);
   if (options.json) {
     Print(AsJson(explanation), out);
   } else {
@@ -71,7 +106,7 @@ int ExplainRefused(const ExplainOptions& options, const std::vector<json>& entri
   for (const json& entry : entries) {
     const bool refused = TextAt(entry, json::json_pointer("/type")) == "connection.refused";
     if (!refused || AgentOf(entry) != options.agent) continue;
-    const auto explanation = broker::policy::ExplainEntry(options.config, entry);
+    const auto explanation = ExplainHere(options.config, entry);
     list.push_back(AsJson(explanation));
     text += (text.empty() ? "" : "\n") + AsText(explanation);
   }

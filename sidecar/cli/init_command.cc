@@ -14,8 +14,8 @@
 #include <fstream>
 #include <ostream>
 
-#include "sidecar/ipc/system_ports.h"
 #include "sidecar/cli/terminal.h"
+#include "sidecar/ipc/system_ports.h"
 #include "token_cache/key_encryption_key.h"
 #include "token_cache/sealed_store.h"
 

@@ -39,7 +39,8 @@ int RunAs(const broker::policy::Config& config, const std::string& agent,
       return Complain(
           err, agent + " runs as " + selectors.user + "; start this as root or as that user");
     }
-    if (user == nullptr || !BecomeUser(*user)) {
+    if (user == nullptr) return Complain(err, "no user has the number " + selectors.user);
+    if (!BecomeUser(*user)) {
       return Complain(err, "cannot become " + selectors.user + ": " + std::strerror(errno));
     }
     setenv("HOME", user->pw_dir, 1);

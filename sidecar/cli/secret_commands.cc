@@ -7,8 +7,8 @@
 #include <ostream>
 
 #include "sidecar/cli/daemon_commands.h"
-#include "sidecar/ipc/system_ports.h"
 #include "sidecar/cli/terminal.h"
+#include "sidecar/ipc/system_ports.h"
 #include "token_cache/key_encryption_key.h"
 
 namespace sidecar::cli {
@@ -28,6 +28,15 @@ broker::Result<AdminAnswer> SendSealed(const Console& console, const std::string
 int Complain(const Console& console, const std::string& why) {
   console.err << "purser: " << why << '\n';
   return kExitRefused;
+}
+
+int Rotated(const Console& console, const json& body, const std::string& also) {
+  if (console.json) {
+    console.out << body.dump(2) << '\n';
+  } else {
+    console.out << "rotated; " << body["rewritten"] << " secrets re-encrypted" << also << '\n';
+  }
+  return kExitDone;
 }
 
 // The new key is on disk, beside the old one, before the store is re-wrapped with it: at every
@@ -58,9 +67,7 @@ int RotateKeyFile(const Console& console, const std::string& path) {
   if (std::rename(next.c_str(), path.c_str()) != 0) {
     return Complain(console, "cannot rename " + next + " to " + path + ": " + std::strerror(errno));
   }
-  console.out << "rotated; " << answer->body["rewritten"] << " secrets re-encrypted, " << path
-              << " replaced\n";
-  return kExitDone;
+  return Rotated(console, answer->body, ", " + path + " replaced");
 }
 
 }  // namespace
@@ -94,8 +101,7 @@ int RunSealRotate(const Console& console, const std::string& kind, const std::st
   if (!typed) return Complain(console, typed.error().detail);
   const auto answer = SendSealed(console, "POST", "/v1/seal/rotate", *typed);
   if (const int code = Judge(console, answer)) return code;
-  console.out << "rotated; " << answer->body["rewritten"] << " secrets re-encrypted\n";
-  return kExitDone;
+  return Rotated(console, answer->body, "");
 }
 
 }  // namespace sidecar::cli

@@ -83,9 +83,9 @@ broker::Result<Secret> ReadSecret(const std::string& prompt) {
   if (setrlimit(RLIMIT_CORE, &no_core) != 0)
     return Fail(ErrorCode::kUnavailable, "cannot forbid core files");
   if (isatty(STDIN_FILENO) == 0) return ReadAll(/*one_line=*/false);
-  std::cerr << prompt << ": " << std::flush;
-  auto typed = [] {
-    const NoEcho silent;
+  auto typed = [&prompt] {
+    const NoEcho silent;  // before the prompt: whoever answers it at once is not shown either
+    std::cerr << prompt << ": " << std::flush;
     return ReadAll(/*one_line=*/true);
   }();
   std::cerr << '\n';

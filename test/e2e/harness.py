@@ -512,10 +512,11 @@ class Purser:
     def admin(self, method, target, body=None, uid=None):
         return as_user(uid, unix_request, self.admin_socket, method, target, body)
 
-    def cli(self, *arguments, stdin=None, uid=None):
-        """The purser command; returns subprocess.CompletedProcess with text output."""
+    def cli(self, *arguments, stdin=None, uid=None, gid=None):
+        """The purser command, as `uid` in the one group `gid` (its own number by default);
+        returns subprocess.CompletedProcess with text output."""
         options = {} if uid in (None, os.geteuid()) else \
-            {"user": uid, "group": uid, "extra_groups": []}
+            {"user": uid, "group": uid if gid is None else gid, "extra_groups": []}
         return subprocess.run([BIN / "purser", *arguments], input=stdin or "", text=True,
                               capture_output=True, env=self.cli_environment(), **options)
 

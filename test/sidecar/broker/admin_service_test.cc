@@ -331,21 +331,31 @@ TEST_CASE("A login that could not begin takes no place") {
   CHECK(f.Ask(kOperator, "GET", poll).reason() == "not_found");
 }
 
-TEST_CASE("Each listed host is tried, with what its clock says of ours") {
+TEST_CASE("The authority is tried, and what its clock says of ours is told") {
   Fixture f;
-  f.http.respond = [&](const broker::HttpRequest& request) -> broker::Result<broker::HttpResponse> {
-    if (request.url.starts_with("https://graph.")) {
-      return broker::Fail(ErrorCode::kUnavailable, "cannot connect");
-    }
-    auto response = FakeHttp::Answer(200, "{}");
+  f.http.PushFailure(ErrorCode::kUnavailable, "cannot connect");
+  const json away = f.Ask(kOperator, "POST", "/v1/doctor/hosts").body["hosts"];
+  REQUIRE(away.size() == 1);
+  CHECK(away[0]["reached"] == false);
+  CHECK(away[0]["error"] == "cannot connect");
+  f.http.respond = [&](const auto&) -> broker::Result<broker::HttpResponse> {
+    auto response = FakeHttp::Answer(404, "{}");
     response.date = f.clock.WallNow() - std::chrono::seconds(90);
     return response;
   };
-  const json hosts = f.Ask(kOperator, "POST", "/v1/doctor/hosts").body["hosts"];
-  REQUIRE(hosts.size() == 2);
-  CHECK(hosts[0]["clock_skew_s"] == 90);
-  CHECK(hosts[1]["reached"] == false);
-  CHECK(hosts[1]["error"] == "cannot connect");
+  const json there = f.Ask(kOperator, "POST", "/v1/doctor/hosts").body["hosts"];
+  CHECK(there[0]["reached"] == true);
+  CHECK(there[0]["clock_skew_s"] == 90);
+}
+
+TEST_CASE("What a registration is consented to beyond the configuration is named") {
+  const broker::policy::Credential credential{
+      .name = "mail", .scopes = {"Mail.Read", "https://vault.azure.net/user_impersonation"}};
+  using Names = std::vector<std::string>;
+  CHECK(OverConsented(credential, {"Mail.Read", "openid", "offline_access"}).empty());
+  CHECK(OverConsented(credential, {"user_impersonation"}).empty());
+  CHECK(OverConsented(credential, {"Mail.Read", "Mail.Send"}) == Names{"Mail.Send"});
+  CHECK(OverConsented(credential, {"Mail.ReadWrite"}) == Names{"Mail.ReadWrite"});
 }
 
 TEST_CASE("What is no request gets an answer; /readyz of the admin window is one") {

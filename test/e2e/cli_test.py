@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""Each command of purser once for real: roles, exit codes, --json, prompts and completion."""
+import grp
+import json
+import os
+import pathlib
+import pty
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import harness
+from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, OTHER_UID, SOLO_UID, DevTenant, Purser,
+                     new_certificate)
+
+DONE, REFUSED, USAGE, TAMPERING, UNREACHABLE = range(5)
+OPERATORS, AUDITORS = "operator", "adm"  # groups of every Debian; nobody's here
+COMMANDS = ["init", "status", "ready", "agents", "credentials", "reload", "doctor",
+            "ledger resume", "login", "secret set", "unseal", "seal rotate", "run", "config check",
+            "config show", "config schema", "explain", "audit tail", "audit show", "audit search",
+            "audit verify", "version", "completion"]
+
+
+def with_roles(config):
+    config["admin"] = {"operators": [f"group:{OPERATORS}"], "auditors": [f"group:{AUDITORS}"]}
+    if IS_ROOT and "hardening" not in config:
+        config["agent"]["runner"] = {
+            "user": "daemon", "allow": [harness.rule("read-mail", ["Mail.Read"], "mail")]}
+
+
+def purser(*arguments, **options):
+    """The command without any daemon or configuration."""
+    return subprocess.run([BIN / "purser", *arguments], text=True, capture_output=True,
+                          env={"PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL, **options)
+
+
+class Alone(unittest.TestCase):
+    """What needs no daemon."""
+
+    def test_every_command_has_a_help_text_with_an_example(self):
+        for command in COMMANDS:
+            with self.subTest(command):
+                shown = purser(*command.split(), "--help")
+                self.assertEqual(shown.returncode, DONE, shown.stderr)
+                self.assertIn(f"purser {command}", shown.stdout.split("Example", 1)[-1])
+
+    def test_what_is_no_command_line_is_a_usage_error(self):
+        rows = [[], ["mint"], ["status", "--nonsense"], ["secret", "set"], ["login"],
+                ["secret", "set", "app", "the-secret-as-an-argument"], ["explain", "helpdesk"],
+                ["explain", "helpdesk", "--refused", "--seq", "1"], ["audit"], ["run", "helpdesk"],
+                ["completion", "fish"], ["audit", "show", "first"]]
+        for row in rows:
+            with self.subTest(row):
+                self.assertEqual(purser(*row).returncode, USAGE)
+
+    def test_a_daemon_that_is_not_there_has_an_exit_code_of_its_own(self):
+        for row in (["status"], ["ready"], ["agents"], ["credentials"], ["reload"], ["login", "x"],
+                    ["ledger", "resume"]):
+            with self.subTest(row):
+                done = purser("--admin-socket", "/nonexistent/sock", *row)
+                self.assertEqual(done.returncode, UNREACHABLE)
+                self.assertIn("Is purserd running", done.stderr)
+
+    def test_without_a_configuration_the_advice_is_init(self):
+        for row in (["config", "check"], ["doctor"], ["run", "a", "--", "true"]):
+            with self.subTest(row):
+                done = purser("--config", "/nonexistent/purser.toml", *row)
+                self.assertEqual(done.returncode, REFUSED)
+                self.assertIn("purser init", done.stderr)
+
+    def test_bash_completes_commands_and_options(self):
+        rows = [(["purser", "cred"], ["credentials"]),
+                (["purser", "audit", "ver"], ["verify"]),
+                (["purser", "--config", "f", "audit", "t"], ["tail"]),
+                (["purser", "explain", "helpdesk", "--sc"], ["--scopes"]),
+                (["purser", "secret", ""], ["set", "--help"]),
+                (["purser", "mint", "nothing-starts-so"], [])]
+        for words, expected in rows:
+            with self.subTest(words):
+                script = ('source <("$0" completion bash); COMP_WORDS=("$@"); '
+                          'COMP_CWORD=$(($# - 1)); _purser; printf "%s\\n" "${COMPREPLY[@]}"')
+                done = subprocess.run(["bash", "-c", script, BIN / "purser", *words], text=True,
+                                      capture_output=True, check=True)
+                self.assertEqual(sorted(done.stdout.split()), sorted(expected), done.stderr)
+
+    @unittest.skipUnless(shutil.which("zsh"), "no zsh here")
+    def test_zsh_takes_its_script(self):
+        script = purser("completion", "zsh").stdout
+        subprocess.run(["zsh", "-f", "-c", "autoload -Uz compinit; compinit -u; " + script],
+                       check=True)
+
+    def test_init_can_be_repeated_and_keeps_what_is_there(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "etc" / "purser.toml"
+            refused = purser("--config", path, "init")
+            self.assertEqual(refused.returncode, REFUSED)
+            self.assertIn("--tenant", refused.stderr)
+            self.assertFalse(path.exists())
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f'[instance]\nname = "again"\n[tenant]\nid = "{harness.TENANT_ID}"\n'
+                            f'[paths]\nstate = "{folder}/state"\nrun = "{folder}/run"\n'
+                            f'[seal]\nkind = "file"\npath = "{folder}/key/kek"\n')
+            first = purser("--config", path, "init")
+            self.assertEqual(first.returncode, DONE, first.stderr)
+            key = pathlib.Path(folder, "key/kek").read_bytes()
+            store = pathlib.Path(folder, "state/store/store.db").read_bytes()
+            again = purser("--config", path, "init")
+            self.assertEqual(again.returncode, DONE, again.stderr)
+            self.assertIn("kept", again.stdout)
+            self.assertEqual(key, pathlib.Path(folder, "key/kek").read_bytes())
+            self.assertEqual(store, pathlib.Path(folder, "state/store/store.db").read_bytes())
+
+
+class WithDaemon(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.entra = cls.enterClassContext(DevTenant())
+        cls.entra.settings(device_code_interval_s=1)
+        cls.purser = cls.enterClassContext(Purser(cls.entra, edit=with_roles))
+        done = cls.purser.cli("secret", "set", "app", stdin=CLIENT_SECRET)
+        assert done.returncode == DONE, done.stdout + done.stderr + cls.purser.log()
+
+    def done(self, *arguments, **options):
+        outcome = self.purser.cli(*arguments, **options)
+        self.assertEqual(outcome.returncode, DONE, outcome.stdout + outcome.stderr)
+        return outcome.stdout
+
+    def denials(self):
+        return [entry for entry in self.purser.ledger_lines() if entry["type"] == "admin.denied"]
+
+    def test_readable_text_without_colours_and_json(self):
+        for row in (["status"], ["ready"], ["agents"], ["credentials"], ["reload"],
+                    ["reload", "--dry-run"], ["ledger", "resume"], ["config", "check"],
+                    ["config", "show"], ["config", "schema"], ["version"], ["seal", "rotate"],
+                    ["explain", HELPDESK, "--scopes", "Mail.Send"], ["audit", "verify"],
+                    ["audit", "show", "1"]):
+            with self.subTest(row):
+                self.assertNotIn("\x1b", self.done(*row))
+                json.loads(self.done("--json", *row))
+        for row in (["audit", "tail"], ["audit", "search", "--type", "daemon.started"]):
+            for line in self.done("--json", *row).splitlines():
+                json.loads(line)
+        self.assertEqual(self.purser.token(HELPDESK, ["User.Read.All"]).status, 200)
+
+    @unittest.skipUnless(IS_ROOT, "needs users of other groups")
+    def test_roles(self):
+        operators, auditors = (grp.getgrnam(name).gr_gid for name in (OPERATORS, AUDITORS))
+        rows = [("status", [operators, auditors]), ("agents", [operators, auditors]),
+                ("credentials", [operators, auditors]), ("ready", [operators, auditors]),
+                ("reload --dry-run", [operators]), ("ledger resume", [operators]),
+                ("login mail", []), ("secret set app", [operators])]
+        for command, allowed in rows:
+            for gid in (operators, auditors, OTHER_UID):
+                if command == "login mail" and gid == operators:
+                    continue  # would wait for a person
+                with self.subTest(command=command, gid=gid):
+                    before = len(self.denials())
+                    outcome = self.purser.cli(*command.split(), uid=OTHER_UID, gid=gid,
+                                              stdin=CLIENT_SECRET)
+                    if gid in allowed:
+                        self.assertEqual(outcome.returncode, DONE, outcome.stderr)
+                    elif gid == OTHER_UID:  # in no group: the socket does not open
+                        self.assertEqual(outcome.returncode, UNREACHABLE, outcome.stderr)
+                    else:
+                        self.assertEqual(outcome.returncode, REFUSED, outcome.stderr)
+                        self.assertIn("operator", outcome.stderr)
+                        entries = self.denials()
+                        self.assertEqual(len(entries), before + 1)
+                        self.assertEqual((entries[-1]["reason"], entries[-1]["caller"]["uid"]),
+                                         ("role_missing", OTHER_UID))
+
+    def test_a_secret_typed_at_a_prompt_is_not_echoed(self):
+        terminal, other_end = pty.openpty()
+        command = subprocess.Popen([BIN / "purser", "secret", "set", "app"], stdin=other_end,
+                                   stdout=other_end, stderr=other_end, start_new_session=True,
+                                   env=self.purser.cli_environment())
+        os.close(other_end)
+        shown = b""
+        while b"secret of app: " not in shown:
+            shown += os.read(terminal, 1024)
+        os.write(terminal, CLIENT_SECRET.encode() + b"\n")
+        while True:
+            try:
+                chunk = os.read(terminal, 1024)
+            except OSError:  # the other end is closed
+                break
+            if not chunk:
+                break
+            shown += chunk
+        os.close(terminal)
+        self.assertEqual(command.wait(30), DONE, shown)
+        self.assertIn(b"stored", shown)
+        self.assertNotIn(CLIENT_SECRET.encode(), shown)
+
+    def test_what_is_no_secret_of_the_credential_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            key, certificate = (path.read_text() for path in new_certificate(folder))
+            other, _ = (path.read_text() for path in new_certificate(folder))
+        for secret in (key, certificate, other + certificate, CLIENT_SECRET):
+            outcome = self.purser.cli("secret", "set", "cert", stdin=secret)
+            self.assertEqual(outcome.returncode, REFUSED)
+            self.assertIn("private key", outcome.stderr)
+        self.done("secret", "set", "cert", stdin=key + certificate)
+        self.assertEqual(self.purser.cli("secret", "set", "cert").returncode, REFUSED)
+
+    def test_login_warns_of_what_will_be_refused(self):
+        login = self.purser.log_in("broad")
+        self.assertEqual(login.returncode, DONE, login.stdout)
+        self.assertIn("over_scoped", login.stdout)
+        self.assertIn("Mail.Send", login.stdout.split("advice", 1)[1])
+        exact = self.purser.log_in("mail")
+        self.assertEqual(exact.returncode, DONE, exact.stdout)
+        self.assertNotIn("over_scoped", exact.stdout)
+
+    def test_doctor_finds_what_is_wrong_and_says_what_to_do(self):
+        self.assertEqual(self.purser.log_in("broad").returncode, DONE)
+        outcome = self.purser.cli("--json", "doctor")
+        self.assertEqual(outcome.returncode, REFUSED, outcome.stderr)
+        findings = json.loads(outcome.stdout)["findings"]
+        for level, what in [("bad", "credential broad is over-consented"),
+                            ("bad", "credential web yields no token"),
+                            ("good", "credential app yields a token"),
+                            ("good", "openid-configuration answers"),
+                            ("good", f"{self.purser.dir}/kek"), ("good", "/admin/sock")]:
+            with self.subTest(what):
+                self.assertTrue(any(f["level"] == level and what in f["what"] for f in findings),
+                                json.dumps(findings, indent=1))
+        for finding in findings:
+            self.assertEqual(finding["level"] == "good", not finding["remedy"], finding)
+        self.assertIn("→", self.purser.cli("doctor").stdout)
+
+    def test_explain_names_users_beside_numbers(self):
+        if IS_ROOT:
+            status = self.purser.token(HELPDESK, ["Mail.Read"], uid=0).status
+            self.assertEqual(status, 403)
+            self.assertIn("root (0)", self.done("explain", HELPDESK, "--refused"))
+        self.assertIn("no_rule", self.done("explain", HELPDESK, "--scopes", "Mail.Send"))
+        self.assertEqual(self.purser.cli("explain", "nobody", "--scopes", "x").returncode, REFUSED)
+
+    def test_run_becomes_the_agent_and_names_its_socket(self):
+        agent, user = ("runner", "1") if IS_ROOT else (HELPDESK, str(os.geteuid()))
+        shown = self.done("run", agent, "--", "sh", "-c", "id -u; id -G; echo $PURSER_SOCKET")
+        lines = shown.splitlines()
+        self.assertEqual((lines[0], lines[2]), (user, self.purser.agent_socket(agent)))
+        if IS_ROOT:
+            self.assertNotIn("0", lines[1].split())
+            outcome = self.purser.cli("run", "runner", "--", "true", uid=OTHER_UID)
+            self.assertEqual(outcome.returncode, REFUSED)
+        self.assertEqual(self.purser.cli("run", "nobody", "--", "true").returncode, REFUSED)
+
+    def test_a_changed_byte_is_tampering_and_a_folder_that_is_not_there_is_not(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = pathlib.Path(folder) / "ledger"
+            shutil.copytree(pathlib.Path(self.purser.config["paths"]["state"], "ledger"), copy)
+            self.done("audit", "--dir", str(copy), "verify")
+            segment = sorted(copy.glob("*.jsonl"))[0]
+            segment.write_text(segment.read_text().replace('"daemon.started"', '"daemon.stopped"', 1))
+            outcome = self.purser.cli("--json", "audit", "--dir", str(copy), "verify")
+            self.assertEqual(outcome.returncode, TAMPERING, outcome.stdout)
+            json.loads(outcome.stdout)
+        missing = self.purser.cli("audit", "--dir", folder + "/none", "verify")
+        self.assertEqual(missing.returncode, REFUSED)
+
+
+@unittest.skipUnless(IS_ROOT, "as one user, the other tests show it")
+class AsOneUser(unittest.TestCase):
+    def test_the_user_that_purserd_runs_as_is_its_operator_and_nobody_else_is(self):
+        with DevTenant() as entra, Purser(entra, solo=True,
+                                          edit=lambda config: config.pop("admin")) as purserd:
+            outcome = purserd.cli("secret", "set", "app", stdin=CLIENT_SECRET, uid=SOLO_UID)
+            self.assertEqual(outcome.returncode, DONE, outcome.stderr + purserd.log())
+            shown = purserd.cli("status", uid=SOLO_UID).stdout
+            self.assertIn("hardening weak", shown)
+            self.assertIn("allow_same_uid", shown)
+            self.assertNotEqual(purserd.cli("status", uid=OTHER_UID).returncode, DONE)
+
+
+if __name__ == "__main__":
+    harness.main()
