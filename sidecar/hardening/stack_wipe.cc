@@ -33,6 +33,7 @@ __attribute__((noinline)) void WipeBelow() noexcept {
     const uintptr_t page = (at - 1) & ~(kPageBytes - 1);
     bool used = false;
     for (; at > page; at -= sizeof(uint64_t)) {
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): no object is there any more
       auto* const word = reinterpret_cast<volatile uint64_t*>(at - sizeof(uint64_t));
       if (*word == 0) continue;
       *word = 0;

@@ -27,6 +27,7 @@ __attribute__((noinline)) uintptr_t LeaveBehind() {
 __attribute__((noinline)) size_t CountMarks(uintptr_t at, size_t bytes) {
   size_t marks = 0;
   for (size_t i = 0; i < bytes; i += sizeof(uint64_t)) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): no object is there any more
     marks += *reinterpret_cast<volatile uint64_t*>(at + i) == kMark ? 1 : 0;
   }
   return marks;
