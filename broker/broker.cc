@@ -39,8 +39,8 @@ void Describe(const policy::Grant& grant, Entry* entry) {
   entry->policy_rule = policy::JoinNames(NamesOf(grant.rules), ",");
 }
 
-TokenKey KeyFor(const policy::Grant& grant, const TokenRequest& request) {
-  return {grant.credential->name, grant.scopes.resource, grant.scopes.names, request.claims,
+TokenKey KeyFor(const policy::Grant& grant, const std::string& claims) {
+  return {grant.credential->name, grant.scopes.resource, grant.scopes.names, claims,
           grant.credential->user};
 }
 
@@ -115,7 +115,9 @@ std::expected<IssuedToken, Denied> Broker::IssueToken(const Caller& caller,
 
   if (!ports_.unsealed()) return deny({Reason::kSealed, {}, {}, {}});
 
-  const TokenKey asked = KeyFor(*grant, request);
+  const auto claims = CanonicalClaims(request.claims);
+  if (!claims) return deny(claims.error());
+  const TokenKey asked = KeyFor(*grant, *claims);
   const TokenKey key = MintKey(asked, *grant->credential);
   const MintResult token = ports_.cache.GetOrMint(key, request.min_validity, [&] {
     return ports_.minter.Mint(*now, *grant->credential, key, entry);

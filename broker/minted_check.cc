@@ -46,11 +46,10 @@ const char* WrongPrincipal(const AccessToken& token, const policy::Credential& c
   return nullptr;
 }
 
-const char* WrongLifetime(const AccessToken& token, const TokenKey& key, Clock::Wall now) {
+const char* WrongLifetime(const AccessToken& token, Clock::Wall now) {
   const Clock::Wall expires{std::chrono::seconds(token.exp_unix)};
   if (expires <= now) return "expired";
-  const bool long_lived = key.claims.find("xms_cc") != std::string::npos;
-  if (expires - now > (long_lived ? kLongestCaeLife : kLongestLife) + kClockSkew) return "lifetime";
+  if (expires - now > kLongestLife + kClockSkew) return "lifetime";
   return nullptr;
 }
 
@@ -80,7 +79,7 @@ std::optional<Refusal> CheckMinted(const AccessToken& token, const policy::Confi
     return Mismatch("audience");
   if (!SameTenant(token, config.tenant)) return Mismatch("tenant");
   if (const char* what = WrongPrincipal(token, credential, asked)) return Mismatch(what);
-  if (const char* what = WrongLifetime(token, asked, now)) return Mismatch(what);
+  if (const char* what = WrongLifetime(token, now)) return Mismatch(what);
   if (std::string excess = Excess(token, allowed); !excess.empty()) {
     return Refusal{Reason::kOverScoped, {}, "can also do: " + excess, std::nullopt};
   }

@@ -14,8 +14,6 @@ namespace broker {
 inline constexpr std::chrono::minutes kClockSkew{5};
 // The longest that a token lifetime policy can set.
 inline constexpr std::chrono::hours kLongestLife{24};
-// Of a token under continuous access evaluation, which only a request with xms_cc obtains.
-inline constexpr std::chrono::hours kLongestCaeLife{28};
 
 /// Pure. `asked`: what the agent asked for, whatever key the token is cached under. Nothing: the
 /// token may be released. Otherwise

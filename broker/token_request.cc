@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/base/strict_json.h"
+
 namespace broker {
 namespace {
 
@@ -71,6 +73,17 @@ std::expected<RequestedScopes, Refusal> ParseScopes(const std::vector<std::strin
   const auto repeated = std::ranges::unique(parsed.names);
   parsed.names.erase(repeated.begin(), repeated.end());
   return parsed;
+}
+
+std::expected<std::string, Refusal> CanonicalClaims(const std::string& claims) {
+  if (claims.empty()) return std::string();
+  const auto parsed = ParseStrictJson(claims);
+  if (!parsed || !parsed->is_object()) return Refuse(Reason::kInvalidClaims);
+  const auto access = parsed->find("access_token");
+  if (access != parsed->end() && access->is_object() && access->contains("xms_cc")) {
+    return Refuse(Reason::kInvalidClaims, "Leave out xms_cc: such tokens live for a day.");
+  }
+  return parsed->dump();
 }
 
 }  // namespace broker

@@ -42,4 +42,10 @@ struct RequestedScopes {
 std::expected<RequestedScopes, Refusal> ParseScopes(const std::vector<std::string>& scopes,
                                                     std::string_view graph_resource);
 
+/// `claims` as the one text for all its spellings, so that white space or escapes make no second
+/// token; empty for empty. Refuses with kInvalidClaims what is no JSON object, and `xms_cc`: it would
+/// make Entra mint a token of 20 to 28 hours (continuous access evaluation), where an agent's tokens
+/// are short-lived.
+std::expected<std::string, Refusal> CanonicalClaims(const std::string& claims);
+
 }  // namespace broker

@@ -81,11 +81,6 @@ TEST_CASE("What was minted as configured may be released") {
       {"an application's token for an application", [](Case& c) { c.ForApplication(); }},
       {".default asked for", [](Case& c) { c.key.scopes = {".default"}; }},
       {"a whole day", [](Case& c) { c.token.exp_unix = NowUnix() + 24 * 3600; }},
-      {"28 hours when continuous access evaluation was asked for",
-       [](Case& c) {
-         c.token.exp_unix = NowUnix() + 28 * 3600;
-         c.key.claims = R"({"access_token":{"xms_cc":{"values":["cp1"]}}})";
-       }},
   };
   for (const Row& row : rows) Check(row);
 }

@@ -56,3 +56,17 @@ TEST_CASE("Short names mean Graph, URIs mean what they say, order and repetition
   REQUIRE(api.has_value());
   CHECK(api->resource == "api://5f1c");
 }
+
+TEST_CASE("Claims have one spelling, and ask for nothing that outlives a token") {
+  using broker::CanonicalClaims;
+  for (const char* refused :
+       {"[]", "1", "{", R"({"a":1,"a":2})", R"({"access_token":{"xms_cc":{"values":["cp1"]}}})",
+        R"({"access_token":{"xms\u005fcc":{"values":["cp1"]}}})"}) {
+    CAPTURE(refused);
+    const auto claims = CanonicalClaims(refused);
+    REQUIRE_FALSE(claims.has_value());
+    CHECK(claims.error().reason == Reason::kInvalidClaims);
+  }
+  CHECK(CanonicalClaims("") == "");
+  CHECK(CanonicalClaims(R"( {"b" : 1, "a":"\u0078"} )") == R"({"a":"x","b":1})");
+}
