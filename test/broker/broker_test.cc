@@ -178,7 +178,7 @@ TEST_CASE("A token that an agent's claims made another than configured takes no 
   token->exp_unix += 100 * 3600;
   f.cache.next = token;
   auto request = Fixture::Asking({"Mail.Read"});
-  request.claims = R"({"access_token":{"xms\u005fcc":{"values":["cp1"]}}})";
+  request.claims = R"({"access_token":{"nonce":{"value":"x"}}})";
   const auto issued = f.broker.IssueToken(f.caller, request, "r");
   REQUIRE_FALSE(issued.has_value());
   CHECK(issued.error().refusal.reason == Reason::kMintedMismatch);
