@@ -31,8 +31,11 @@ Dialer::Dialer(int control, const broker::Log& log)
       streams_(StreamContext{.hosts = hosts_, .count = count_, .log = log_, .limits = {}}) {}
 
 Status Dialer::Run() {
-  while (!abandoned_ && !(stopping_ && !broker_.valid())) {
-    std::array<pollfd, 2> channels{{{control_, POLLIN, 0}, {broker_.get(), POLLIN, 0}}};
+  while (!abandoned_ && !(stopping_ && !(broker_.valid() && has_hosts_))) {
+    // What the broker asks of a new dialer waits for its hosts: "not listed" would be a lie that
+    // the broker takes for a fault of the configuration.
+    const int broker = has_hosts_ ? broker_.get() : -1;
+    std::array<pollfd, 2> channels{{{control_, POLLIN, 0}, {broker, POLLIN, 0}}};
     const Time next = NextFlush();
     const int wait = next == Time::max() ? -1 : RemainingMs(next);
     const int ready = poll(channels.data(), channels.size(), wait);
@@ -79,7 +82,10 @@ Status Dialer::Obey(MessageType type) {
   if (type == kHosts) {
     Prepare();
   } else if (type == kCommitConfig) {
-    if (prepared_) hosts_.Set(*std::exchange(prepared_, std::nullopt));
+    if (prepared_) {
+      hosts_.Set(*std::exchange(prepared_, std::nullopt));
+      has_hosts_ = true;
+    }
   } else if (type == kAbortConfig) {
     prepared_.reset();
   } else if (type == kBrokerChannel) {

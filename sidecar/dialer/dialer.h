@@ -13,8 +13,8 @@
 
 namespace sidecar::dialer {
 
-/// One thread runs it; streams have their own. Without a committed kHosts it allows no connection,
-/// without a ledger it makes none.
+/// One thread runs it; streams have their own. Until the first kHosts is committed connections
+/// wait, without a ledger it makes none.
 class Dialer {
  public:
   /// Borrows `control` and `log`.
@@ -43,7 +43,8 @@ class Dialer {
   ConnectionCount count_;
   CurrentHosts hosts_;
   std::optional<HostList> prepared_;
-  Time retry_{};  // no flush before this: the last one failed
+  Time retry_{};            // no flush before this: the last one failed
+  bool has_hosts_ = false;  // some were committed
   bool stopping_ = false;
   bool abandoned_ = false;  // the supervisor is gone
   ipc::Message message_;
