@@ -115,6 +115,8 @@ std::optional<Error> Writer::TryAdd(Origin origin, const Entry& entry, Answer* a
       if (!essential) return Error{ErrorCode::kUnavailable, latch_};
     }
   }
+  // Nothing follows the last entry, the counts of refusals least of all.
+  if (entry.type == EntryType::kDaemonStopped) WriteCounts(/*all=*/true);
   if (auto no_room = Room(essential)) return no_room;
   if (Status chained = Chain(entry, now, answer); !chained) return chained.error();
   return {};
