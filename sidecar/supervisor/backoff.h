@@ -16,6 +16,9 @@ class Backoff {
   static constexpr std::chrono::milliseconds kFirst{20};
   // Long enough that a role which cannot start does not fill the log or the processor.
   static constexpr std::chrono::milliseconds kLongest{5000};
+  // Who worked before it died can start: its clients wait for it, and two starts a second are still
+  // no burden.
+  static constexpr std::chrono::milliseconds kLongestAfterWork{500};
   // A role that worked this long died of something new, not of its start.
   static constexpr std::chrono::milliseconds kStableAfter{1000};
 
@@ -26,7 +29,8 @@ class Backoff {
   }
   /// The role died: how long to wait before the next start.
   std::chrono::milliseconds Died(Steady now) {
-    if (running_ && now - started_ >= kStableAfter) next_ = kFirst;
+    if (running_)
+      next_ = now - started_ >= kStableAfter ? kFirst : std::min(next_, kLongestAfterWork);
     running_ = false;
     return std::exchange(next_, std::min(next_ * 2, kLongest));
   }

@@ -83,6 +83,8 @@ TEST_CASE("A role that dies young waits twice as long each time, one that worked
   for (int i = 0; i < 20; ++i) backoff.Died(now);
   CHECK(backoff.Died(now) == Backoff::kLongest);
   backoff.Started(now);
+  CHECK(backoff.Died(now) == Backoff::kLongestAfterWork);
+  backoff.Started(now);
   CHECK(backoff.Died(now + Backoff::kStableAfter) == Backoff::kFirst);
 }
 
