@@ -160,7 +160,12 @@ int RunReload(const Console& console, bool dry_run) {
   const bool ok = body.value("ok", false);
   if (PrintedAsJson(console, body)) return ok ? kExitDone : kExitRefused;
   for (const json& line : body.value("errors", json::array())) console.err << Text(line) << '\n';
-  for (const json& line : body.value("changes", json::array())) console.out << Text(line) << '\n';
+  for (const json& line : body.value("gained", json::array())) {
+    console.out << "gained  " << Text(line) << '\n';
+  }
+  for (const json& line : body.value("lost", json::array())) {
+    console.out << "lost    " << Text(line) << '\n';
+  }
   if (!ok) console.err << "purser: nothing was changed\n";
   if (ok) console.out << (dry_run ? "would load: nothing was changed\n" : "reloaded\n");
   return ok ? kExitDone : kExitRefused;
