@@ -61,6 +61,7 @@ class BrokerProcess {
  private:
   bool HandleControl();
   void HandleText(MessageType type, const std::string& text, const std::vector<ipc::Fd>& fds);
+  void Unseal(const std::string& kind, int fd);
   void Prepare(const std::vector<ipc::Fd>& fds);
   void Commit();
   Status LoadFingerprintKey();
@@ -171,13 +172,7 @@ void BrokerProcess::HandleText(MessageType type, const std::string& text,
   } else if (type == MessageType::kAbortConfig) {
     prepared_.reset();
   } else if (type == MessageType::kUnseal && !fds.empty()) {
-    const Status done = seal_.UnsealFromDescriptor(text, fds[0].get());
-    hardening::WipeStack();
-    if (!done) {
-      log_.Error("sealed", {{"kind", text},
-                            {"why", done.error().detail},
-                            {"remedy", "mend the cause and restart purser, or: purser unseal"}});
-    }
+    Unseal(text, fds[0].get());
   } else if (type == MessageType::kStatusReport || type == MessageType::kReloadReport) {
     supervisor_.Deliver(text);
   } else if (type == MessageType::kPing) {
@@ -185,6 +180,22 @@ void BrokerProcess::HandleText(MessageType type, const std::string& text,
     [[maybe_unused]] const Status sent = supervisor_.Send(MessageType::kWatchdog);
   } else {
     log_.Error("unexpected_message", {{"type", static_cast<int>(type)}});
+  }
+}
+
+// Each key there is comes in a message of its own; what comes behind the one that fits is not read.
+void BrokerProcess::Unseal(const std::string& kind, int fd) {
+  if (seal_.usable()) return;
+  const Status done = seal_.UnsealFromDescriptor(kind, fd);
+  hardening::WipeStack();
+  if (!done) {
+    return log_.Error("sealed",
+                      {{"kind", kind},
+                       {"why", done.error().detail},
+                       {"remedy", "mend the cause and restart purser, or: purser unseal"}});
+  }
+  if (const std::string advice = seal_.advice(); !advice.empty()) {
+    log_.Warn("unsealed", {{"kind", kind}, {"to_do", advice}});
   }
 }
 
@@ -237,6 +248,9 @@ Readiness BrokerProcess::Ready() {
     now.missing.push_back("store: " + trouble);
   }
   now.degraded = minter_.Degraded();
+  if (const std::string advice = seal_.advice(); !advice.empty()) {
+    now.degraded.push_back("store: " + advice);
+  }
   return now;
 }
 

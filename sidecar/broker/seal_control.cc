@@ -17,7 +17,9 @@ Status SealControl::UnsealFromDescriptor(const std::string& kind, int fd) {
                                         from_systemd ? token_cache::KeySource::kSystemdCredential
                                                      : token_cache::KeySource::kFile,
                                         "the key of [seal]");
-  return Opened(kek ? Unseal(*kek) : std::unexpected(kek.error()));
+  Status done = Opened(kek ? Unseal(*kek) : std::unexpected(kek.error()));
+  if (done) opened_by_next_ = kind == "next";
+  return done;
 }
 
 Status SealControl::UnsealWithPassphrase(const Secret& passphrase) {
@@ -44,11 +46,15 @@ Status SealControl::Opened(Status done) {
 Status SealControl::Unseal(const Secret& kek) {
   const auto ledger = ports_.ledger.Query();
   if (!ledger) return std::unexpected(ledger.error());
+  // A ledger that could not read its files knows of no generation.
+  if (ledger->latched) {
+    return Fail(ErrorCode::kUnavailable, "the ledger is latched: " + ledger->latch_reason);
+  }
   Status opened = ports_.store.Unseal(
       kek, {.confirmed = ledger->store_confirmed, .intended = ledger->store_intended});
   if (opened) opened = on_unsealed_();
   if (!opened) return opened;
-  KeepForSuccessor(kek);
+  KeepForSuccessor(kek, {});
   if (!ports_.store.rotation_pending()) return {};
   const auto resumed = ports_.store.ResumeRotation();
   return resumed ? Status{} : std::unexpected(resumed.error());
@@ -56,11 +62,16 @@ Status SealControl::Unseal(const Secret& kek) {
 
 // Where the kernel has no memfd_secret a restarted broker waits for the operator, or reads the key
 // file again: nothing is kept, and nothing else changes.
-void SealControl::KeepForSuccessor(const Secret& kek) {
+void SealControl::KeepForSuccessor(const Secret& kek, const std::string& which) {
   const auto kept = KeepInMemfdSecret(kek);
   if (!kept) return;
   [[maybe_unused]] const Status sent =
-      ports_.supervisor.Send(ipc::MessageType::kKeepUnsealed, {}, {kept->get()});
+      ports_.supervisor.Send(ipc::MessageType::kKeepUnsealed, which, {kept->get()});
+}
+
+void SealControl::AskForKeys() {
+  if (usable_) return;
+  [[maybe_unused]] const Status sent = ports_.supervisor.Send(ipc::MessageType::kOfferKeys);
 }
 
 broker::Result<uint64_t> SealControl::Rotate(const broker::policy::Seal& seal,
@@ -77,15 +88,24 @@ broker::Result<uint64_t> SealControl::Rotate(const broker::policy::Seal& seal,
     if (!parsed) return std::unexpected(parsed.error());
     kek = std::move(*parsed);
   }
+  // From the first commit on only the new key opens the store; a successor is given both.
+  KeepForSuccessor(kek, "next");
   const auto report = ports_.store.RotateSeal(kek, kdf);
+  if (report || ports_.store.rotation_pending()) KeepForSuccessor(kek, {});
   if (!report) return std::unexpected(report.error());
-  KeepForSuccessor(kek);
+  opened_by_next_ = false;
   return report->secrets;
 }
 
 std::string SealControl::trouble() {
   const std::scoped_lock lock(mutex_);
   return trouble_;
+}
+
+std::string SealControl::advice() const {
+  if (!opened_by_next_) return {};
+  return "a rotation of the seal was interrupted: the key file of [seal] path opens the store no "
+         "longer, the one beside it that ends with .next does; put that in its place";
 }
 
 }  // namespace sidecar::broker_role

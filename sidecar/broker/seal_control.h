@@ -29,8 +29,9 @@ class SealControl {
   SealControl(Ports ports, std::function<broker::Status()> on_unsealed)
       : ports_(ports), on_unsealed_(std::move(on_unsealed)) {}
 
-  /// From a descriptor of the supervisor; `kind` is "file", "systemd-credential", or "kept" (a
-  /// memfd_secret of this process's predecessor).
+  /// From a descriptor of the supervisor; `kind` is "file", "next" (the file that a rotation of the
+  /// seal was about to put in the other's place), "systemd-credential", or "kept" (a memfd_secret
+  /// of this process's predecessor).
   broker::Status UnsealFromDescriptor(const std::string& kind, int fd);
   /// What an operator typed. Errors: kDenied (wrong passphrase) and the store's.
   broker::Status UnsealWithPassphrase(const broker::Secret& passphrase);
@@ -38,20 +39,25 @@ class SealControl {
   /// go on meanwhile. Returns how many secrets were rewritten.
   broker::Result<uint64_t> Rotate(const broker::policy::Seal& seal, const broker::Secret& new_key);
 
+  /// Asks for the keys once more if the store is still closed; what kept it closed may be mended.
+  void AskForKeys();
+
   /// Secrets can be read. Cheap.
   [[nodiscard]] bool usable() const { return usable_; }
   /// Why the store cannot be used; empty when it can.
   std::string trouble();
+  /// What the operator should put right although the store is open; empty when nothing.
+  [[nodiscard]] std::string advice() const;
 
  private:
   broker::Status Unseal(const broker::Secret& kek);
-  void KeepForSuccessor(const broker::Secret& kek);
-
+  void KeepForSuccessor(const broker::Secret& kek, const std::string& which);
   broker::Status Opened(broker::Status done);
 
   Ports ports_;
   std::function<broker::Status()> on_unsealed_;
   std::atomic<bool> usable_ = false;
+  std::atomic<bool> opened_by_next_ = false;
   std::mutex mutex_;
   std::string trouble_ = "sealed: an operator must unseal it (purser unseal)";
 };

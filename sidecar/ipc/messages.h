@@ -35,7 +35,8 @@ enum class MessageType : uint8_t {
   kDialerChannel,       // to broker: fd {pair to the dialer}; to ledger: fd {pair to the dialer}
   kLedgerChannel,       // to broker, dialer: fd {pair to the ledger}
   kReaderChannel,       // to ledger, window: fd {pair between the two}, with the agent's name
-  kUnseal,              // to broker: fd {key file, or memfd_secret kept from its predecessor}
+  kUnseal,              // to broker: fd {key file, or memfd_secret kept from its predecessor}; one
+                        // for each key there is, the first that opens the store counts
   kStop,                // drain and exit
   kStatusReport,        // to broker: JSON about the roles, the answer to kStatusQuery
   kReloadReport,        // to broker: the answer to kReloadRequest
@@ -49,6 +50,7 @@ enum class MessageType : uint8_t {
   kReloadRequest,    // broker: for an operator
   kStopped,          // drained
   kWatchdog,         // the answer to kPing, from the thread that does the role's work
+  kOfferKeys,        // broker: answered by kUnseal, with all keys there are
 
   // to the ledger, on the channels of broker, supervisor and dialer
   kAppend = 80,
@@ -121,8 +123,8 @@ void Encode(const Connection& message, std::string* out);
 broker::Result<Connection> DecodeConnection(std::string_view bytes);
 
 /// Messages that carry one text (or none) beside their type: kConfigured (empty: prepared; else the
-/// reason), kReaderChannel (agent), kUnseal ("file" | "systemd-credential" | "kept"), kHosts
-/// ("host:port" lines, then "proxy <url>"), kStarted (findings as JSON, see IPC.md), kStatusReport,
+/// reason), kReaderChannel (agent), kUnseal ("file" | "next" | "systemd-credential" |
+/// "kept"), kKeepUnsealed ("" | "next": besides the one before), kHosts ("host:port" lines, then "proxy <url>"), kStarted (findings as JSON, see IPC.md), kStatusReport,
 /// kReloadReport, kReloadRequest ("" | "dry-run"), and all without content.
 struct TextMessage {
   MessageType type;

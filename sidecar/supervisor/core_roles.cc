@@ -60,7 +60,8 @@ Status CoreRoles::StartOne(RoleKind kind) {
   Connect(kind);
   if (kind == RoleKind::kLedger) hooks_.ledger_replaced();
   if (NeedsConfiguration(kind)) Configure(kind, *config_);
-  return kind == RoleKind::kBroker ? Unseal() : Status{};
+  // A broker that was started while there was no ledger could not compare its store with it.
+  return kind == RoleKind::kDialer ? Status{} : OfferKeys();
 }
 
 void CoreRoles::Connect(RoleKind kind) {
@@ -100,25 +101,35 @@ void CoreRoles::Configure(RoleKind kind, const LoadedConfig& config) {
   role->Tell(MessageType::kConfigure, {}, {bundle.get(), ca_bundle.get()});
 }
 
-Status CoreRoles::Unseal() {
+Status CoreRoles::OfferKeys() {
   RoleProcess* broker = Get(RoleKind::kBroker);
-  if (kept_key_.valid()) {
-    broker->Tell(MessageType::kUnseal, "kept", {kept_key_.get()});
-    return {};
+  if (broker == nullptr) return {};
+  const bool kept = kept_key_.valid();
+  for (const Fd* key : {&kept_key_, &kept_next_key_}) {
+    if (key->valid()) broker->Tell(MessageType::kUnseal, "kept", {key->get()});
   }
-  auto key = hooks_.open_key();
-  if (!key) return std::unexpected(key.error());
-  if (key->valid()) broker->Tell(MessageType::kUnseal, config_->config.seal.kind, {key->get()});
+  auto keys = hooks_.open_keys();
+  // A key file that is only there while the daemon starts is a good habit.
+  if (!keys) return kept ? Status{} : std::unexpected(keys.error());
+  for (const SealKey& key : *keys) broker->Tell(MessageType::kUnseal, key.kind, {key.file.get()});
   return {};
 }
 
-void CoreRoles::OnMessage(RoleProcess& role, MessageType type, ipc::Message& message) {
-  if (type == MessageType::kKeepUnsealed && role.name().kind == RoleKind::kBroker &&
-      message.fds.size() == 1) {
-    kept_key_ = std::move(message.fds.front());
-    return;
+void CoreRoles::Keep(const std::string& which, Fd key) {
+  if (which == "next") {
+    kept_next_key_ = std::move(key);
+  } else {
+    kept_key_ = std::move(key);
+    kept_next_key_ = Fd();
   }
+}
+
+void CoreRoles::OnMessage(RoleProcess& role, MessageType type, ipc::Message& message) {
   const auto text = TextOf(message);
+  if (text && type == MessageType::kKeepUnsealed && role.name().kind == RoleKind::kBroker &&
+      message.fds.size() == 1) {
+    return Keep(*text, std::move(message.fds.front()));
+  }
   if (!text || !message.fds.empty()) return role.Kill();
   if (type == MessageType::kStarted && !role.started) return OnStarted(role, *text);
   if (type == MessageType::kConfigured && !role.configured) return OnConfigured(role, *text);

@@ -32,8 +32,8 @@ class CoreRoles {
     /// A ledger is there: the ends of pairs with it for the supervisor itself, and for windows.
     std::function<void()> ledger_replaced;
     std::function<void(broker::ledger::Entry)> record;
-    /// The key of [seal], opened anew; invalid where there is none to open.
-    std::function<broker::Result<ipc::Fd>()> open_key;
+    /// The keys of [seal], opened anew; none where there is none to open.
+    std::function<broker::Result<std::vector<SealKey>>()> open_keys;
   };
 
   CoreRoles(EventLoop& loop, const broker::Clock& clock, const broker::Log& log,
@@ -55,6 +55,9 @@ class CoreRoles {
   [[nodiscard]] uint32_t restarts(RoleKind kind) const { return slots_.at(Index(kind)).restarts; }
   /// Deaths are final from now on.
   void Stopping() { stopping_ = true; }
+  /// Sends the broker every key there is; it takes the first that opens its store.
+  /// Errors: kInvalidRequest (there is none, and none was kept).
+  broker::Status OfferKeys();
   /// Sends kConfigure to the broker or kHosts to the dialer.
   void Configure(RoleKind kind, const LoadedConfig& config);
 
@@ -72,7 +75,7 @@ class CoreRoles {
   void ScheduleRestart(RoleKind kind);
   void Connect(RoleKind kind);
   void Pair(RoleKind a, ipc::MessageType to_a, RoleKind b, ipc::MessageType to_b);
-  broker::Status Unseal();
+  void Keep(const std::string& which, ipc::Fd key);
   void OnMessage(RoleProcess& role, ipc::MessageType type, ipc::Message& message);
   void OnStarted(RoleProcess& role, const std::string& findings);
   void OnConfigured(RoleProcess& role, const std::string& fault);
@@ -85,7 +88,9 @@ class CoreRoles {
   RoleFactory& factory_;
   Hooks hooks_;
   SharedConfig config_;
-  ipc::Fd kept_key_;  // memfd_secret of the broker; never mapped here
+  // memfd_secrets of the broker, never mapped here. Two while the seal is rotated: until the broker
+  // says which, either may be the one that opens the store.
+  ipc::Fd kept_key_, kept_next_key_;
   bool stopping_ = false;
   std::array<Slot, kKinds.size()> slots_;
 };

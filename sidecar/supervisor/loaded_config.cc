@@ -106,4 +106,17 @@ Result<Fd> OpenSealKey(const broker::policy::Seal& seal, const std::string& cred
   return file;
 }
 
+Result<std::vector<SealKey>> OpenSealKeys(const broker::policy::Seal& seal,
+                                          const std::string& credentials_directory) {
+  std::vector<SealKey> keys;
+  auto key = OpenSealKey(seal, credentials_directory);
+  if (key && key->valid()) keys.push_back({seal.kind, std::move(*key)});
+  if (seal.kind == "file") {
+    auto next = OpenSealKey({seal.kind, seal.path + ".next"}, {});
+    if (next) keys.push_back({"next", std::move(*next)});
+  }
+  if (!key && keys.empty()) return std::unexpected(key.error());
+  return keys;
+}
+
 }  // namespace sidecar::supervisor

@@ -40,4 +40,16 @@ std::expected<SharedConfig, std::vector<std::string>> LoadConfig(const ConfigSou
 broker::Result<ipc::Fd> OpenSealKey(const broker::policy::Seal& seal,
                                     const std::string& credentials_directory);
 
+/// A key that may open the store, and the word for it in kUnseal.
+struct SealKey {
+  std::string kind;
+  ipc::Fd file;
+};
+
+/// What OpenSealKey opens, and behind it "PATH.next" where a rotation of the seal left one: after a
+/// crash between its two steps only that opens the store.
+/// Errors: those of OpenSealKey, unless there is a "PATH.next".
+broker::Result<std::vector<SealKey>> OpenSealKeys(const broker::policy::Seal& seal,
+                                                  const std::string& credentials_directory);
+
 }  // namespace sidecar::supervisor

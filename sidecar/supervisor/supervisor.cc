@@ -35,8 +35,8 @@ CoreRoles::Hooks Supervisor::CoreHooks() {
           .died = [this](RoleKind kind, const std::string& how) { OnCoreDied(kind, how); },
           .ledger_replaced = [this] { OnLedgerReplaced(); },
           .record = [this](Entry entry) { journal_.Record(std::move(entry)); },
-          .open_key =
-              [this] { return OpenSealKey(config_->config.seal, setup_.credentials_directory); }};
+          .open_keys =
+              [this] { return OpenSealKeys(config_->config.seal, setup_.credentials_directory); }};
 }
 
 Windows::Hooks Supervisor::WindowHooks() {
@@ -114,6 +114,10 @@ void Supervisor::OnBrokerAsks(RoleProcess& broker, MessageType type, const std::
         asker->Tell(MessageType::kReloadReport, report);
       }
     });
+  } else if (type == MessageType::kOfferKeys) {
+    if (const Status offered = core_.OfferKeys(); !offered) {
+      log_.Error("seal.no_key", {{"why", offered.error().detail}});
+    }
   } else {
     broker.Kill();
   }
