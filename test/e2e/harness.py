@@ -454,28 +454,37 @@ class Purser:
         pathlib.Path(notify_path).unlink(missing_ok=True)
         environment = {"PATH": os.environ["PATH"], "NOTIFY_SOCKET": notify_path}
         environment |= self.environment
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            notify.bind(notify_path)
-            os.chmod(notify_path, 0o666)
-            options = {} if self.uid == os.geteuid() else \
-                {"user": self.uid, "group": self.uid, "extra_groups": []}
-            self.program = Program([BIN / "purserd", "--config", self.config_path, "--foreground",
-                                    "--libexec", BIN], env=environment, cwd="/", **options)
-            deadline = time.monotonic() + START_SECONDS
-            while True:
-                # Wakes now and then only to see whether the process ended instead.
-                if select.select([notify], [], [], 0.2)[0] and b"READY=1" in notify.recv(4096):
-                    return self
-                if self.program.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("purserd did not become ready:\n" + self.log())
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(notify_path)
+        os.chmod(notify_path, 0o666)
+        options = {} if self.uid == os.geteuid() else \
+            {"user": self.uid, "group": self.uid, "extra_groups": []}
+        self.program = Program([BIN / "purserd", "--config", self.config_path, "--foreground",
+                                "--libexec", BIN], env=environment, cwd="/", **options)
+        self.wait_for_state("READY=1")
+        return self
+
+    def wait_for_state(self, state):
+        """The sd_notify datagram that holds the line `state`, and all that came before it."""
+        told, deadline = [], time.monotonic() + START_SECONDS
+        while True:
+            # Wakes now and then only to see whether the process ended instead.
+            if select.select([self.notify], [], [], 0.2)[0]:
+                told.append(self.notify.recv(4096).decode())
+                if state in told[-1].splitlines():
+                    return told
+            elif self.program.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"purserd did not say {state}, but {told}:\n" + self.log())
 
     def stop(self, how=signal.SIGTERM):
         """Ends purserd; its exit status, or None when it was not running."""
         program, self.program = self.program, None
         if program is None:
             return None
+        status = program.stop(how)
+        self.notify.close()
         self._last_log = program.log()
-        return program.stop(how)
+        return status
 
     def log(self):
         return self.program.log() if self.program else self._last_log
