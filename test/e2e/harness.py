@@ -123,6 +123,16 @@ def raw_exchange(path, data, timeout=60):
         return received
 
 
+def until(holds, timeout=START_SECONDS):
+    """Looks again until `holds()` is true; the time is a guard against hanging."""
+    deadline = time.monotonic() + timeout
+    while not (found := holds()):
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not become true")
+        time.sleep(0.005)
+    return found
+
+
 class EndedEarly(RuntimeError):
     """The program ended, or time did, before the expected line."""
 

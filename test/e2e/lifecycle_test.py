@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """purserd from start to stop: drain, reload, restart, a hostile environment, strangers, sd_notify."""
 import concurrent.futures
-import json
 import os
 import pathlib
 import select
@@ -9,12 +8,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import unittest
 
 import enrolled
 import harness
-from harness import HELPDESK, IS_ROOT, OTHER_UID, START_SECONDS, Purser, rule
+from harness import HELPDESK, IS_ROOT, OTHER_UID, Purser, rule, until
 from oauth import new_claims
 
 TROUBLEMAKER = r"""
@@ -28,16 +26,6 @@ __attribute__((constructor)) static void loaded(void) {
   close(from), close(to);
 }
 """
-
-
-def until(holds, timeout=START_SECONDS):
-    """Looks again until `holds()` is true; the time is a guard against hanging."""
-    deadline = time.monotonic() + timeout
-    while not (found := holds()):
-        if time.monotonic() > deadline:
-            raise AssertionError("it did not become true")
-        time.sleep(0.005)
-    return found
 
 
 class Stopping(enrolled.TenantCase):

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""A ledger that cannot write lets nothing out, says why, and resumes when it is mended.
+
+Root only: the ledger lies on small file systems of its own, in a mount namespace of this process.
+"""
+import ctypes
+import os
+import pathlib
+import subprocess
+import unittest
+
+import enrolled
+import harness
+from harness import HELPDESK, IS_ROOT, Purser, until
+
+CLONE_NEWNS, MS_RDONLY, MS_REMOUNT, MS_REC, MS_PRIVATE, MNT_DETACH = \
+    0x20000, 1, 32, 16384, 1 << 18, 2
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def check(outcome):
+    if outcome != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def mount(target, flags, options=None):
+    check(libc.mount(b"tmpfs", str(target).encode(), b"tmpfs", flags,
+                     options.encode() if options else None))
+
+
+@unittest.skipUnless(IS_ROOT, "mounts file systems")
+class Latch(enrolled.TenantCase):
+    @classmethod
+    def setUpClass(cls):
+        check(libc.unshare(CLONE_NEWNS))
+        check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+        super().setUpClass()
+
+    def setUp(self):
+        self.purser = self.enterContext(Purser(self.entra))  # its first start makes the folder
+        self.assertEqual(self.purser.stop(), 0, self.purser.log())
+        self.folder = pathlib.Path(self.purser.config["paths"]["state"], "ledger")
+        facts = self.folder.stat()
+        begun = self.purser.dir / "begun"
+        subprocess.run(["cp", "-a", self.folder, begun], check=True)
+        mount(self.folder, 0, f"size=8m,uid={facts.st_uid},gid={facts.st_gid},"
+                              f"mode={facts.st_mode & 0o7777:o}")
+        subprocess.run(["cp", "-a", f"{begun}/.", self.folder], check=True)
+        # Before the folder above it is removed, which Purser does at its end.
+        self.addCleanup(lambda: libc.umount2(str(self.folder).encode(), MNT_DETACH))
+        self.addCleanup(self.purser.stop)
+        self.purser.start()
+        enrolled.enrol(self.purser)
+        self.works()
+
+    def works(self):
+        self.granted(self.purser, self.purser.token(HELPDESK, ["User.Read.All"]))
+
+    def assert_latched(self):
+        """Cached or not, nothing is released, and the operator reads why and what to do."""
+        answer = self.refused(self.purser, self.purser.token(HELPDESK, ["User.Read.All"]), 503,
+                              "ledger_unavailable")
+        self.assertNotIn("access_token", answer)
+        self.refused(self.purser, self.purser.token(HELPDESK, ["Mail.Read"]), 503,
+                     "ledger_unavailable")
+        status = self.purser.cli("status").stdout
+        self.assertIn("latched", status)
+        self.assertIn("purser ledger resume", status)
+        return status
+
+    def assert_still_latched(self):
+        self.assertEqual(self.purser.cli("ledger", "resume").returncode, 1)
+        self.assert_latched()
+
+    def assert_resumes(self):
+        resumed = self.purser.cli("ledger", "resume")
+        self.assertEqual(resumed.returncode, 0, resumed.stdout + resumed.stderr)
+        self.works()
+        self.assertIn("resumed", [entry.get("reason") for entry in self.purser.ledger_lines()])
+        self.assert_verifies(self.purser)
+
+    def test_a_full_disk(self):
+        filler = self.folder / "filler"
+        with filler.open("wb") as file:
+            try:
+                while True:
+                    file.write(b"\0" * 65536)
+                    file.flush()
+            except OSError:
+                pass
+        # What was reserved before the disk was full serves a while.
+        for _ in range(20_000):
+            if self.purser.token(HELPDESK, ["User.Read.All"]).status != 200:
+                break
+        self.assertIn("ENOSPC", self.assert_latched())
+        self.assert_still_latched()
+        filler.unlink()
+        self.assert_resumes()
+
+    def test_a_read_only_file_system(self):
+        # With a file open for writing the kernel allows no remount: it is found at a start.
+        self.assertEqual(self.purser.stop(), 0, self.purser.log())
+        mount(self.folder, MS_REMOUNT | MS_RDONLY)
+        self.purser.start()
+        self.assertIn("EROFS", self.purser.cli("status").stdout)
+        answer = self.purser.token(HELPDESK, ["User.Read.All"])
+        self.assertEqual(answer.status, 503, answer)
+        self.assertEqual(self.purser.cli("ledger", "resume").returncode, 1)
+        mount(self.folder, MS_REMOUNT)
+        resumed = self.purser.cli("ledger", "resume")
+        self.assertEqual(resumed.returncode, 0, resumed.stdout + resumed.stderr)
+        until(lambda: self.purser.cli("ready").returncode == 0)  # the key is asked for anew
+        self.works()
+        self.assert_verifies(self.purser)
+
+    def test_a_segment_that_was_deleted(self):
+        self.delete([path.name for path in self.folder.glob("*.jsonl")])
+
+    def test_all_files_deleted(self):
+        self.delete([path.name for path in self.folder.iterdir()])
+
+    def delete(self, names):
+        kept = self.purser.dir / "kept"
+        kept.mkdir()
+        for name in names:
+            subprocess.run(["cp", "-a", self.folder / name, kept], check=True)
+            (self.folder / name).unlink()
+        self.assert_latched()
+        self.assert_still_latched()
+        subprocess.run(["cp", "-a", f"{kept}/.", self.folder], check=True)
+        self.assert_resumes()
+
+
+if __name__ == "__main__":
+    harness.main()
