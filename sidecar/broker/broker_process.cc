@@ -266,7 +266,13 @@ AdminPorts BrokerProcess::Admins() {
                             const Secret& key) { return seal_.Rotate(seal, key); },
       .store_trouble = [this] { return seal_.trouble(); },
       .ledger_state = [this] { return ledger_.Query(); },
-      .resume_ledger = [this] { return ledger_.Resume(); },
+      .resume_ledger =
+          [this] {
+            auto state = ledger_.Resume();
+            // A broker that started with a latched ledger had nothing to compare its store with.
+            if (state && !state->latched) seal_.AskForKeys();
+            return state;
+          },
       .ask_supervisor = [this](MessageType question,
                                const std::string& text) { return supervisor_.Ask(question, text); },
       .readiness = [this] { return Ready(); }};
