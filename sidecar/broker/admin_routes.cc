@@ -34,6 +34,10 @@ Outcome AdminService::StartLogin(const Call& call) {
     return Refuse(Reason::kValueOutOfRange,
                   "A " + credential->second.kind + " has no login; use purser secret set.");
   }
+  // Before a person goes through it: what is obtained could not be kept.
+  if (const std::string why = ports_.store_trouble(); !why.empty()) {
+    return Refuse(Reason::kSealed, "The store: " + why + ".");
+  }
   const auto begun = logins_.Start(*config, credential->second);
   if (!begun) return std::unexpected(begun.error());
   return json{{"id", begun->id},

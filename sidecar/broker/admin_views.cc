@@ -31,12 +31,13 @@ Outcome AdminService::Status(const Call& /*call*/) {
                  {"hardening", config->hardening.strict ? "strict" : "weak"},
                  {"allow_same_uid", config->hardening.allow_same_uid}};
   if (const auto ledger = ports_.ledger_state()) {
-    status["ledger"] = {{"latched", ledger->latched},
+    status["ledger"] = {{"reachable", true},
+                        {"latched", ledger->latched},
                         {"reason", ledger->latch_reason},
                         {"seq", ledger->seq},
                         {"leaf", ledger->leaf_hex}};
   } else {
-    status["ledger"] = {{"latched", true}, {"reason", ledger.error().detail}};
+    status["ledger"] = {{"reachable", false}, {"reason", ledger.error().detail}};
   }
   const std::string trouble = ports_.store_trouble();
   status["store"] = {{"usable", trouble.empty()}, {"reason", trouble}};

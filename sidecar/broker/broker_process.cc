@@ -1,5 +1,6 @@
 #include "sidecar/broker/broker_process.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sodium.h>
 #include <unistd.h>
@@ -282,6 +283,8 @@ broker::Result<std::unique_ptr<BrokerProcess>> Start(const BrokerOptions& option
                                                      ipc::LedgerClient& ledger,
                                                      SystemRandom& random,
                                                      LedgerStoreWitness& witness, const Log& log) {
+  mallopt(M_ARENA_MAX,
+          2);  // few arenas serve all threads; a sanitizer's allocator has no such thing
   if (sodium_init() < 0) return Fail(ErrorCode::kUnavailable, "libsodium does not start");
   if (const Status ready = InitCurl(); !ready) return std::unexpected(ready.error());
   if (const Status ready = broker::SecretArena::Init(); !ready)

@@ -87,7 +87,10 @@ int RunStatus(const Console& console) {
               << ", tenant " << Field(body, "tenant") << ", policy "
               << Field(body, "policy_sha256").substr(0, 12) << '\n';
   const json& ledger = body["ledger"];
-  if (ledger.value("latched", true)) {
+  if (!ledger.value("reachable", false)) {
+    console.out << Red("ledger    does not answer: ") << Field(ledger, "reason")
+                << ". Everything is denied until it does; purserd starts it anew\n";
+  } else if (ledger.value("latched", true)) {
     console.out << Red("ledger    latched: ") << Field(ledger, "reason")
                 << ". Everything is denied. Mend the cause, then: purser ledger resume\n";
   } else {

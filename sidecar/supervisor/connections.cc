@@ -11,7 +11,8 @@ bool Connections::HasRoom(const std::string& agent) const {
   const size_t open = count == per_agent_.end() ? 0 : count->second;
   // Whatever the agents hold open, an operator gets in.
   if (agent.empty()) return open < kMaxAdmin;
-  return open_.size() < kMaxTotal && open < kMaxPerAgent;
+  if (open < kFewConnections) return open_.size() < kMaxTotal;
+  return open_.size() < kMaxTotal - kReservedForFew && open < kMaxPerAgent;
 }
 
 broker::Result<uint64_t> Connections::Add(Connection connection) {

@@ -19,6 +19,10 @@ class Connections {
   // A connection is a thread in a window and one in the broker.
   static constexpr size_t kMaxPerAgent = 256;
   static constexpr size_t kMaxTotal = 1024;
+  // Of the total, for agents that hold fewer than kFewConnections each: four that fill their own
+  // share cannot shut the others out.
+  static constexpr size_t kReservedForFew = 256;
+  static constexpr size_t kFewConnections = 8;
   // Each admin connection is a process.
   static constexpr size_t kMaxAdmin = 16;
 

@@ -64,7 +64,7 @@ TEST_CASE("Beyond its cap an agent is told to wait, and another agent is not") {
   CHECK(world.Until([&] { return connections.size() == Connections::kMaxPerAgent + 1; }));
 }
 
-TEST_CASE("Whatever the agents hold open, an operator gets in") {
+TEST_CASE("Whatever four agents hold open, another gets in, and an operator always") {
   rlimit files{};
   REQUIRE(getrlimit(RLIMIT_NOFILE, &files) == 0);
   files.rlim_cur = files.rlim_max;
@@ -81,6 +81,7 @@ TEST_CASE("Whatever the agents hold open, an operator gets in") {
   for (int agent = 0; connections.HasRoom("agent" + std::to_string(agent)); ++agent) {
     const std::string name = "agent" + std::to_string(agent);
     while (connections.HasRoom(name)) hold(name);
+    if (agent == 3) CHECK(connections.HasRoom("an agent that holds none"));
   }
   CHECK(connections.size() == Connections::kMaxTotal);
   for (size_t i = 0; i < Connections::kMaxAdmin; ++i) {
