@@ -1,6 +1,7 @@
 #include "sidecar/broker/curl_exchange.h"
 
 #include <openssl/ssl.h>
+#include <sodium.h>
 
 #include <algorithm>
 #include <exception>
@@ -28,6 +29,11 @@ void KeepNoPlaintext(SSL_CTX* context) {
 template <class Value>
 bool Set(CURL* easy, CURLoption option, Value value) {
   return curl_easy_setopt(easy, option, value) == CURLE_OK;
+}
+
+// What may follow a colon without ending the header or the request (RFC 9110 §5.5).
+bool IsHeaderText(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 long Milliseconds(std::chrono::milliseconds duration) {
@@ -102,6 +108,16 @@ bool CurlExchange::SetRequest(CURL* easy) {
     std::string line = name;
     if (!add(line.append(": ").append(value))) return false;
   }
+  for (const auto& [name, value] : request_.secret_headers) {
+    const std::string_view text = value.Expose(broker::Exit::kSendUpstream);
+    if (!IsHeaderText(text)) return false;
+    std::string line;
+    line.reserve(name.size() + 2 + text.size());  // one block, which is wiped
+    line.append(name).append(": ").append(text);
+    const bool added = add(line);
+    sodium_memzero(line.data(), line.size());
+    if (!added) return false;
+  }
   if (!Set(easy, CURLOPT_URL, request_.url.c_str())) return false;
   if (request_.content_type.empty()) {
     return Set(easy, CURLOPT_CUSTOMREQUEST, request_.method.c_str()) &&
@@ -159,6 +175,11 @@ broker::Result<broker::HttpResponse> CurlExchange::Answer(CURL* easy) {
   response.body = std::move(body_);
   if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK && retry_after > 0) {
     response.retry_after = std::chrono::seconds(retry_after);
+  }
+  curl_header* challenge = nullptr;
+  if (curl_easy_header(easy, "WWW-Authenticate", 0, CURLH_HEADER, -1, &challenge) == CURLHE_OK) {
+    const std::string_view text = challenge->value;
+    if (text.size() <= broker::HttpResponse::kMaxChallengeBytes) response.www_authenticate = text;
   }
   curl_header* date = nullptr;
   if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK) {

@@ -12,6 +12,7 @@ class FakeHttp final : public broker::HttpTransport {
  public:
   struct Seen {
     std::string method, url, body;
+    std::string authorization;  // of the secret headers; empty: none was sent
   };
 
   static broker::HttpResponse Answer(int status, std::string_view body) {
@@ -28,10 +29,14 @@ class FakeHttp final : public broker::HttpTransport {
 
   broker::Result<broker::HttpResponse> Send(const broker::HttpRequest& request) override {
     const std::scoped_lock lock(mutex_);
-    seen.push_back({request.method, request.url,
-                    std::string(request.body.Expose(broker::Exit::kTest))});
+    seen.push_back(
+        {request.method, request.url, std::string(request.body.Expose(broker::Exit::kTest)), {}});
+    for (const auto& [name, value] : request.secret_headers) {
+      if (name == "Authorization") seen.back().authorization = value.Expose(broker::Exit::kTest);
+    }
     if (respond) return respond(request);
-    if (queue_.empty()) return broker::Fail(broker::ErrorCode::kUnavailable, "fake: no answer left");
+    if (queue_.empty())
+      return broker::Fail(broker::ErrorCode::kUnavailable, "fake: no answer left");
     auto next = std::move(queue_.front());
     queue_.pop_front();
     return next;

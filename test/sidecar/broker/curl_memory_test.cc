@@ -59,9 +59,11 @@ TEST_CASE("An idle transport holds no copy of a request or an answer outside the
   std::signal(SIGPIPE, SIG_IGN);
   TlsUpstream::Script script;
   const std::string in_request = Canary(3);
+  const std::string in_header = Canary(9);
   const std::string in_answer = Canary(5);
   script.answer = [&](const std::string& request) {
-    const bool arrived = request.find(in_request) != request.npos;
+    const bool arrived = request.find(in_request) != request.npos &&
+                         request.find("Bearer " + in_header) != request.npos;
     return TlsUpstream::Http(arrived ? "200 OK" : "400 Bad Request",
                              "{\"token\":\"" + in_answer + std::string(5000, 'x') + "\"}");
   };
@@ -76,12 +78,14 @@ TEST_CASE("An idle transport holds no copy of a request or an answer outside the
     request.content_type = "application/x-www-form-urlencoded";
     request.body = broker::Secret::CopyOf(std::string(3000, 'y'));
     request.body.Append(in_request);
+    request.secret_headers.emplace_back("Authorization", broker::Secret::CopyOf("Bearer "));
+    request.secret_headers.back().second.Append(in_header);
     const auto response = (*transport)->Send(request);
     REQUIRE(response.has_value());
     CHECK(response->status == 200);
     CHECK(response->body.Expose(broker::Exit::kTest).find(in_answer) != std::string_view::npos);
   }
-  for (const std::string* canary : {&in_request, &in_answer}) {
+  for (const std::string* canary : {&in_request, &in_header, &in_answer}) {
     const auto copies = Copies(*canary);
     for (const std::string& where : copies) MESSAGE(where);
     CHECK(copies.empty());

@@ -137,6 +137,39 @@ TEST_CASE("The server's clock arrives where it shows a date that can be read") {
   CHECK_FALSE(nonsense.transport->Send(Post(""))->date.has_value());
 }
 
+TEST_CASE("A secret header is sent as it is, and a challenge comes back") {
+  std::string seen;
+  TlsUpstream::Script script;
+  script.answer = [&](const std::string& request) {
+    seen = request;
+    return TlsUpstream::Http("401 No\r\nWWW-Authenticate: Bearer resource=\"https://x.test\"", "");
+  };
+  Pair pair(script);
+  auto request = Post("");
+  request.secret_headers.emplace_back("Authorization", broker::Secret::CopyOf("Bearer abc.def"));
+  const auto response = pair.transport->Send(request);
+  REQUIRE(response.has_value());
+  CHECK(response->www_authenticate == "Bearer resource=\"https://x.test\"");
+  CHECK(seen.find("\r\nAuthorization: Bearer abc.def\r\n") != seen.npos);
+}
+
+TEST_CASE("A secret that would end its header is not sent") {
+  Pair pair(Answering(TlsUpstream::Http("200 OK", "")));
+  for (const char* value : {"", "a\r\nX: y", "a\nb", "a\tb", "\x80"}) {
+    CAPTURE(value);
+    auto request = Post("");
+    request.secret_headers.emplace_back("Authorization", broker::Secret::CopyOf(value));
+    CHECK(pair.transport->Send(request).error().code == ErrorCode::kInvalidRequest);
+  }
+  CHECK(pair.upstream.streams() == 0);
+}
+
+TEST_CASE("A challenge that is too long to be one is not looked at") {
+  Pair pair(
+      Answering(TlsUpstream::Http("401 No\r\nWWW-Authenticate: " + std::string(5000, 'x'), "")));
+  CHECK(pair.transport->Send(Post(""))->www_authenticate.empty());
+}
+
 TEST_CASE("Retry-After arrives in seconds, also where it is a date") {
   Pair seconds(Answering(TlsUpstream::Http("429 Too Many Requests\r\nRetry-After: 17", "")));
   CHECK(seconds.transport->Send(Post(""))->retry_after == std::chrono::seconds(17));
