@@ -28,6 +28,8 @@ struct Tenant {
   std::string cloud;      // public | usgov | usgov-dod | china | custom
   std::string authority;  // "https://login.microsoftonline.com", no trailing slash
   std::string graph;      // "https://graph.microsoft.com", no trailing slash
+  std::string
+      vault_suffix;  // "vault.azure.net": what key vaults' hosts end in; custom: may be empty
 };
 
 struct Network {
@@ -50,6 +52,18 @@ struct Hardening {
   bool allow_same_uid = false;
 };
 
+/// Where secrets come from besides purser's own store.
+struct Vault {
+  std::string name;
+  std::string kind;     // azure-key-vault | mounted-files
+  std::string url;      // azure-key-vault: "https://corp-agents.vault.azure.net", no trailing slash
+  std::string auth;     // azure-key-vault: managed-identity | workload-identity | credential:NAME
+  std::string path;     // mounted-files: the folder
+  bool memory = false;  // use = "memory": a copy serves for `ttl`; "every-mint": none is kept
+  std::chrono::seconds ttl{0};
+  Place place;
+};
+
 struct Credential {
   std::string name;
   std::string kind;  // refresh-token | client-secret | certificate
@@ -60,6 +74,9 @@ struct Credential {
   /// All that the registration is consented to. Canonical, as in Rule and `never`: short names for
   /// Microsoft Graph, full URIs for other resources (broker/policy/scopes.h).
   std::vector<std::string> scopes;
+  std::string vault;    // [vault.NAME]; empty: purser's own store
+  std::string secret;   // `name`: what it is called there
+  std::string version;  // azure-key-vault: pinned; empty: the newest
   Place place;
 };
 
@@ -113,6 +130,7 @@ struct Config {
   Paths paths;
   Seal seal;
   Hardening hardening;
+  std::map<std::string, Vault> vaults;
   std::map<std::string, Credential> credentials;
   std::string writes;              // [policy] writes: "log", or empty where absent
   std::vector<std::string> never;  // compared without regard to case

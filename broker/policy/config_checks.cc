@@ -11,7 +11,7 @@ namespace {
 void CheckCloud(Draft* draft) {
   Tenant& tenant = draft->config.tenant;
   if (const Cloud* cloud = FindCloud(tenant.cloud)) {
-    for (const char* key : {"tenant.authority", "tenant.graph"}) {
+    for (const char* key : {"tenant.authority", "tenant.graph", "tenant.vault_suffix"}) {
       if (!draft->IsWritten(key)) continue;
       draft->Fault(draft->PlaceOf(key), "cloud = \"" + tenant.cloud + "\" knows its own " +
                                             std::string(key).substr(7) +
@@ -19,6 +19,7 @@ void CheckCloud(Draft* draft) {
     }
     tenant.authority = cloud->authority;
     tenant.graph = cloud->graph;
+    tenant.vault_suffix = cloud->vault_suffix;
     return;
   }
   if (tenant.cloud != "custom") return;

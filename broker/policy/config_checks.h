@@ -8,6 +8,9 @@ namespace broker::policy {
 void CheckInstance(const Accounts& accounts, Draft* draft);
 /// Which keys go with which kind; scopes in canonical form, also those of [policy].
 void CheckCredentials(Draft* draft);
+/// Which keys go with which kind of vault; whether its host is one of the cloud's; which secret a
+/// credential takes from it. With `served` false, that no vault is connected in this version.
+void CheckVaults(bool served, Draft* draft);
 /// Selectors, ids, admin groups, lengths of socket paths.
 /// REQUIRES: CheckInstance was called, for the admin groups.
 void CheckAgents(const ParseInput& input, Draft* draft);

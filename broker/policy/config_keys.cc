@@ -20,6 +20,8 @@ constexpr std::array<string_view, 2> kMinimum = {"strict", "weak"};
 constexpr std::array<string_view, 3> kKinds = {"refresh-token", "client-secret", "certificate"};
 constexpr std::array<string_view, 5> kKindsLater = {
     "key-vault-key", "federated", "managed-identity", "agent-identity", "on-behalf-of"};
+constexpr std::array<string_view, 2> kVaultKinds = {"azure-key-vault", "mounted-files"};
+constexpr std::array<string_view, 2> kUse = {"memory", "every-mint"};
 constexpr std::array<string_view, 2> kClientAuth = {"secret", "none"};
 constexpr std::array<string_view, 1> kDecisions = {"log"};
 constexpr std::array<string_view, 2> kDecisionsLater = {"notify", "approve"};
@@ -49,6 +51,8 @@ constexpr auto kTenant = std::to_array<Key>({
      .doc = "Where tokens come from, with cloud = \"custom\" only.", .check = IsHttpsOrigin, .from_env = true},
     {.name = "graph", .slot = +[](Target& t) -> Text { return t.config->tenant.graph; }, .wants = "an https origin such as \"https://graph.example.com\", without a path",
      .doc = "The resource that short permission names mean, with cloud = \"custom\" only.", .check = IsHttpsOrigin, .from_env = true},
+    {.name = "vault_suffix", .slot = +[](Target& t) -> Text { return t.config->tenant.vault_suffix; }, .wants = "a host name such as \"vault.example.com\"",
+     .doc = "What the hosts of key vaults end in, and with https:// before it the resource that tokens for them name; with cloud = \"custom\" only.", .check = IsVaultSuffix, .from_env = true},
 });
 
 constexpr auto kNetwork = std::to_array<Key>({
@@ -79,6 +83,21 @@ constexpr auto kHardening = std::to_array<Key>({
      .doc = "Lets an agent run as purser's own user, for trying things out.", .fallback = "false"},
 });
 
+constexpr auto kVault = std::to_array<Key>({
+    {.name = "kind", .slot = +[](Target& t) -> Text { return t.vault->kind; }, .wants = "what kind of vault this is",
+     .doc = "azure-key-vault: fetched over the network; mounted-files: files that Kubernetes or systemd puts into a folder.", .required = true, .words = kVaultKinds},
+    {.name = "url", .slot = +[](Target& t) -> Text { return t.vault->url; }, .wants = "the vault's https origin such as \"https://corp-agents.vault.azure.net\", without a path",
+     .doc = "Where the key vault is, with kind = \"azure-key-vault\" only.", .check = IsHttpsOrigin, .from_env = true},
+    {.name = "auth", .slot = +[](Target& t) -> Text { return t.vault->auth; }, .wants = "\"managed-identity\", \"workload-identity\" or \"credential:NAME\"",
+     .doc = "How purser shows the key vault who it is.", .check = IsVaultAuth},
+    {.name = "path", .slot = +[](Target& t) -> Text { return t.vault->path; }, .wants = "an absolute path of a folder, without a final '/', or \"env:CREDENTIALS_DIRECTORY\"",
+     .doc = "The folder that the files are in, with kind = \"mounted-files\" only.", .check = IsAbsolutePath, .from_env = true},
+    {.name = "use", .slot = +[](Target& t) -> bool& { return t.vault->memory; }, .wants = "how long a fetched secret serves",
+     .doc = "every-mint: each secret is fetched at the moment of use; memory: a locked copy serves for ttl, and is fetched again when Entra refuses it.", .fallback = "every-mint", .words = kUse},
+    {.name = "ttl", .slot = +[](Target& t) -> std::chrono::seconds& { return t.vault->ttl; }, .wants = "a duration such as \"10m\" or \"8h\", from 10s to 1d",
+     .doc = "How long a copy serves, with use = \"memory\" only: so long a secret that was disabled in the vault works on.", .fallback = "1h"},
+});
+
 constexpr auto kCredential = std::to_array<Key>({
     {.name = "kind", .slot = +[](Target& t) -> Text { return t.credential->kind; }, .wants = "what kind of long-lived secret this is",
      .doc = "The kind of secret; the secret itself goes into the store with `purser login` or `purser secret set`.", .required = true, .words = kKinds, .later = kKindsLater},
@@ -90,6 +109,12 @@ constexpr auto kCredential = std::to_array<Key>({
      .doc = "secret: a confidential client with a client secret of its own; with kind = \"refresh-token\" only.", .fallback = "none", .words = kClientAuth},
     {.name = "scopes", .slot = +[](Target& t) -> List { return t.credential->scopes; }, .wants = kScopeWants,
      .doc = "All that this registration is consented to, and no more.", .required = true},
+    {.name = "vault", .slot = +[](Target& t) -> Text { return t.credential->vault; }, .wants = "NAME of a [vault.NAME]",
+     .doc = "Where the secret comes from; absent: purser's own store.", .check = IsName},
+    {.name = "name", .slot = +[](Target& t) -> Text { return t.credential->secret; }, .wants = "what the vault calls the secret: a Key Vault name, or a file's name",
+     .doc = "What the vault calls the secret, certificate or file.", .check = IsSecretName},
+    {.name = "version", .slot = +[](Target& t) -> Text { return t.credential->version; }, .wants = "a Key Vault version, 32 hexadecimal digits",
+     .doc = "The one version to use; absent: the newest.", .check = IsKeyVaultVersion},
 });
 
 constexpr auto kPolicy = std::to_array<Key>({
@@ -147,6 +172,7 @@ constexpr auto kSections = std::to_array<Section>({
     {"paths",      Repeat::kOnce,  false, "Folders.", kPaths},
     {"seal",       Repeat::kOnce,  true,  "The key-encryption key.", kSeal},
     {"hardening",  Repeat::kOnce,  false, "Separation of the processes.", kHardening},
+    {"vault",      Repeat::kNamed, false, "Where secrets come from besides purser's own store.", kVault},
     {"credential", Repeat::kNamed, false, "A long-lived secret and the registration that it belongs to.", kCredential},
     {"policy",     Repeat::kOnce,  false, "Above all rules.", kPolicy},
     {"agent",      Repeat::kNamed, false, "A workload that asks: by which facts it is known, and what it may have.", kAgent},
@@ -155,11 +181,7 @@ constexpr auto kSections = std::to_array<Section>({
 constexpr Section kRuleSection = {"allow", Repeat::kArray, false, "A rule. What no rule grants is denied.", kRule};
 
 constexpr auto kUnserved = std::to_array<Unserved>({
-    {"",           "vault",        "secrets live in purser's own store: remove the table, and enrol with `purser login` or `purser secret set`"},
     {"",           "reload",       "reload with `purser reload` or SIGHUP"},
-    {"tenant",     "vault_suffix", "no key vault is called: remove it"},
-    {"credential", "vault",        "the secret lives in purser's own store: remove it, and enrol with `purser login` or `purser secret set`"},
-    {"credential", "name",         "the secret lives in purser's own store under the credential's name: remove it"},
     {"allow",      "paths",        "agents receive tokens only, which no path narrows: remove it"},
     {"allow",      "approval",     "nothing waits for approval: remove the rule, or write decision = \"log\""},
     {"allow",      "approve_bearer", "nothing waits for approval: remove it"},

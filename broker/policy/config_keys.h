@@ -14,6 +14,7 @@ namespace broker::policy {
 /// What a section's keys are written into. Only the members that the section is about are set.
 struct Target {
   Config* config = nullptr;
+  Vault* vault = nullptr;
   Credential* credential = nullptr;
   Agent* agent = nullptr;
   Rule* rule = nullptr;
@@ -24,8 +25,10 @@ using TextSlot = std::string& (*)(Target&);
 using ListSlot = std::vector<std::string>& (*)(Target&);
 using SwitchSlot = bool& (*)(Target&);  // a boolean, or words[0] for true and words[1] for false
 using LimitSlot = Limit& (*)(Target&);
+using DurationSlot = std::chrono::seconds& (*)(Target&);
 using OptionalLimitSlot = std::optional<Limit>& (*)(Target&);
-using Slot = std::variant<TextSlot, ListSlot, SwitchSlot, LimitSlot, OptionalLimitSlot>;
+using Slot =
+    std::variant<TextSlot, ListSlot, SwitchSlot, LimitSlot, OptionalLimitSlot, DurationSlot>;
 using Words = std::span<const std::string_view>;
 
 struct Key {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "broker/policy/config_checks.h"
 #include "broker/policy/config_reader.h"
@@ -74,6 +75,7 @@ std::expected<Config, std::vector<Diagnostic>> ParseConfig(const ParseInput& inp
   if (whole) {  // what was not read would look missing
     CheckInstance(input.accounts, &draft);
     CheckCredentials(&draft);
+    CheckVaults(input.serve_vaults, &draft);
     CheckAgents(input, &draft);
     CheckRules(&draft);
   }
@@ -97,7 +99,11 @@ std::string ConfigDigest(std::span<const SourceFile> files,
 }
 
 std::vector<std::string> Hosts(const Config& config) {
-  return {HostAndPort(config.tenant.authority)};
+  std::set<std::string> hosts = {HostAndPort(config.tenant.authority)};
+  for (const auto& [name, vault] : config.vaults) {
+    if (!vault.url.empty()) hosts.insert(HostAndPort(vault.url));
+  }
+  return {hosts.begin(), hosts.end()};
 }
 
 std::string AgentSocketPath(const Config& config, const std::string& agent) {

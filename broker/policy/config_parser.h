@@ -23,6 +23,8 @@ struct ParseInput {
   EnvLookup env = {};
   /// The users that purser's own processes run as, purserd's first: no agent may be one of them.
   std::vector<uint32_t> own_uids = {};
+  /// Whether the broker takes secrets from [vault.NAME]; until it does, they are refused.
+  bool serve_vaults = false;
 };
 
 // A thousand agents need about 400 kB; toml++ holds about ten times the text while it parses.
@@ -40,7 +42,8 @@ std::expected<Config, std::vector<Diagnostic>> ParseConfig(const ParseInput& inp
 std::string ConfigDigest(std::span<const SourceFile> files,
                          const std::map<std::string, std::string>& env_used);
 
-/// Every "host:port" that this version connects to, proxies aside: the authority. Sorted, unique.
+/// Every "host:port" that this version connects to, proxies aside: the authority and the
+/// key vaults. Sorted, unique.
 std::vector<std::string> Hosts(const Config& config);
 
 /// "RUN/agents/NAME/sock", "RUN/admin/sock".

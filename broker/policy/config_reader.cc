@@ -97,6 +97,11 @@ void ConfigReader::ReadNamed(const Section& section, const toml::node& node) {
       agent.name = name;
       agent.place = place;
       ReadAgent(*entry.as_table(), path, &agent);
+    } else if (kind == "vault") {
+      Vault& vault = draft_->config.vaults[name];
+      vault.name = name;
+      vault.place = place;
+      ReadKeys(section, *entry.as_table(), path, {.config = &draft_->config, .vault = &vault});
     } else {
       Credential& credential = draft_->config.credentials[name];
       credential.name = name;

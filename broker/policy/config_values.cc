@@ -117,6 +117,36 @@ std::string Format(const Limit& limit) {
   return "none";
 }
 
+namespace {
+
+struct TimeUnit {
+  char name;
+  int64_t seconds;
+};
+constexpr std::array<TimeUnit, 4> kTimeUnits = {{{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}}};
+constexpr int64_t kLongestDuration = int64_t{365} * 86400;  // beyond it, somebody mistook the unit
+
+}  // namespace
+
+std::optional<std::chrono::seconds> ParseDuration(std::string_view text) {
+  if (text.size() < 2) return std::nullopt;
+  const auto count = ParseNumber(text.substr(0, text.size() - 1));
+  const auto unit = std::ranges::find(kTimeUnits, text.back(), &TimeUnit::name);
+  if (!count || unit == kTimeUnits.end()) return std::nullopt;
+  const int64_t seconds = static_cast<int64_t>(*count) * unit->seconds;
+  if (seconds > kLongestDuration) return std::nullopt;
+  return std::chrono::seconds(seconds);
+}
+
+std::string Format(std::chrono::seconds duration) {
+  for (const TimeUnit& unit : kTimeUnits) {
+    if (duration.count() % unit.seconds == 0 && duration.count() >= unit.seconds) {
+      return std::to_string(duration.count() / unit.seconds) + unit.name;
+    }
+  }
+  return "0s";
+}
+
 std::optional<uint32_t> ParseId(std::string_view text) {
   if (text.empty() || !std::ranges::all_of(text, IsDigit)) return std::nullopt;
   return ParseNumber(text);
@@ -184,6 +214,28 @@ bool IsGroupRole(std::string_view text) {
   return text.starts_with("group:") && IsAccount(text.substr(6));
 }
 
+bool IsVaultSuffix(std::string_view text) { return IsHostName(text) && text.size() > 3; }
+
+bool IsVaultAuth(std::string_view text) {
+  constexpr std::string_view kCredential = "credential:";
+  return text == "managed-identity" || text == "workload-identity" ||
+         (text.starts_with(kCredential) && IsName(text.substr(kCredential.size())));
+}
+
+bool IsSecretName(std::string_view text) {
+  return !text.empty() && text.size() <= 255 && text.front() != '.' &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f && c != '/'; });
+}
+
+bool IsKeyVaultName(std::string_view text) {
+  return !text.empty() && text.size() <= 127 &&
+         std::ranges::all_of(text, [](char c) { return IsAlnum(c) || c == '-'; });
+}
+
+bool IsKeyVaultVersion(std::string_view text) {
+  return text.size() == 32 && std::ranges::all_of(text, IsHex);
+}
+
 bool LooksSecret(std::string_view text) {
   if (text.find("-----BEGIN") != std::string_view::npos) return true;
   if (text.starts_with("eyJ") && text.size() > 40) return true;
@@ -193,14 +245,19 @@ bool LooksSecret(std::string_view text) {
 const Cloud* FindCloud(std::string_view name) {
   // clang-format off
   static constexpr std::array<Cloud, 4> kClouds = {{
-      {"public",    "https://login.microsoftonline.com", "https://graph.microsoft.com"},
-      {"usgov",     "https://login.microsoftonline.us",  "https://graph.microsoft.us"},
-      {"usgov-dod", "https://login.microsoftonline.us",  "https://dod-graph.microsoft.us"},
-      {"china",     "https://login.chinacloudapi.cn",    "https://microsoftgraph.chinacloudapi.cn"},
+      {"public",    "https://login.microsoftonline.com", "https://graph.microsoft.com",             "vault.azure.net"},
+      {"usgov",     "https://login.microsoftonline.us",  "https://graph.microsoft.us",              "vault.usgovcloudapi.net"},
+      {"usgov-dod", "https://login.microsoftonline.us",  "https://dod-graph.microsoft.us",          "vault.usgovcloudapi.net"},
+      {"china",     "https://login.chinacloudapi.cn",    "https://microsoftgraph.chinacloudapi.cn", "vault.azure.cn"},
   }};
   // clang-format on
   const auto found = std::ranges::find(kClouds, name, &Cloud::name);
   return found == kClouds.end() ? nullptr : &*found;
+}
+
+std::string_view HostOf(std::string_view origin) {
+  const std::string_view authority = origin.substr(origin.find("://") + 3);
+  return authority.substr(0, PortColon(authority));
 }
 
 std::string HostAndPort(std::string_view origin) {

@@ -22,6 +22,11 @@ constexpr std::string_view kDefaultAgentLimit = "3600/hour";
 std::optional<Limit> ParseLimit(std::string_view text);
 std::string Format(const Limit& limit);
 
+/// A whole number and s, m, h or d: "90s", "10m", "8h", "1d". No more than a year.
+std::optional<std::chrono::seconds> ParseDuration(std::string_view text);
+/// In the largest unit that divides it.
+std::string Format(std::chrono::seconds duration);
+
 /// A uid or gid in decimal; nothing for a name.
 std::optional<uint32_t> ParseId(std::string_view text);
 /// Ids that unmapped users and groups look like, and -1, which means "no id" to the kernel.
@@ -36,17 +41,26 @@ bool IsSha256(std::string_view text);        // 64 lower-case hex digits
 bool IsSystemUnit(std::string_view text);    // "helpdesk.service", also .scope
 bool IsAccount(std::string_view text);       // a user's or group's name, or a number
 bool IsGroupRole(std::string_view text);     // "group:name"
+bool IsVaultSuffix(std::string_view text);   // "vault.azure.net": a host name
+bool IsVaultAuth(std::string_view text);     // how purser shows a vault who it is
+/// What a vault calls a secret: a Key Vault name, or a file's name without a folder.
+bool IsSecretName(std::string_view text);
+bool IsKeyVaultName(std::string_view text);     // 1 to 127 of 0-9, a-z, A-Z and '-'
+bool IsKeyVaultVersion(std::string_view text);  // 32 hex digits
 
 /// Whether the text has the shape of a secret: PEM, a JWT, or an Entra client secret. Such a value
 /// is refused wherever it stands, and never quoted.
 bool LooksSecret(std::string_view text);
 
 struct Cloud {
-  std::string_view name, authority, graph;
+  std::string_view name, authority, graph, vault_suffix;
 };
-/// https://learn.microsoft.com/graph/deployments; nullptr for "custom" and unknown names.
+/// https://learn.microsoft.com/graph/deployments, and Key Vault's "About keys, secrets and
+/// certificates" for the suffixes; nullptr for "custom" and unknown names.
 const Cloud* FindCloud(std::string_view name);
 
+/// The host of an origin, without a port.
+std::string_view HostOf(std::string_view origin);
 /// "host:port" of an origin; 443 where it names no port.
 std::string HostAndPort(std::string_view origin);
 

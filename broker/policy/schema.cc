@@ -8,6 +8,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kNamePattern = "^[a-z0-9][a-z0-9-]{0,63}$";
+constexpr const char* kDurationPattern = "^[0-9]+[smhd]$";
 constexpr const char* kLimitPattern = "^([1-9][0-9]{0,6}/(second|minute|hour|day)|none)$";
 
 Json Enum(Words words) {
@@ -33,6 +34,9 @@ struct TypeOf {
     return key.words.empty() ? Json{{"type", "boolean"}} : Enum(key.words);
   }
   Json operator()(LimitSlot) const { return {{"type", "string"}, {"pattern", kLimitPattern}}; }
+  Json operator()(DurationSlot) const {
+    return {{"type", "string"}, {"pattern", kDurationPattern}};
+  }
   Json operator()(OptionalLimitSlot) const { return (*this)(LimitSlot{}); }
 };
 

@@ -23,6 +23,10 @@ std::vector<Table> TablesOf(Config& config) {
     const std::string name(section.name);
     if (section.repeat == Repeat::kOnce) {
       tables.push_back({{name}, &section, {.config = &config}});
+    } else if (name == "vault") {
+      for (auto& [key, vault] : config.vaults) {
+        tables.push_back({{name, key}, &section, {.config = &config, .vault = &vault}});
+      }
     } else if (name == "credential") {
       for (auto& [key, credential] : config.credentials) {
         tables.push_back({{name, key}, &section, {.config = &config, .credential = &credential}});
@@ -59,6 +63,7 @@ struct ValueOf {
     return std::string(key.words[slot(target) ? 0 : 1]);
   }
   Json operator()(LimitSlot slot) const { return Format(slot(target)); }
+  Json operator()(DurationSlot slot) const { return Format(slot(target)); }
   Json operator()(OptionalLimitSlot slot) const {
     const std::optional<Limit>& limit = slot(target);
     return limit ? Json(Format(*limit)) : Json();
@@ -74,12 +79,15 @@ bool IsDefault(const Key& key, const Json& value) {
 
 // The cloud's name stands for these.
 bool IsDerived(const Table& table, const Key& key) {
-  return table.section->name == "tenant" && (key.name == "authority" || key.name == "graph") &&
+  const bool of_cloud =
+      key.name == "authority" || key.name == "graph" || key.name == "vault_suffix";
+  return table.section->name == "tenant" && of_cloud &&
          table.target.config->tenant.cloud != "custom";
 }
 
 // [client_auth] and the like belong to one kind; the parser refuses them elsewhere.
 bool BelongsHere(const Table& table, const Key& key) {
+  if (table.section->name == "vault" && key.name == "ttl") return table.target.vault->memory;
   return table.section->name != "credential" || key.name != "client_auth" ||
          table.target.credential->kind == "refresh-token";
 }

@@ -131,6 +131,12 @@ void ValueReader::Assign(const Key& key, const std::string& text, const Place& p
     (*slot)(target) = text;
     return;
   }
+  if (const DurationSlot* slot = std::get_if<DurationSlot>(&key.slot)) {
+    const auto duration = ParseDuration(text);
+    if (!duration) return draft_->Fault(place, must + std::string(key.wants));
+    (*slot)(target) = *duration;
+    return;
+  }
   const auto limit = ParseLimit(text);
   if (!limit) return draft_->Fault(place, must + std::string(key.wants));
   if (const LimitSlot* slot = std::get_if<LimitSlot>(&key.slot)) {

@@ -44,23 +44,28 @@ inline std::string With(std::string_view from, std::string_view to) {
 
 inline std::optional<std::string> TestEnv(const std::string& name) {
   if (name == "TENANT") return "8f0c0000-1111-2222-3333-444444444444";
+  if (name == "CREDENTIALS_DIRECTORY") return "/run/credentials/purser.service";
   if (name == "BROKEN") return "not a tenant";
   return std::nullopt;
 }
 
-inline auto ParseFiles(const std::vector<broker::policy::SourceFile>& files) {
+inline auto ParseFiles(const std::vector<broker::policy::SourceFile>& files,
+                       bool serve_vaults = false) {
   static const FakeAccounts accounts;
-  return broker::policy::ParseConfig(
-      {.files = files, .accounts = accounts, .env = TestEnv, .own_uids = {2000}});
+  return broker::policy::ParseConfig({.files = files,
+                                      .accounts = accounts,
+                                      .env = TestEnv,
+                                      .own_uids = {2000},
+                                      .serve_vaults = serve_vaults});
 }
 
-inline auto Parse(std::string text) {
-  return ParseFiles({{"/etc/purser/purser.toml", std::move(text)}});
+inline auto Parse(std::string text, bool serve_vaults = false) {
+  return ParseFiles({{"/etc/purser/purser.toml", std::move(text)}}, serve_vaults);
 }
 
 /// REQUIRES: the text is valid.
-inline broker::policy::Config Valid(std::string text) {
-  auto config = Parse(std::move(text));
+inline broker::policy::Config Valid(std::string text, bool serve_vaults = false) {
+  auto config = Parse(std::move(text), serve_vaults);
   if (!config) {
     for (const auto& fault : config.error()) MESSAGE(Format(fault));
   }

@@ -1,0 +1,192 @@
+#include <array>
+
+#include "broker/policy/config_checks.h"
+#include "broker/policy/config_values.h"
+
+namespace broker::policy {
+namespace {
+
+constexpr std::string_view kKeyVault = "azure-key-vault";
+constexpr std::string_view kCredentialAuth = "credential:";
+// Below, every mint fetches anyway; above, a secret that was disabled in the vault serves on for
+// longer than a day's shift.
+constexpr std::chrono::seconds kShortestTtl{10};
+constexpr std::chrono::seconds kLongestTtl{86400};
+
+// One [vault.NAME] against everything around it.
+class VaultCheck {
+ public:
+  VaultCheck(Draft* draft, const Vault* vault)
+      : draft_(draft), vault_(vault), path_("vault." + vault->name) {}
+
+  void Run() {
+    if (vault_->kind == kKeyVault) {
+      Need("url", "\"https://NAME." + Suffix() + "\"");
+      Need("auth", "\"managed-identity\", \"workload-identity\" or \"credential:NAME\"");
+      Refuse("path");
+      CheckHost();
+      CheckAuth();
+    } else if (!vault_->kind.empty()) {
+      Need("path", "\"/…\", the folder that the files are in");
+      Refuse("url");
+      Refuse("auth");
+    }
+    CheckTtl();
+  }
+
+ private:
+  [[nodiscard]] bool IsWritten(const char* key) const {
+    return draft_->IsWritten(path_ + "." + key);
+  }
+  void Fault(const char* key, const std::string& message) {
+    draft_->Fault(draft_->PlaceOf(path_ + "." + key), message);
+  }
+  void Need(const char* key, const std::string& example) {
+    if (IsWritten(key)) return;
+    Fault(key, "kind = \"" + vault_->kind + "\" needs " + key + " = " + example);
+  }
+  void Refuse(const char* key) {
+    if (IsWritten(key)) Fault(key, "kind = \"" + vault_->kind + "\" has no " + key + ": remove it");
+  }
+  [[nodiscard]] std::string Suffix() const {
+    const std::string& suffix = draft_->config.tenant.vault_suffix;
+    return suffix.empty() ? "vault.example.com" : suffix;
+  }
+
+  // A host that is none of the cloud's vaults would receive a token for all of them.
+  void CheckHost() {
+    const Tenant& tenant = draft_->config.tenant;
+    if (tenant.cloud == "custom") {
+      if (!tenant.vault_suffix.empty()) return;
+      draft_->Fault(draft_->PlaceOf("tenant.cloud"),
+                    "cloud = \"custom\" with a key vault needs vault_suffix = \"HOST\" beside it, "
+                    "such as \"vault.example.com\"");
+      return;
+    }
+    if (vault_->url.empty() || tenant.vault_suffix.empty()) return;
+    if (HostOf(vault_->url).ends_with("." + tenant.vault_suffix)) return;
+    Fault("url", "cloud = \"" + tenant.cloud + "\" has its key vaults at https://NAME." +
+                     tenant.vault_suffix + ": write that, or cloud = \"custom\"");
+  }
+
+  void CheckAuth() {
+    if (!vault_->auth.starts_with(kCredentialAuth)) return;
+    const std::string name = vault_->auth.substr(kCredentialAuth.size());
+    const auto found = draft_->config.credentials.find(name);
+    if (found == draft_->config.credentials.end()) {
+      return Fault("auth", "there is no [credential." + name + "]: add it, or name another");
+    }
+    if (found->second.kind == "refresh-token") {
+      return Fault("auth", "credential " + name +
+                               " is a person's: name one of an application, or use "
+                               "\"managed-identity\"");
+    }
+    const auto its_vault = draft_->config.vaults.find(found->second.vault);
+    if (its_vault == draft_->config.vaults.end() || its_vault->second.kind != kKeyVault) return;
+    Fault("auth", "credential " + name +
+                      " comes from a key vault itself: name one whose secret is in purser's own "
+                      "store or in mounted files");
+  }
+
+  void CheckTtl() {
+    if (!vault_->memory) {
+      if (IsWritten("ttl")) {
+        Fault("ttl", "use = \"every-mint\" keeps nothing: remove ttl, or write use = \"memory\"");
+      }
+      return;
+    }
+    if (vault_->ttl >= kShortestTtl && vault_->ttl <= kLongestTtl) return;
+    Fault("ttl", "\"ttl\" must be from 10s to 1d; for less, write use = \"every-mint\"");
+  }
+
+  Draft* draft_;
+  const Vault* vault_;
+  std::string path_;
+};
+
+// What one credential says about its vault.
+class VaultedCredentialCheck {
+ public:
+  VaultedCredentialCheck(Draft* draft, const Credential* credential)
+      : draft_(draft), credential_(credential), path_("credential." + credential->name) {}
+
+  void Run() {
+    if (credential_->vault.empty()) return CheckUnvaulted();
+    const auto vault = draft_->config.vaults.find(credential_->vault);
+    if (vault == draft_->config.vaults.end()) {
+      return Fault("vault", "there is no [vault." + credential_->vault +
+                                "]: add it, or remove vault to use purser's own store");
+    }
+    if (!IsWritten("name")) {
+      return Fault("name", "vault = \"" + credential_->vault +
+                               "\" needs name = \"…\", what the secret is called there");
+    }
+    if (vault->second.kind == kKeyVault) {
+      CheckKeyVault();
+    } else {
+      CheckMounted();
+    }
+  }
+
+ private:
+  [[nodiscard]] bool IsWritten(const char* key) const {
+    return draft_->IsWritten(path_ + "." + key);
+  }
+  void Fault(const char* key, const std::string& message) {
+    draft_->Fault(draft_->PlaceOf(path_ + "." + key), message);
+  }
+
+  void CheckUnvaulted() {
+    for (const char* key : {"name", "version"}) {
+      if (!IsWritten(key) || IsWritten("vault")) continue;
+      Fault(key, std::string("purser's own store knows the secret by the credential's name: "
+                             "remove ") +
+                     key + ", or add vault = \"NAME\"");
+    }
+  }
+  void CheckKeyVault() {
+    if (!credential_->secret.empty() && !IsKeyVaultName(credential_->secret)) {
+      Fault("name", "a Key Vault name has 1 to 127 of 0-9, a-z, A-Z and '-'");
+    }
+    if (credential_->kind == "refresh-token" && IsWritten("version")) {
+      Fault("version", "a refresh token is replaced with each use: remove version");
+    }
+  }
+  void CheckMounted() {
+    if (IsWritten("version")) {
+      Fault("version", "mounted files have no versions: remove version");
+    }
+    if (credential_->kind == "refresh-token") {
+      Fault("vault",
+            "a refresh token is replaced with each use, and mounted files cannot be written: use "
+            "purser's own store or a key vault");
+    }
+  }
+
+  Draft* draft_;
+  const Credential* credential_;
+  std::string path_;
+};
+
+}  // namespace
+
+void CheckVaults(bool served, Draft* draft) {
+  for (const auto& [name, vault] : draft->config.vaults) {
+    VaultCheck(draft, &vault).Run();
+    if (served) continue;
+    draft->Fault(vault.place,
+                 "\"vault\" is not served by this version: secrets live in purser's own store: "
+                 "remove the table, and enrol with `purser login` or `purser secret set`");
+  }
+  for (const auto& [name, credential] : draft->config.credentials) {
+    if (!served && !credential.vault.empty()) {
+      draft->Fault(draft->PlaceOf("credential." + name + ".vault"),
+                   "\"vault\" is not served by this version: the secret lives in purser's own "
+                   "store: remove it, and enrol with `purser login` or `purser secret set`");
+      continue;
+    }
+    VaultedCredentialCheck(draft, &credential).Run();
+  }
+}
+
+}  // namespace broker::policy
