@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
+#include <sodium.h>
 
 #include <array>
 #include <cstdio>
@@ -29,18 +30,16 @@ std::string NewJti(Random& random) {
   return text;
 }
 
-std::string HeaderJson(const ClientCertificate& certificate) {
-  return nlohmann::json{{"alg", "PS256"}, {"typ", "JWT"}, {"x5t#S256", certificate.thumbprint}}
-      .dump();
+std::string HeaderJson(const std::string& thumbprint) {
+  return nlohmann::json{{"alg", "PS256"}, {"typ", "JWT"}, {"x5t#S256", thumbprint}}.dump();
 }
 
-std::string ClaimsJson(const std::string& client_id, const std::string& audience, Clock::Wall now,
-                       Random& random) {
+std::string ClaimsJson(const AssertionParties& parties, Clock::Wall now, Random& random) {
   const auto seconds =
       std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-  return nlohmann::json{{"aud", audience},
-                        {"iss", client_id},
-                        {"sub", client_id},
+  return nlohmann::json{{"aud", parties.audience},
+                        {"iss", parties.client_id},
+                        {"sub", parties.client_id},
                         {"jti", NewJti(random)},
                         {"nbf", seconds},
                         {"iat", seconds},
@@ -73,17 +72,34 @@ Result<std::string> SignPs256(EVP_PKEY* key, std::string_view text) {
 
 }  // namespace
 
+std::string AssertionToSign(const AssertionParties& parties, Clock::Wall now, Random& random) {
+  return Base64UrlEncode(HeaderJson(parties.thumbprint)) + "." +
+         Base64UrlEncode(ClaimsJson(parties, now, random));
+}
+
+Signer::Digest DigestOf(std::string_view to_sign) {
+  static_assert(sizeof(Signer::Digest) == crypto_hash_sha256_BYTES);
+  Signer::Digest digest{};
+  crypto_hash_sha256(reinterpret_cast<unsigned char*>(digest.data()),
+                     reinterpret_cast<const unsigned char*>(to_sign.data()), to_sign.size());
+  return digest;
+}
+
+Secret AttachSignature(std::string_view to_sign, std::string_view signature) {
+  Secret assertion = Secret::CopyOf(to_sign);
+  assertion.Append(".");
+  assertion.Append(Base64UrlEncode(signature));
+  return assertion;
+}
+
 Result<Secret> SignClientAssertion(const ClientCertificate& certificate,
                                    const std::string& client_id, const std::string& audience,
                                    Clock::Wall now, Random& random) {
-  Secret assertion = Secret::CopyOf(Base64UrlEncode(HeaderJson(certificate)));
-  assertion.Append(".");
-  assertion.Append(Base64UrlEncode(ClaimsJson(client_id, audience, now, random)));
-  const auto signature = SignPs256(certificate.key.get(), assertion.Expose(Exit::kSign));
+  const std::string to_sign =
+      AssertionToSign({certificate.thumbprint, client_id, audience}, now, random);
+  const auto signature = SignPs256(certificate.key.get(), to_sign);
   if (!signature) return std::unexpected(signature.error());
-  assertion.Append(".");
-  assertion.Append(Base64UrlEncode(*signature));
-  return assertion;
+  return AttachSignature(to_sign, *signature);
 }
 
 }  // namespace broker::entra

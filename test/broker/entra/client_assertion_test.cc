@@ -100,6 +100,31 @@ TEST_CASE("An assertion is what Entra asks for, and its signature verifies") {
   CHECK_FALSE(VerifyPs256(made.key.get(), forged));
 }
 
+TEST_CASE("A key that is elsewhere signs the same assertion") {
+  const auto made = TestCertificate::Rsa();
+  const FakeClock clock;
+  FakeRandom random;
+  const std::string to_sign =
+      broker::entra::AssertionToSign({"thumb", "client", "endpoint"}, clock.WallNow(), random);
+  const auto digest = broker::entra::DigestOf(to_sign);
+  // As a vault does: it never sees more than the digest.
+  EVP_PKEY_CTX* context = EVP_PKEY_CTX_new(made.key.get(), nullptr);
+  REQUIRE(EVP_PKEY_sign_init(context) == 1);
+  EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING);
+  EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST);
+  EVP_PKEY_CTX_set_signature_md(context, EVP_sha256());
+  std::string signature(256, '\0');
+  size_t size = signature.size();
+  REQUIRE(EVP_PKEY_sign(context, reinterpret_cast<unsigned char*>(signature.data()), &size,
+                        reinterpret_cast<const unsigned char*>(digest.data()), digest.size()) == 1);
+  EVP_PKEY_CTX_free(context);
+  const Parts parts = Split(broker::entra::AttachSignature(to_sign, signature));
+  CHECK(VerifyPs256(made.key.get(), parts));
+  CHECK(json::parse(parts.header)["x5t#S256"] == "thumb");
+  CHECK(json::parse(parts.claims)["sub"] == "client");
+  CHECK(json::parse(parts.claims)["aud"] == "endpoint");
+}
+
 TEST_CASE("A bundle is a key and its own certificate, or an error that quotes nothing") {
   const auto made = TestCertificate::Rsa();
   const auto other = TestCertificate::Rsa();

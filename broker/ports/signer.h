@@ -1,0 +1,31 @@
+// broker/ports/signer.h: a private key that signs where it lives and never comes here.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <string>
+
+#include "broker/base/result.h"
+
+namespace broker {
+
+struct SigningKey {
+  std::string version;     // of the key in its vault; a signature is asked of this one
+  std::string thumbprint;  // x5t#S256 of its certificate: base64url(SHA-256(DER)), 43 characters
+};
+
+/// Thread-safe. `credential` is the name in the configuration, whose `vault` and `name` say where
+/// the key is. Errors of both: kNotFound · kDenied (role, network, disabled, expired, not yet
+/// valid) · kUnavailable (throttled, unreachable) · kCorrupt.
+class Signer {
+ public:
+  using Digest = std::array<std::byte, 32>;
+
+  virtual ~Signer() = default;
+  /// The version to sign with now, and the certificate that Entra knows it by.
+  virtual Result<SigningKey> Current(const std::string& credential) = 0;
+  /// PS256 (RFC 7518 §3.5) over the SHA-256 `digest` with that version: the signature's bytes.
+  virtual Result<std::string> SignPs256(const std::string& credential, const std::string& version,
+                                        const Digest& digest) = 0;
+};
+
+}  // namespace broker
