@@ -78,6 +78,41 @@ HttpRequest RefreshTokenGrant(const Authority& authority, const Client& client,
   return Post(TokenUrl(authority), std::move(form), wanted.request_id);
 }
 
+HttpRequest OnBehalfOfGrant(const Authority& authority, const Client& client,
+                            const Secret& user_assertion, const Wanted& wanted) {
+  Form form;
+  form.Add("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+  AddClient(form, client);
+  form.Add("assertion", user_assertion);
+  form.Add("requested_token_use", "on_behalf_of");
+  form.Add("scope", wanted.scope);
+  if (!wanted.claims.empty()) form.Add("claims", wanted.claims);
+  return Post(TokenUrl(authority), std::move(form), wanted.request_id);
+}
+
+HttpRequest BlueprintGrant(const Authority& authority, const Client& blueprint,
+                           const std::string& agent_id, const Wanted& wanted) {
+  Form form;
+  form.Add("grant_type", "client_credentials");
+  AddClient(form, blueprint);
+  form.Add("fmi_path", agent_id);
+  form.Add("scope", wanted.scope);
+  return Post(TokenUrl(authority), std::move(form), wanted.request_id);
+}
+
+HttpRequest AgentUserGrant(const Authority& authority, const Client& agent,
+                           const Secret& agent_token, const std::string& user_oid,
+                           const Wanted& wanted) {
+  Form form;
+  form.Add("grant_type", "user_fic");
+  AddClient(form, agent);
+  form.Add("user_federated_identity_credential", agent_token);
+  form.Add("user_id", user_oid);
+  form.Add("scope", wanted.scope);
+  if (!wanted.claims.empty()) form.Add("claims", wanted.claims);
+  return Post(TokenUrl(authority), std::move(form), wanted.request_id);
+}
+
 HttpRequest DeviceCodeStart(const Authority& authority, const Client& client,
                             const Wanted& wanted) {
   Form form;

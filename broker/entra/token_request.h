@@ -45,6 +45,23 @@ HttpRequest ClientCredentialsGrant(const Authority& authority, const Client& cli
 /// RFC 6749 §6. Adds offline_access to the scope: without it Entra sends no new refresh token.
 HttpRequest RefreshTokenGrant(const Authority& authority, const Client& client,
                               const Secret& refresh_token, const Wanted& wanted);
+
+/// OAuth 2.0 on-behalf-of: RFC 7523 §2.1 with a user's token as the grant, whose audience is this
+/// application (of an agent identity: its blueprint). No refresh token is asked for.
+HttpRequest OnBehalfOfGrant(const Authority& authority, const Client& client,
+                            const Secret& user_assertion, const Wanted& wanted);
+
+// Entra Agent ID, "Agent OAuth flows". An agent identity has no credential: its blueprint's proves
+// it, and the first leg's token is the agent's client assertion in the others.
+/// The first leg: `wanted.scope` is the exchange audience's .default, `agent_id` the agent's client
+/// id.
+HttpRequest BlueprintGrant(const Authority& authority, const Client& blueprint,
+                           const std::string& agent_id, const Wanted& wanted);
+/// The agent's own user account. `agent_token`: of the agent itself, for the exchange audience.
+HttpRequest AgentUserGrant(const Authority& authority, const Client& agent,
+                           const Secret& agent_token, const std::string& user_oid,
+                           const Wanted& wanted);
+
 /// RFC 8628 §3.1. Adds offline_access to the scope.
 HttpRequest DeviceCodeStart(const Authority& authority, const Client& client, const Wanted& wanted);
 /// RFC 8628 §3.4.
