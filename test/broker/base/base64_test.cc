@@ -1,0 +1,34 @@
+#include "broker/base/base64.h"
+
+#include <doctest/doctest.h>
+
+using broker::Base64Decode, broker::Base64UrlEncode, broker::Base64UrlEncodeSecret, broker::Exit;
+
+TEST_CASE("base64 follows RFC 4648 §10 and has one spelling") {
+  const std::pair<const char*, const char*> rows[] = {
+      {"", ""},
+      {"f", "Zg=="},
+      {"fo", "Zm8="},
+      {"foo", "Zm9v"},
+      {"foob", "Zm9vYg=="},
+      {"fooba", "Zm9vYmE="},
+      {"foobar", "Zm9vYmFy"},
+      {"\xfb\xff", "+/8="},
+  };
+  for (const auto& [bytes, text] : rows) {
+    CAPTURE(text);
+    const auto back = Base64Decode(text);
+    REQUIRE(back.has_value());
+    CHECK(back->Expose(Exit::kTest) == bytes);
+  }
+  for (const char* text : {"Zg", "Zg=", "Zh==", "-_8=", "Zm9v\n", "Zm9v=", "Zm 9v"}) {
+    CAPTURE(text);
+    CHECK_FALSE(Base64Decode(text).has_value());
+  }
+}
+
+TEST_CASE("A secret is encoded as any other bytes are") {
+  for (const char* bytes : {"", "f", "fo", "foo", "foob", "\xfb\xff"}) {
+    CHECK(Base64UrlEncodeSecret(bytes).Expose(Exit::kTest) == Base64UrlEncode(bytes));
+  }
+}
