@@ -51,6 +51,7 @@ enum class MessageType : uint8_t {
   kStopped,          // drained
   kWatchdog,         // the answer to kPing, from the thread that does the role's work
   kOfferKeys,        // broker: answered by kUnseal, with all keys there are
+  kLatched,          // ledger: why it denies from now on, or empty: it writes again
 
   // to the ledger, on the channels of broker, supervisor and dialer
   kAppend = 80,
@@ -125,7 +126,7 @@ broker::Result<Connection> DecodeConnection(std::string_view bytes);
 /// Messages that carry one text (or none) beside their type: kConfigured (empty: prepared; else the
 /// reason), kReaderChannel (agent), kUnseal ("file" | "next" | "systemd-credential" |
 /// "kept"), kKeepUnsealed ("" | "next": besides the one before), kHosts ("host:port" lines, then "proxy <url>"), kStarted (findings as JSON, see IPC.md), kStatusReport,
-/// kReloadReport, kReloadRequest ("" | "dry-run"), and all without content.
+/// kReloadReport, kReloadRequest ("" | "dry-run"), kLatched (reason), and all without content.
 struct TextMessage {
   MessageType type;
   std::string text;

@@ -33,16 +33,22 @@ Role::Role(Disk& disk, const RoleOptions& options, Writer::Ports ports, ipc::Fd 
       writer_(segments_, options.identity, ports),
       reader_(disk_, ports.log),
       log_name_(options.identity.log),
+      begins_latched_(options.latched),
       control_(std::move(control)),
       next_head_log_(ports.clock.Now() + kHeadLogInterval) {}
 
 Status Role::Start() {
-  writer_.Start();
+  if (begins_latched_.empty()) {
+    writer_.Start();
+  } else {
+    writer_.StartLatched(begins_latched_);
+  }
   return reader_.Start();
 }
 
 int Role::Serve(const std::string& findings) {
   Tell(MessageType::kStarted, findings);
+  TellLatch();
   while (!stopping_) {
     WaitForNews();
     Turn();
@@ -71,7 +77,10 @@ void Role::WaitForNews() {
 void Role::Turn() {
   DrainChannels();
   if (writer_.NextCount() <= ports_.clock.Now()) writer_.WriteCounts(/*all=*/false);
-  Answer(writer_.Commit());
+  const auto& answers = writer_.Commit();
+  // Before the answers: whoever saw a refusal can rely on it that a restart does not undo it.
+  TellLatch();
+  Answer(answers);
   AnswerQuestions();
   const uint64_t seq = writer_.head().state.seq;
   if (seq != published_seq_) {
@@ -79,6 +88,7 @@ void Role::Turn() {
     reader_.Publish(segments_.names(), segments_.size(), seq);
     published_seq_ = seq;
   }
+  TellLatch();  // a resume, or a head file that could not be written
   LogHead(/*now=*/false);
 }
 
@@ -204,6 +214,12 @@ void Role::Tell(MessageType type, const std::string& text) {
   Encode(ipc::TextMessage{type, text}, &out_);
   // A supervisor that is gone shows as end-of-file, where it is acted upon.
   [[maybe_unused]] const Status ignored = ipc::Send(control_.get(), out_);
+}
+
+void Role::TellLatch() {
+  if (writer_.latch() == told_latch_) return;
+  told_latch_ = writer_.latch();
+  Tell(MessageType::kLatched, told_latch_);
 }
 
 void Role::LogHead(bool now) {

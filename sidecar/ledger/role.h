@@ -19,6 +19,7 @@ namespace sidecar::ledger {
 struct RoleOptions {
   Writer::Identity identity;
   uint64_t reserve_bytes = Segments::kDefaultReserveBytes;
+  std::string latched;  // why an earlier process of this daemon had latched; empty: it had not
 };
 
 /// Runs on the calling thread, and one more for reading. Borrows what it is given.
@@ -30,7 +31,8 @@ class Role {
 
   Role(Disk& disk, const RoleOptions& options, Writer::Ports ports, ipc::Fd control);
 
-  /// Opens (or recovers) the ledger and starts the reader. REQUIRES: hardened.
+  /// Opens (or recovers) the ledger, unless it begins latched, and starts the reader.
+  /// REQUIRES: hardened.
   broker::Status Start();
   /// Sends kStarted with `findings`, serves until kStop or until the supervisor is gone, and leaves
   /// everything written. Returns the process's exit code.
@@ -58,6 +60,7 @@ class Role {
   void ReadControl();
   void TakeChannel(size_t index, ipc::Message& message);
   void Tell(ipc::MessageType type, const std::string& text);
+  void TellLatch();
   void LogHead(bool now);
   void Finish();
 
@@ -67,6 +70,8 @@ class Role {
   Writer writer_;
   AuditReader reader_;
   std::string log_name_;
+  std::string begins_latched_;
+  std::string told_latch_;  // what the supervisor knows; empty: open
   ipc::Fd control_;
   std::array<Appender, kAppenders> appenders_;
   ipc::Message message_;  // reused: no allocation per append

@@ -42,6 +42,8 @@ std::optional<CommandLine> Parse(int argc, char** argv) {
       line.role.identity.tenant = value;
     } else if (option == "--off-limits") {
       line.off_limits.push_back(value);
+    } else if (option == "--latched") {
+      line.role.latched = value;
     } else if (option == "--reserve") {
       const char* end = value.data() + value.size();
       const auto read = std::from_chars(value.data(), end, line.role.reserve_bytes);

@@ -53,6 +53,9 @@ class Writer {
   /// Recovers and records what was put right. What it cannot recover from latches: the ledger runs
   /// on and denies, so that `purser status` can say why.
   void Start();
+  /// Begins as its predecessor in this daemon ended: latched with its reason, no file touched,
+  /// until Resume. REQUIRES: `why` is not empty.
+  void StartLatched(const std::string& why) { Close(Latch::kClosed, why); }
 
   /// Puts an entry into the batch, or refuses it; either way Commit answers it.
   void Add(const Ticket& ticket, Origin origin, const broker::ledger::Entry& entry);

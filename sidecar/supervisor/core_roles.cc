@@ -53,7 +53,8 @@ Status CoreRoles::StartOne(RoleKind kind) {
         OnMessage(role, type, message);
       },
       [this, kind](RoleProcess&, const std::string& how) { OnDied(kind, how); }};
-  auto role = factory_.Start({.kind = kind}, config_->config, std::move(callbacks));
+  const std::string latch = kind == RoleKind::kLedger ? ledger_latch_ : "";
+  auto role = factory_.Start({.kind = kind}, config_->config, std::move(callbacks), latch);
   if (!role) return std::unexpected(role.error());
   log_.Info("role.started", {{"of", NameOf(kind)}, {"pid", (*role)->pid()}});
   slots_.at(Index(kind)).process = std::move(*role);
@@ -133,6 +134,10 @@ void CoreRoles::OnMessage(RoleProcess& role, MessageType type, ipc::Message& mes
   if (!text || !message.fds.empty()) return role.Kill();
   if (type == MessageType::kStarted && !role.started) return OnStarted(role, *text);
   if (type == MessageType::kConfigured && !role.configured) return OnConfigured(role, *text);
+  if (type == MessageType::kLatched && role.name().kind == RoleKind::kLedger) {
+    ledger_latch_ = text->substr(0, kMaxLatchBytes);
+    return;
+  }
   if (type == MessageType::kWatchdog) {
     role.answered = true;
     return;

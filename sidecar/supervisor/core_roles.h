@@ -20,6 +20,8 @@ namespace sidecar::supervisor {
 /// they die. Not thread-safe.
 class CoreRoles {
  public:
+  // Of the reason for a latch, which becomes an argument: a file name and an errno fit.
+  static constexpr size_t kMaxLatchBytes = 512;
   static constexpr std::array kKinds{RoleKind::kLedger, RoleKind::kDialer, RoleKind::kBroker};
 
   struct Hooks {
@@ -91,6 +93,8 @@ class CoreRoles {
   // memfd_secrets of the broker, never mapped here. Two while the seal is rotated: until the broker
   // says which, either may be the one that opens the store.
   ipc::Fd kept_key_, kept_next_key_;
+  // The ledger's own word: a latch outlives its process, and ends by a resume or with the daemon.
+  std::string ledger_latch_;
   bool stopping_ = false;
   std::array<Slot, kKinds.size()> slots_;
 };

@@ -9,7 +9,8 @@ constexpr mode_t kGroupReads = 027;  // auditors read the ledger's segments
 }  // namespace
 
 std::vector<std::string> ArgumentsOf(const RoleProcess::Name& name,
-                                     const broker::policy::Config& config) {
+                                     const broker::policy::Config& config,
+                                     const std::string& latch) {
   const std::string ledger = LedgerDir(config.paths);
   const std::string store = StoreDir(config.paths);
   std::vector<std::string> arguments{"purser-" + std::string(NameOf(name.kind))};
@@ -20,6 +21,7 @@ std::vector<std::string> ArgumentsOf(const RoleProcess::Name& name,
     case RoleKind::kLedger:
       add({"--dir", ledger, "--log", config.instance.name, "--tenant", config.tenant.id});
       add({"--off-limits", store});
+      if (!latch.empty()) add({"--latched", latch});
       break;
     case RoleKind::kDialer:
       add({"--off-limits", ledger, "--off-limits", store});
@@ -42,11 +44,11 @@ std::vector<std::string> ArgumentsOf(const RoleProcess::Name& name,
 
 broker::Result<std::unique_ptr<RoleProcess>> RoleFactory::Start(
     const RoleProcess::Name& name, const broker::policy::Config& config,
-    RoleProcess::Callbacks callbacks) {
+    RoleProcess::Callbacks callbacks, const std::string& latch) {
   const auto index = static_cast<size_t>(name.kind);
   SpawnRequest request;
   request.executable = setup_.executables.at(index).get();
-  request.arguments = ArgumentsOf(name, config);
+  request.arguments = ArgumentsOf(name, config, latch);
   request.environment = setup_.environment;
   request.run_as = setup_.users.at(index);
   request.umask = name.kind == RoleKind::kLedger ? kGroupReads : kPrivate;

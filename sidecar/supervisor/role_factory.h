@@ -9,9 +9,11 @@
 
 namespace sidecar::supervisor {
 
-/// Pure: the command line of a role (IPC.md has the table).
+/// Pure: the command line of a role (IPC.md has the table). `latch` is the ledger's: why its
+/// predecessor had latched, or empty.
 std::vector<std::string> ArgumentsOf(const RoleProcess::Name& name,
-                                     const broker::policy::Config& config);
+                                     const broker::policy::Config& config,
+                                     const std::string& latch);
 
 /// Starts roles with their executable, user, umask and environment. Not thread-safe.
 class RoleFactory {
@@ -28,7 +30,8 @@ class RoleFactory {
   /// Errors: kUnavailable.
   broker::Result<std::unique_ptr<RoleProcess>> Start(const RoleProcess::Name& name,
                                                      const broker::policy::Config& config,
-                                                     RoleProcess::Callbacks callbacks);
+                                                     RoleProcess::Callbacks callbacks,
+                                                     const std::string& latch = {});
 
  private:
   EventLoop& loop_;

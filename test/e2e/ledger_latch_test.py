@@ -6,6 +6,7 @@ Root only: the ledger lies on small file systems of its own, in a mount namespac
 import ctypes
 import os
 import pathlib
+import signal
 import subprocess
 import unittest
 
@@ -72,6 +73,11 @@ class Latch(enrolled.TenantCase):
         self.assertEqual(self.purser.cli("ledger", "resume").returncode, 1)
         self.assert_latched()
 
+    def kill_the_ledger(self):
+        [before] = self.purser.roles()["purser-ledger"]
+        os.kill(before, signal.SIGKILL)
+        until(lambda: self.purser.roles().get("purser-ledger", [before]) != [before])
+
     def assert_resumes(self):
         resumed = self.purser.cli("ledger", "resume")
         self.assertEqual(resumed.returncode, 0, resumed.stdout + resumed.stderr)
@@ -95,7 +101,27 @@ class Latch(enrolled.TenantCase):
         self.assertIn("ENOSPC", self.assert_latched())
         self.assert_still_latched()
         filler.unlink()
+        self.kill_the_ledger()  # mended or not: a crash is no operator
+        until(lambda: "ENOSPC" in self.purser.cli("status").stdout)
+        self.assert_latched()
         self.assert_resumes()
+        self.kill_the_ledger()  # resumed, and known to be
+        until(lambda: self.purser.token(HELPDESK, ["User.Read.All"]).status == 200)
+
+    def test_an_operator_who_starts_purser_anew(self):
+        segment = max(self.folder.glob("*.jsonl"))
+        kept = segment.with_suffix(".kept")
+        segment.rename(kept)
+        self.assert_latched()
+        kept.rename(segment)
+        self.kill_the_ledger()
+        until(lambda: "latched" in self.purser.cli("status").stdout)
+        self.assert_latched()
+        self.assertEqual(self.purser.stop(), 0, self.purser.log())
+        self.purser.start()
+        until(lambda: self.purser.cli("ready").returncode == 0)
+        self.works()
+        self.assert_verifies(self.purser)
 
     def test_a_read_only_file_system(self):
         # With a file open for writing the kernel allows no remount: it is found at a start.

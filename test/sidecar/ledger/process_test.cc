@@ -15,14 +15,15 @@ namespace {
 
 class Process {
  public:
-  explicit Process(const std::string& folder) {
+  explicit Process(const std::string& folder, const char* latched = nullptr) {
     auto [near, far] = *sidecar::ipc::MakePair();
     control_ = std::move(near);
     pid_ = fork();
     if (pid_ == 0) {
       dup2(far.get(), 3);  // without close-on-exec
       execl(PURSER_LEDGER, "purser-ledger", "--dir", folder.c_str(), "--log", "test-log",
-            "--tenant", "contoso.example", "--reserve", "65536", nullptr);
+            "--tenant", "contoso.example", "--reserve", "65536",
+            latched != nullptr ? "--latched" : nullptr, latched, nullptr);
       _exit(9);
     }
     far.Reset();
@@ -41,6 +42,16 @@ class Process {
     return End(0);
   }
   void Kill() { End(SIGKILL); }
+
+  /// What the supervisor is told next of the latch.
+  std::string NextLatch() {
+    sidecar::ipc::Message message;
+    REQUIRE(sidecar::ipc::Receive(control_.get(), &message));
+    const auto text = sidecar::ipc::DecodeText(message.bytes);
+    REQUIRE(text);
+    CHECK(text->type == MessageType::kLatched);
+    return text->text;
+  }
 
   sidecar::ipc::LedgerClient broker, supervisor;
 
@@ -100,6 +111,43 @@ TEST_CASE("hardened, it starts, writes, recovers a torn tail, resumes, and stops
   CHECK(recovered[1]["reason"] == "unacknowledged");
   CHECK(recovered[2]["reason"] == "resumed");
   CHECK(VerifyFolder(folder.path()) == 0);
+}
+
+TEST_CASE("a process that begins latched denies and touches nothing until an operator resumes") {
+  const TemporaryFolder folder;
+  {
+    Process ledger(folder.path());
+    REQUIRE(ledger.broker.Append(Issued("helpdesk")));
+    const std::string segment = folder.path() + "/" + SegmentsIn(folder.path()).at(0);
+    std::ofstream(segment, std::ios::app) << "{\"agent\":";
+    CHECK_FALSE(ledger.broker.Append(Issued("helpdesk")));
+    // Told before the refusal was answered: the supervisor knows, whatever happens next.
+    CHECK(ledger.NextLatch().find("somebody else wrote") != std::string::npos);
+    ledger.Kill();
+  }
+  const auto before = LinesIn(folder.path());
+  {
+    Process ledger(folder.path(), "sync failed: EIO");
+    CHECK(ledger.NextLatch() == "sync failed: EIO");
+    CHECK_FALSE(ledger.broker.Append(Issued("helpdesk")));
+    CHECK_FALSE(ledger.broker.Append(Denied("helpdesk", "no_rule")));
+    const auto state = ledger.broker.Query();
+    REQUIRE(state);
+    CHECK(state->latched);
+    CHECK(state->latch_reason == "sync failed: EIO");
+    CHECK(LinesIn(folder.path()) == before);
+    const auto resumed = ledger.broker.Resume();
+    REQUIRE(resumed);
+    CHECK_MESSAGE(!resumed->latched, resumed->latch_reason);
+    CHECK(ledger.NextLatch().empty());
+    REQUIRE(ledger.broker.Append(Issued("helpdesk")));
+    CHECK(ledger.Stop() == 0);
+  }
+  const auto recovered = RecoveredIn(folder.path());
+  REQUIRE(recovered.size() == 2);
+  CHECK(recovered[0]["reason"] == "torn_tail");
+  CHECK(recovered.back()["reason"] == "resumed");
+  CHECK(recovered.back()["latch"] == "sync failed: EIO");
 }
 
 TEST_CASE("killed while threads append, no acknowledged entry is missing") {

@@ -1,7 +1,8 @@
 // Plays any role of purser for the supervisor's tests: the name it was started as decides which. It
 // writes one line for each event to $FAKE/<role>.log, and obeys the files $FAKE/<role>.findings
 // (text of kStarted), <role>.fault (text of kConfigured), <role>.mute (never says kStarted),
-// <role>.crash (exits at once) and <role>.rude (sends what no role may send).
+// <role>.latch (text of kLatched), <role>.crash (exits at once) and <role>.rude (sends what no role
+// may send).
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -40,6 +41,7 @@ class FakeRole {
     Write("start " + arguments_ + " uid=" + std::to_string(getuid()));
     if (Exists("rude")) Say(MessageType::kHosts, "rude");
     if (!Exists("mute")) Say(MessageType::kStarted, Exists("findings") ? Text("findings") : "[]");
+    if (Exists("latch")) Say(MessageType::kLatched, Text("latch"));
     while (!stopped_) Turn();
     return 0;
   }

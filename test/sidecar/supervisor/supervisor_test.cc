@@ -125,6 +125,35 @@ TEST_CASE("A role that dies comes back with its channels and its key, and the le
   CHECK(world.Logged("window", "29 helpdesk", 2));  // a second reader channel
 }
 
+TEST_CASE("A ledger that had latched is latched in its next life, until it says that it is not") {
+  World world(Agent("helpdesk", OwnUid()));
+  world.folder.Write("fake/purser-ledger.latch", "sync failed: EIO");
+  REQUIRE(world.Start().has_value());
+  CHECK(world.LogOf("ledger").find("--latched") == std::string::npos);
+  const auto dies = [&world](uint32_t restarts) {
+    const pid_t ledger = world.supervisor->core().Get(RoleKind::kLedger)->pid();
+    REQUIRE(kill(ledger, SIGKILL) == 0);
+    CHECK(world.Until([&] {
+      return world.supervisor->core().restarts(RoleKind::kLedger) == restarts &&
+             world.supervisor->core().AllReady();
+    }));
+  };
+  dies(1);
+  CHECK(world.Logged("ledger", "--latched sync failed: EIO", 1));
+  world.folder.Write("fake/purser-ledger.latch", "");  // resumed
+  dies(2);
+  CHECK(world.Logged("ledger", "--latched sync failed: EIO", 2));
+  dies(3);
+  CHECK(world.Logged("ledger", "start ", 4));
+  CHECK(world.Logged("ledger", "--latched", 2));
+}
+
+TEST_CASE("A role that latches what is not its own is ended") {
+  World world(Agent("helpdesk", OwnUid()));
+  world.folder.Write("fake/purser-dialer.latch", "sync failed: EIO");
+  REQUIRE_FALSE(world.Start().has_value());
+}
+
 TEST_CASE("A window that dies takes its own connections and nobody else's") {
   World world(Agent("helpdesk", OwnUid()) + Agent("other", OwnUid()));
   REQUIRE(world.Start().has_value());
