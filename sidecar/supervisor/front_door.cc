@@ -37,6 +37,8 @@ FrontDoor::FrontDoor(Parts parts, PidfdFrom pidfd_from)
     : parts_(parts),
       attestor_(pidfd_from),
       refusals_(parts.loop),
+      refused_log_(parts.loop, parts.log, "connection_refused"),
+      accept_log_(parts.loop, parts.log, "accept_failed"),
       connections_(parts.loop, [this](const Connections::Connection& ended) { OnEnded(ended); }) {}
 
 void FrontDoor::Adopt(SharedConfig config, Listeners added) {
@@ -104,7 +106,10 @@ void FrontDoor::AcceptSome(const std::string& agent) {
     Fd socket(accept4(listeners_.at(agent).fd(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!socket.valid()) {
       if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR) return;
-      parts_.log.Error("accept.failed", {{"agent", agent}, {"errno", strerrorname_np(errno)}});
+      const std::string why = strerrorname_np(errno);
+      accept_log_.Warn(
+          agent + " " + why,
+          {{"agent", agent}, {"errno", why}, {"to_do", "raise the limit of open files"}});
       return Pause(agent, kAcceptPause);
     }
     door.bucket.Take(now);
@@ -145,7 +150,7 @@ std::string FrontDoor::FaultOf(const std::string& agent, const Facts& facts) con
 void FrontDoor::Refuse(const std::string& agent, Fd socket, const Facts& facts,
                        const std::string& fault) {
   // Who it was stands in the ledger alone.
-  parts_.log.Warn("connection.refused", {{"agent", agent}, {"why", fault}});
+  refused_log_.Warn(agent + " " + fault, {{"agent", agent}, {"why", fault}});
   parts_.journal.Record(RefusedEntry(agent, facts, fault));
   refusals_.Answer(std::move(socket), FixedAnswer(Reason::kPeerRefused));
 }

@@ -9,6 +9,7 @@
 #include "sidecar/supervisor/attest.h"
 #include "sidecar/supervisor/connections.h"
 #include "sidecar/supervisor/core_roles.h"
+#include "sidecar/supervisor/flood_log.h"
 #include "sidecar/supervisor/journal.h"
 #include "sidecar/supervisor/listeners.h"
 #include "sidecar/supervisor/refusals.h"
@@ -77,6 +78,7 @@ class FrontDoor {
   Attestor attestor_;
   SharedConfig config_;
   Refusals refusals_;
+  FloodLog refused_log_, accept_log_;
   Connections connections_;
   uint64_t admin_windows_ = 0;
   Listeners listeners_;

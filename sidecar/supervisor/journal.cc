@@ -69,7 +69,7 @@ void Journal::Pump() {
 void Journal::Settle(uint64_t id, uint8_t error, std::string_view detail) {
   if (in_flight_.erase(id) == 0 || error == 0) return;
   ++lost_;
-  log_.Error("ledger.refused_entry", {{"why", detail}});
+  refused_log_.Warn(std::string(detail), {{"why", detail}});
 }
 
 void Journal::OnReadable() {

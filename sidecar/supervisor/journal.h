@@ -10,6 +10,7 @@
 #include "broker/ledger/entry.h"
 #include "sidecar/ipc/frame.h"
 #include "sidecar/supervisor/event_loop.h"
+#include "sidecar/supervisor/flood_log.h"
 
 namespace sidecar::supervisor {
 
@@ -23,7 +24,8 @@ class Journal {
   // Waiting for their turn: the refusals of about a second of flood.
   static constexpr size_t kMaxWaiting = 1024;
 
-  Journal(EventLoop& loop, const broker::Log& log) : loop_(loop), log_(log) {}
+  Journal(EventLoop& loop, const broker::Log& log)
+      : loop_(loop), refused_log_(loop, log, "ledger_entry_refused") {}
 
   /// A new channel to a new ledger process. Entries that its predecessor has not acknowledged are
   /// sent again: an entry may stand twice after a crash, but is not lost.
@@ -41,7 +43,7 @@ class Journal {
   void Settle(uint64_t id, uint8_t error, std::string_view detail);
 
   EventLoop& loop_;
-  const broker::Log& log_;
+  FloodLog refused_log_;
   ipc::Fd channel_;
   uint64_t next_id_ = 1;
   std::map<uint64_t, broker::ledger::Entry> in_flight_;  // by id, which is the order

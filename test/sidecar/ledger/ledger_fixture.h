@@ -1,7 +1,6 @@
 #pragma once
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -16,6 +15,7 @@
 #include "broker/ledger/segment_name.h"
 #include "sidecar/ipc/ledger_client.h"
 #include "sidecar/ledger/role.h"
+#include "test/fakes/captured_log.h"
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/fake_random.h"
 
@@ -110,20 +110,3 @@ inline broker::ledger::Entry Stopped() {
   return {.type = broker::ledger::EntryType::kDaemonStopped,
           .outcome = broker::ledger::Outcome::kSuccess};
 }
-
-/// The log goes to a memfd, so that tests can read it.
-class CapturedLog {
- public:
-  CapturedLog() : fd_(memfd_create("log", MFD_CLOEXEC)), log_(fd_.get(), "ledger", false) {}
-  [[nodiscard]] const broker::Log& log() const { return log_; }
-  [[nodiscard]] std::string Text() const {
-    std::string text(static_cast<size_t>(lseek(fd_.get(), 0, SEEK_CUR)), '\0');
-    const ssize_t got = pread(fd_.get(), text.data(), text.size(), 0);
-    text.resize(got < 0 ? 0 : static_cast<size_t>(got));
-    return text;
-  }
-
- private:
-  sidecar::ipc::Fd fd_;
-  broker::Log log_;
-};
