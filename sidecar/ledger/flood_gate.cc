@@ -23,22 +23,47 @@ std::string TimeText(FloodGate::Wall time) {
 
 }  // namespace
 
-bool FloodGate::Collapse(const Entry& entry, Steady now, Wall wall) {
-  if (!IsRefusal(entry.type)) return false;
+FloodGate::Key FloodGate::KeyOf(const Entry& entry) const {
   const int64_t uid = entry.caller ? int64_t{entry.caller->uid} : -1;
   Key key{entry.type, entry.agent, entry.reason, entry.policy_rule, uid};
   if (windows_.size() >= kMaxKeys && !windows_.contains(key))
-    key = {entry.type, "", "flood", "", -1};
-  Window& window =
-      windows_.try_emplace(std::move(key), Window{.ends = now + kWindow}).first->second;
-  if (window.written < kPerWindow) {
-    ++window.written;
-    return false;
+    return {entry.type, "", "flood", "", -1};
+  return key;
+}
+
+bool FloodGate::MustCount(const Entry& entry) const {
+  if (!IsRefusal(entry.type)) return false;
+  const auto window = windows_.find(KeyOf(entry));
+  return window != windows_.end() && window->second.written >= kPerWindow;
+}
+
+void FloodGate::Wrote(const Entry& entry, Steady now) {
+  if (!IsRefusal(entry.type)) return;
+  ++windows_.try_emplace(KeyOf(entry), Window{.ends = now + kWindow}).first->second.written;
+}
+
+void FloodGate::Count(const Entry& entry, Wall wall) {
+  const std::string time = TimeText(wall);
+  windows_[KeyOf(entry)].Add(entry, time, time);
+}
+
+void FloodGate::Window::Add(const Entry& entry, const std::string& from, const std::string& to) {
+  const auto count = entry.change.find("count");
+  const int64_t* several =
+      count == entry.change.end() ? nullptr : std::get_if<int64_t>(&count->second);
+  counted += several != nullptr && *several > 0 ? static_cast<uint64_t>(*several) : 1;
+  if (first.empty() || from < first) first = from;
+  if (last < to) last = to;
+  if (entry.caller) gid = entry.caller->gid;
+  for (const std::string& scope : entry.scopes) {
+    if (scopes.contains(scope)) continue;
+    if (scopes.size() >= kMaxScopes || scope_bytes + scope.size() > kMaxScopeBytes) {
+      more_scopes = true;
+      continue;
+    }
+    scope_bytes += scope.size();
+    scopes.insert(scope);
   }
-  if (window.counted++ == 0) window.first = wall;
-  window.last = wall;
-  if (entry.caller) window.gid = entry.caller->gid;
-  return true;
 }
 
 std::vector<Entry> FloodGate::TakeCounts(Steady now, bool all) {
@@ -55,11 +80,12 @@ std::vector<Entry> FloodGate::TakeCounts(Steady now, bool all) {
 }
 
 void FloodGate::PutBack(const Entry& count, Steady now) {
-  const int64_t uid = count.caller ? int64_t{count.caller->uid} : -1;
-  Window& window = windows_[{count.type, count.agent, count.reason, count.policy_rule, uid}];
+  Window& window = windows_[KeyOf(count)];
   window.ends = now + kWindow;
   window.written = kPerWindow;
-  window.counted += static_cast<uint64_t>(std::get<int64_t>(count.change.at("count")));
+  window.Add(count, std::get<std::string>(count.change.at("first")),
+             std::get<std::string>(count.change.at("last")));
+  window.more_scopes |= count.change.contains("more_scopes");
 }
 
 FloodGate::Steady FloodGate::NextEnd() const {
@@ -78,8 +104,10 @@ Entry FloodGate::EntryOf(const Key& key, const Window& window) {
     entry.caller->gid = window.gid;
   }
   entry.change["count"] = static_cast<int64_t>(window.counted);
-  entry.change["first"] = TimeText(window.first);
-  entry.change["last"] = TimeText(window.last);
+  entry.change["first"] = window.first;
+  entry.change["last"] = window.last;
+  entry.scopes.assign(window.scopes.begin(), window.scopes.end());
+  if (window.more_scopes) entry.change["more_scopes"] = int64_t{1};
   return entry;
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -26,8 +27,18 @@ class FloodGate {
   // More distinct refusals than any configuration has; beyond it they share one count per type.
   static constexpr size_t kMaxKeys = 256;
 
-  /// True: count it, do not write it. Entries that are no refusals are never counted.
-  bool Collapse(const broker::ledger::Entry& entry, Steady now, Wall wall);
+  // What is kept of the scopes that were asked for, over all counted refusals of a window: as many
+  // as a person looks at, and with every key in use half a megabyte.
+  static constexpr size_t kMaxScopes = 32;
+  static constexpr size_t kMaxScopeBytes = 2048;
+
+  /// Whether to count it instead of writing it. Entries that are no refusals are never counted.
+  [[nodiscard]] bool MustCount(const broker::ledger::Entry& entry) const;
+  /// One was written, and takes a place among the first kPerWindow.
+  void Wrote(const broker::ledger::Entry& entry, Steady now);
+  /// One more to count; `change.count` of them if it has one. REQUIRES: MustCount, and that it
+  /// could have been written.
+  void Count(const broker::ledger::Entry& entry, Wall wall);
 
   /// Takes the counts whose window is over (`all`: every one), as entries to be written.
   std::vector<broker::ledger::Entry> TakeCounts(Steady now, bool all);
@@ -45,9 +56,17 @@ class FloodGate {
     Steady ends;
     uint64_t written = 0;
     uint64_t counted = 0;
+    // Of those that were counted:
     uint32_t gid = 0;
-    Wall first, last;  // of those that were counted
+    std::string first, last;  // RFC 3339, so that they compare like the moments
+    std::set<std::string> scopes;
+    size_t scope_bytes = 0;
+    bool more_scopes = false;  // than fitted
+
+    void Add(const broker::ledger::Entry& entry, const std::string& from, const std::string& to);
   };
+  /// The key of the entry, or the shared one if there are too many.
+  [[nodiscard]] Key KeyOf(const broker::ledger::Entry& entry) const;
   static broker::ledger::Entry EntryOf(const Key& key, const Window& window);
   std::map<Key, Window> windows_;
 };

@@ -106,7 +106,8 @@ std::optional<Error> Writer::TryAdd(Origin origin, const Entry& entry, Answer* a
     return Error{ErrorCode::kDenied, "stopped by a kill entry"};
   }
   const auto now = ports_.clock.WallNow();
-  if (origin != Origin::kLedger && floods_.Collapse(entry, ports_.clock.Now(), now)) return {};
+  const bool is_count = origin == Origin::kLedger;
+  if (!is_count && floods_.MustCount(entry)) return CountOnly(entry, now);
   if (batch_.empty()) {
     Status begun = segments_.Begin(broker::ledger::DateOf(now), state_);
     // On a full disk kill and stop entries still go to the old segment's reserve.
@@ -119,6 +120,17 @@ std::optional<Error> Writer::TryAdd(Origin origin, const Entry& entry, Answer* a
   if (entry.type == EntryType::kDaemonStopped) WriteCounts(/*all=*/true);
   if (auto no_room = Room(essential)) return no_room;
   if (Status chained = Chain(entry, now, answer); !chained) return chained.error();
+  if (!is_count) floods_.Wrote(entry, ports_.clock.Now());
+  return {};
+}
+
+// What could not be written is not counted either: its count could not be written.
+std::optional<Error> Writer::CountOnly(const Entry& entry, broker::Clock::Wall now) {
+  std::string unused;
+  if (Status written = AppendLine(entry, PlaceOfNext(now), &unused); !written) {
+    return written.error();
+  }
+  floods_.Count(entry, now);
   return {};
 }
 
@@ -129,13 +141,17 @@ std::optional<Error> Writer::Room(bool essential) {
   return Error{ErrorCode::kUnavailable, latch_};
 }
 
+broker::ledger::Place Writer::PlaceOfNext(broker::Clock::Wall now) const {
+  return {.seq = state_.seq + 1,
+          .time = now,
+          .prev = state_.leaf,
+          .log = identity_.log,
+          .tenant = identity_.tenant,
+          .boot = identity_.boot};
+}
+
 Status Writer::Chain(const Entry& entry, broker::Clock::Wall now, Answer* answer) {
-  broker::ledger::Place place{.seq = state_.seq + 1,
-                              .time = now,
-                              .prev = state_.leaf,
-                              .log = identity_.log,
-                              .tenant = identity_.tenant,
-                              .boot = identity_.boot};
+  broker::ledger::Place place = PlaceOfNext(now);
   FillRandom(place.id_random);
   FillRandom(place.nonce);
   const size_t start = batch_.size();

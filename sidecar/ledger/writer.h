@@ -90,6 +90,9 @@ class Writer {
   std::optional<broker::Error> TryAdd(Origin origin, const broker::ledger::Entry& entry,
                                       Answer* answer);
   std::optional<broker::Error> Room(bool essential);
+  std::optional<broker::Error> CountOnly(const broker::ledger::Entry& entry,
+                                         broker::Clock::Wall now);
+  [[nodiscard]] broker::ledger::Place PlaceOfNext(broker::Clock::Wall now) const;
   broker::Status Chain(const broker::ledger::Entry& entry, broker::Clock::Wall now, Answer* answer);
   void Close(Latch how, const std::string& why);
   void FailBatch();

@@ -94,6 +94,71 @@ TEST_CASE("what is no equal refusal is written one by one") {
   }
 }
 
+TEST_CASE("what cannot be written takes no place and is not counted") {
+  const TemporaryFolder folder;
+  WriterOnDisk ledger(folder.path());
+  ledger.writer.Start();
+  broker::ledger::Entry unwritable = Denied("helpdesk", "no_rule");
+  unwritable.claimed.task = "one\ntwo";
+  for (int i = 0; i < 20; ++i) {
+    const auto refused = ledger.Append(unwritable);
+    REQUIRE(refused.error);
+    CHECK(refused.error->code == broker::ErrorCode::kInvalidRequest);
+  }
+  for (int i = 0; i < 10; ++i) CHECK(ledger.Append(Denied("helpdesk", "no_rule")).seq != 0);
+  CHECK(ledger.Append(unwritable).error);  // not when it would only be counted, either
+  CHECK(ledger.Append(Denied("helpdesk", "no_rule")).seq == 0);
+  ledger.writer.WriteCounts(/*all=*/true);
+  ledger.writer.Commit();
+  CHECK(RefusalsIn(folder.path()) == 11);
+}
+
+TEST_CASE("a count keeps what was asked for, as far as a bound") {
+  const TemporaryFolder folder;
+  WriterOnDisk ledger(folder.path());
+  ledger.writer.Start();
+  const auto ask = [&ledger](std::vector<std::string> scopes) {
+    broker::ledger::Entry entry = Denied("helpdesk", "no_rule");
+    entry.scopes = std::move(scopes);
+    REQUIRE(ledger.Accepts(entry));
+  };
+  for (int i = 0; i < 10; ++i) ask({"User.Read"});
+  ask({"Mail.Send", "Mail.Read"});
+  ask({"Mail.Send"});
+  const auto count = [&] {
+    ledger.writer.WriteCounts(/*all=*/true);
+    ledger.writer.Commit();
+    return nlohmann::json::parse(LinesIn(folder.path()).back());
+  };
+  const auto few = count();
+  CHECK(few["scopes"] == nlohmann::json{"Mail.Read", "Mail.Send"});
+  CHECK_FALSE(few["change"].contains("more_scopes"));
+
+  for (int i = 0; i < 10; ++i) ask({"User.Read"});
+  for (int i = 0; i < 1000; ++i) ask({"Scope." + std::to_string(i)});
+  const auto many = count();
+  CHECK(many["scopes"].size() == sidecar::ledger::FloodGate::kMaxScopes);
+  CHECK(many["change"]["more_scopes"] == 1);
+  CHECK(many["change"]["count"] == 1000);
+
+  for (int i = 0; i < 11; ++i) ask({"User.Read"});
+  ask({std::string(1500, 'a')});
+  ask({std::string(1500, 'b')});
+  CHECK(count()["scopes"].size() == 2);
+}
+
+TEST_CASE("a count that somebody else made is added, not counted as one") {
+  const TemporaryFolder folder;
+  WriterOnDisk ledger(folder.path());
+  ledger.writer.Start();
+  broker::ledger::Entry overload = Denied("helpdesk", "overloaded");
+  overload.change["count"] = int64_t{500};
+  for (int i = 0; i < 12; ++i) REQUIRE(ledger.Accepts(overload));
+  ledger.writer.WriteCounts(/*all=*/true);
+  ledger.writer.Commit();
+  CHECK(RefusalsIn(folder.path()) == 12 * 500);
+}
+
 TEST_CASE("a count outlives a latch") {
   const TemporaryFolder folder;
   WriterOnDisk ledger(folder.path());
@@ -110,4 +175,6 @@ TEST_CASE("a count outlives a latch") {
   ledger.writer.WriteCounts(/*all=*/true);
   ledger.writer.Commit();
   CHECK(RefusalsIn(folder.path()) == 30);
+  const auto count = nlohmann::json::parse(LinesIn(folder.path()).back());
+  CHECK(count["change"]["first"] == "2026-11-18T11:06:40.000000Z");
 }
