@@ -33,7 +33,8 @@ def mount(target, flags, options=None):
 class Latch(enrolled.TenantCase):
     @classmethod
     def setUpClass(cls):
-        check(libc.unshare(CLONE_NEWNS))
+        if libc.unshare(CLONE_NEWNS) != 0:  # root without CAP_SYS_ADMIN, as in most containers
+            raise unittest.SkipTest("may not mount: " + os.strerror(ctypes.get_errno()))
         check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
         super().setUpClass()
 
