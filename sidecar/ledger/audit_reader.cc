@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-
-#include "sidecar/ipc/messages.h"
+#include <cstring>
+#include <exception>
+#include <system_error>
 
 namespace sidecar::ledger {
 
@@ -15,7 +16,11 @@ using broker::ErrorCode, broker::Fail, broker::Status;
 Status AuditReader::Start() {
   wake_ = ipc::Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_.valid()) return Fail(ErrorCode::kUnavailable, "eventfd failed");
-  thread_ = std::thread([this] { Run(); });
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (const std::system_error&) {
+    return Fail(ErrorCode::kUnavailable, "no thread to be had");
+  }
   return {};
 }
 
@@ -25,6 +30,7 @@ void AuditReader::Stop() {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
   }
+  stopped_.notify_all();
   Wake();
   thread_.join();
 }
@@ -60,23 +66,44 @@ void AuditReader::TakeNewChannels() {
 }
 
 void AuditReader::Run() {
-  std::vector<pollfd> polled;
-  while (true) {
-    TakeNewChannels();
-    {
-      const std::scoped_lock lock(mutex_);
-      if (stopping_) return;
+  bool failing = false;
+  while (PauseUnlessStopped(failing ? kRetryAfter : kRetryAfter.zero())) {
+    Status round;
+    try {
+      round = ServeRound();
+    } catch (const std::exception&) {
+      round = Fail(ErrorCode::kUnavailable, "out of memory");
     }
-    polled.assign(1, {wake_.get(), POLLIN, 0});
-    for (const auto& [agent, channel] : channels_) polled.push_back({channel.get(), POLLIN, 0});
-    if (poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) return;
-    size_t i = 1;
-    for (auto it = channels_.begin(); it != channels_.end(); ++i) {
-      bool keep = true;
-      if (polled[i].revents != 0) Serve(it->first, it->second, &keep);
-      it = keep ? std::next(it) : channels_.erase(it);
+    // The first of a row: what lasts does not fill the log.
+    if (!round && !failing) {
+      log_.Warn("audit_reader_failed", {{"why", round.error().detail},
+                                        {"to_do", "free memory; it is tried again each second"}});
     }
+    failing = !round;
   }
+}
+
+bool AuditReader::PauseUnlessStopped(std::chrono::milliseconds how_long) {
+  std::unique_lock lock(mutex_);
+  if (how_long > how_long.zero()) stopped_.wait_for(lock, how_long, [this] { return stopping_; });
+  return !stopping_;
+}
+
+Status AuditReader::ServeRound() {
+  TakeNewChannels();
+  std::vector<pollfd> polled(1, {wake_.get(), POLLIN, 0});
+  for (const auto& [agent, channel] : channels_) polled.push_back({channel.get(), POLLIN, 0});
+  if (poll(polled.data(), polled.size(), -1) < 0) {
+    if (errno == EINTR) return {};
+    return Fail(ErrorCode::kUnavailable, std::string("poll failed: ") + strerrorname_np(errno));
+  }
+  size_t i = 1;
+  for (auto it = channels_.begin(); it != channels_.end(); ++i) {
+    bool keep = true;
+    if (polled[i].revents != 0) Serve(it->first, it->second, &keep);
+    it = keep ? std::next(it) : channels_.erase(it);
+  }
+  return {};
 }
 
 // One request, one page.
@@ -89,17 +116,23 @@ void AuditReader::Serve(const std::string& agent, const ipc::Fd& channel, bool* 
     *keep = false;
     return;
   }
+  std::string answer;
+  Encode(ipc::AuditPage{PageOf(agent, *wanted)}, &answer);
+  // A window that does not read its answer loses the channel, not the others their turn.
+  *keep = ipc::Send(channel.get(), answer, {}, /*nonblocking=*/true).has_value();
+}
+
+// Empty when there is none to be had: the window says so.
+std::string AuditReader::PageOf(const std::string& agent, const ipc::ReadAudit& wanted) {
   DurableEnd end;
   {
     const std::scoped_lock lock(mutex_);
     end = end_;
   }
-  const auto page = ReadPage(disk_, end, {agent, wanted->after, wanted->limit});
-  if (!page) log_.Warn("audit_page_failed", {{"agent", agent}, {"why", page.error().detail}});
-  std::string answer;
-  Encode(ipc::AuditPage{page ? std::string_view(*page) : std::string_view()}, &answer);
-  // A window that does not read its answer loses the channel, not the others their turn.
-  *keep = ipc::Send(channel.get(), answer, {}, /*nonblocking=*/true).has_value();
+  auto page = ReadPage(disk_, end, {agent, wanted.after, wanted.limit});
+  if (page) return std::move(*page);
+  log_.Warn("audit_page_failed", {{"agent", agent}, {"why", page.error().detail}});
+  return {};
 }
 
 }  // namespace sidecar::ledger

@@ -1,5 +1,6 @@
 // sidecar/ledger/audit_reader.h: the thread beside the writer that serves GET /v1/audit.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -8,6 +9,7 @@
 
 #include "broker/base/log.h"
 #include "sidecar/ipc/frame.h"
+#include "sidecar/ipc/messages.h"
 #include "sidecar/ledger/audit_page.h"
 #include "sidecar/ledger/disk.h"
 
@@ -22,7 +24,10 @@ class AuditReader {
   AuditReader(const AuditReader&) = delete;
   AuditReader& operator=(const AuditReader&) = delete;
 
-  /// Errors: kUnavailable.
+  // After a failed poll: the kernel is out of memory, and no agent's trail is urgent.
+  static constexpr std::chrono::milliseconds kRetryAfter{1000};
+
+  /// Errors: kUnavailable (no descriptor, no thread to be had).
   broker::Status Start();
   void Stop();
 
@@ -34,8 +39,11 @@ class AuditReader {
 
  private:
   void Run();
+  broker::Status ServeRound();
+  bool PauseUnlessStopped(std::chrono::milliseconds how_long);
   void TakeNewChannels();
   void Serve(const std::string& agent, const ipc::Fd& channel, bool* keep);
+  std::string PageOf(const std::string& agent, const ipc::ReadAudit& wanted);
   void Wake();
 
   Disk& disk_;
@@ -43,7 +51,8 @@ class AuditReader {
   ipc::Fd wake_;
   std::thread thread_;
   std::map<std::string, ipc::Fd> channels_;  // of the thread
-  std::mutex mutex_;                         // guards what follows
+  std::condition_variable stopped_;
+  std::mutex mutex_;  // guards what follows
   bool stopping_ = false;
   std::vector<std::pair<std::string, ipc::Fd>> new_channels_;
   DurableEnd end_;
