@@ -1,0 +1,25 @@
+// broker/ports/vault_auth.h: how purser shows a vault in the cloud who it is.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "broker/base/result.h"
+#include "broker/base/secret.h"
+
+namespace broker {
+
+/// Thread-safe. One per `[vault.NAME]`, by its `auth`.
+class VaultAuth {
+ public:
+  enum class Freshness : uint8_t {
+    kAny,  // one that is kept will do while it is valid
+    kNew,  // the vault refused the last one: from the source, not from a cache
+  };
+  virtual ~VaultAuth() = default;
+  /// An access token for `resource`, such as "https://vault.azure.net" (its v2 scope is that and
+  /// "/.default"). Errors: kNotFound (no such identity here) · kDenied · kUnavailable · kCorrupt;
+  /// the detail says what to do.
+  virtual Result<Secret> Token(const std::string& resource, Freshness freshness) = 0;
+};
+
+}  // namespace broker
