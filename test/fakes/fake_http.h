@@ -23,6 +23,7 @@ class FakeHttp final : public broker::HttpTransport {
   }
 
   void Push(int status, std::string_view body) { queue_.push_back(Answer(status, body)); }
+  void Push(broker::HttpResponse response) { queue_.emplace_back(std::move(response)); }
   void PushFailure(broker::ErrorCode code, std::string detail) {
     queue_.push_back(broker::Fail(code, std::move(detail)));
   }

@@ -1,0 +1,55 @@
+// vault_adapters/key_vault_keys.h: keys that never leave Azure Key Vault.
+#pragma once
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+
+#include "broker/ports/signer.h"
+#include "vault_adapters/key_vault_answer.h"
+#include "vault_adapters/key_vault_client.h"
+
+namespace vault {
+
+/// Signs, wraps and unwraps inside one vault. As a port it signs for the credentials that `places`
+/// lists, by name: each place is a certificate's, whose key has the same name and version.
+///
+/// Source: Key Vault REST reference, "Keys" and "Certificates"; RFC 7518 §3.3 to §3.5, §4.3.
+/// Thread-safe. Borrows `client`.
+class KeyVaultKeys final : public broker::Signer {
+ public:
+  using Places = std::map<std::string, SecretPlace>;  // by credential
+
+  KeyVaultKeys(KeyVaultClient& client, Places places)
+      : client_(client), places_(std::move(places)) {}
+
+  broker::Result<broker::SigningKey> Current(const std::string& credential) override;
+  broker::Result<std::string> SignPs256(const std::string& credential, const std::string& version,
+                                        const Digest& digest) override;
+
+  struct Made {
+    std::string version;  // of the key
+    std::string bytes;    // a signature (ES256: r and s, 32 bytes each) or a wrapped key
+  };
+  /// The signature has the length that its algorithm has: of RSA with 2048, 3072 or 4096 bits.
+  KeyVaultResult<Made> Sign(const SecretPlace& place, KeyVaultAlgorithm algorithm,
+                            std::span<const std::byte, 32> digest);
+  /// RSA-OAEP-256 of a key of up to 190 bytes; unwrapping needs the version that wrapped.
+  KeyVaultResult<Made> Wrap(const SecretPlace& place, const broker::Secret& key);
+  /// kInvalid unless `size` bytes come back.
+  KeyVaultResult<broker::Secret> Unwrap(const SecretPlace& place, std::string_view wrapped,
+                                        size_t size);
+  /// Usable now by its own dates.
+  KeyVaultResult<PublicKey> GetKey(const SecretPlace& place);
+  KeyVaultResult<CertificateFacts> GetCertificate(const SecretPlace& place);
+
+ private:
+  KeyVaultResult<KeyOperationResult> Operate(const KeyVaultRequest& request,
+                                             const SecretPlace& place);
+  broker::Result<SecretPlace> PlaceOf(const std::string& credential) const;
+
+  KeyVaultClient& client_;
+  const Places places_;
+};
+
+}  // namespace vault

@@ -1,0 +1,159 @@
+#include "vault_adapters/key_vault_request.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/base/base64.h"
+
+namespace vault {
+namespace {
+
+using broker::ErrorCode, broker::Exit, broker::Fail, broker::Result, broker::Secret;
+
+bool IsAlnum(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+std::string Target(std::string_view kind, const std::string& name, std::string_view rest,
+                   std::string_view query = "") {
+  std::string target = "/";
+  target.append(kind).append("/").append(name);
+  if (!rest.empty()) target.append("/").append(rest);
+  return target.append("?api-version=").append(kKeyVaultApiVersion).append(query);
+}
+
+KeyVaultRequest Get(KeyVaultOperation operation, std::string target) {
+  return {.operation = operation, .method = "GET", .target = std::move(target), .body = {}};
+}
+
+// `{"alg":ALG,"value":VALUE}`, both of characters that JSON does not escape.
+KeyVaultRequest KeyOperation(KeyVaultOperation operation, const SecretPlace& place,
+                             std::string_view verb, std::string_view algorithm,
+                             const Secret& value) {
+  std::string rest = place.version.empty() ? "" : place.version + "/";
+  KeyVaultRequest request{.operation = operation,
+                          .method = "POST",
+                          .target = Target("keys", place.name, rest.append(verb)),
+                          .body = Secret::CopyOf("{\"alg\":\"")};
+  request.body.Append(algorithm);
+  request.body.Append("\",\"value\":\"");
+  request.body.Append(value);
+  request.body.Append("\"}");
+  return request;
+}
+
+std::string_view NameOf(KeyVaultAlgorithm algorithm) {
+  switch (algorithm) {
+    case KeyVaultAlgorithm::kPs256:
+      return "PS256";
+    case KeyVaultAlgorithm::kRs256:
+      return "RS256";
+    case KeyVaultAlgorithm::kEs256:
+      return "ES256";
+  }
+  return "PS256";
+}
+
+// The inside of a JSON string (RFC 8259 §7), inside the arena. False: not text.
+bool AppendJsonText(Secret* out, std::string_view text) {
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      const char escaped[] = {'\\', c};
+      out->Append(std::string_view(escaped, 2));
+    } else if (c == '\n') {
+      out->Append("\\n");
+    } else if (c == '\r') {
+      out->Append("\\r");
+    } else if (c == '\t') {
+      out->Append("\\t");
+    } else if (c >= ' ' && c <= '~') {
+      out->Append(std::string_view(&c, 1));
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+bool IsKeyVaultName(std::string_view text) {
+  return !text.empty() && text.size() <= 127 &&
+         std::ranges::all_of(text, [](char c) { return IsAlnum(c) || c == '-'; });
+}
+
+bool IsKeyVaultVersion(std::string_view text) {
+  return text.size() == 32 && std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+         });
+}
+
+broker::Status CheckPlace(const SecretPlace& place) {
+  if (!IsKeyVaultName(place.name)) {
+    return Fail(ErrorCode::kInvalidRequest,
+                "a Key Vault name has 1 to 127 of 0-9, a-z, A-Z and '-'");
+  }
+  if (!place.version.empty() && !IsKeyVaultVersion(place.version)) {
+    return Fail(ErrorCode::kInvalidRequest, "a Key Vault version has 32 hexadecimal digits");
+  }
+  return {};
+}
+
+KeyVaultRequest GetSecretRequest(const SecretPlace& place) {
+  return Get(KeyVaultOperation::kGetSecret, Target("secrets", place.name, place.version));
+}
+
+KeyVaultRequest ListVersionsRequest(const std::string& name) {
+  return Get(
+      KeyVaultOperation::kListVersions,
+      Target("secrets", name, "versions", "&maxresults=" + std::to_string(kVersionsPerPage)));
+}
+
+KeyVaultRequest GetDeletedSecretRequest(const std::string& name) {
+  return Get(KeyVaultOperation::kGetDeletedSecret, Target("deletedsecrets", name, ""));
+}
+
+KeyVaultRequest GetCertificateRequest(const SecretPlace& place) {
+  return Get(KeyVaultOperation::kGetCertificate, Target("certificates", place.name, place.version));
+}
+
+KeyVaultRequest GetKeyRequest(const SecretPlace& place) {
+  return Get(KeyVaultOperation::kGetKey, Target("keys", place.name, place.version));
+}
+
+Result<KeyVaultRequest> SetSecretRequest(const std::string& name, const Secret& value,
+                                         std::string_view content_type) {
+  if (value.size() > kMaxSecretValueBytes) {
+    return Fail(ErrorCode::kInvalidRequest, "longer than the 25 kB that Key Vault takes");
+  }
+  KeyVaultRequest request{.operation = KeyVaultOperation::kSetSecret,
+                          .method = "PUT",
+                          .target = Target("secrets", name, ""),
+                          .body = Secret::CopyOf("{\"value\":\"")};
+  if (!AppendJsonText(&request.body, value.Expose(Exit::kSendUpstream))) {
+    return Fail(ErrorCode::kInvalidRequest, "not text: Key Vault keeps text alone");
+  }
+  request.body.Append("\",\"contentType\":\"");
+  request.body.Append(content_type);
+  request.body.Append("\"}");
+  return request;
+}
+
+KeyVaultRequest SignRequest(const SecretPlace& place, KeyVaultAlgorithm algorithm,
+                            std::span<const std::byte, 32> digest) {
+  const std::string_view bytes(reinterpret_cast<const char*>(digest.data()), digest.size());
+  return KeyOperation(KeyVaultOperation::kSign, place, "sign", NameOf(algorithm),
+                      broker::Base64UrlEncodeSecret(bytes));
+}
+
+KeyVaultRequest WrapKeyRequest(const SecretPlace& place, const Secret& key) {
+  return KeyOperation(KeyVaultOperation::kWrapKey, place, "wrapkey", "RSA-OAEP-256",
+                      broker::Base64UrlEncodeSecret(key.Expose(Exit::kSendUpstream)));
+}
+
+KeyVaultRequest UnwrapKeyRequest(const SecretPlace& place, std::string_view wrapped) {
+  return KeyOperation(KeyVaultOperation::kUnwrapKey, place, "unwrapkey", "RSA-OAEP-256",
+                      broker::Base64UrlEncodeSecret(wrapped));
+}
+
+}  // namespace vault
