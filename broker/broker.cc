@@ -76,6 +76,17 @@ std::expected<RequestedScopes, Refusal> FirstResource(const std::vector<std::str
   return ParseScopes(same, graph);
 }
 
+// What no line can hold was sent to leave no trace: who was refused, and why, stands all the same.
+Entry WithoutClaims(Entry entry) {
+  entry.scopes.clear();
+  entry.claimed = {};
+  entry.trace.clear();
+  entry.request_id.clear();
+  return entry;
+}
+
+bool IsGone(const Caller& caller) { return caller.alive && !caller.alive(); }
+
 // What the agent is told when an entry that had to be durable is not.
 Refusal FromLedger(const Error& error) {
   const Reason reason =
@@ -97,69 +108,106 @@ ledger::CallerRecord RecordOf(const policy::Facts& facts) {
 Broker::Broker(Ports ports, SharedConfig config)
     : ports_(std::move(ports)), budgets_(ports_.clock), config_(std::move(config)) {}
 
-std::expected<IssuedToken, Denied> Broker::IssueToken(const Caller& caller,
-                                                      const TokenRequest& request,
-                                                      const std::string& request_id) {
-  const SharedConfig now = config();
-  Entry entry = EntryFor(caller, request, request_id, *now);
-  const auto deny = [&](Refusal refusal) {
-    return std::unexpected(Deny(std::move(entry), std::move(refusal)));
-  };
+// One request on its way, by the configuration that decides it.
+struct Broker::Story {
+  SharedConfig config;
+  const Caller& caller;
+  Entry entry;
+  Answer answer;
+  std::optional<policy::Grant> grant;  // points into `config`
+  TokenKey asked{}, key{};
+  std::chrono::seconds min_validity{};
+};
 
-  if (caller.alive && !caller.alive()) return deny({Reason::kCallerGone, {}, {}, {}});
-  const auto grant = policy::Decide(*now, caller.agent, request);
-  if (!grant) return deny(grant.error());
-  Describe(*grant, &entry);
-  if (request.dry_run) return IssuedToken{nullptr, NamesOf(grant->rules), {}};
-  if (auto over = budgets_.Take(*grant->agent, grant->rules)) return deny(std::move(*over));
-
-  if (!ports_.unsealed()) return deny({Reason::kSealed, {}, {}, {}});
-
-  const auto claims = CanonicalClaims(request.claims);
-  if (!claims) return deny(claims.error());
-  const TokenKey asked = KeyFor(*grant, *claims);
-  const TokenKey key = MintKey(asked, *grant->credential);
-  const MintResult token = ports_.cache.GetOrMint(key, request.min_validity, [&] {
-    return ports_.minter.Mint(*now, *grant->credential, key, entry);
-  });
-  if (!token) return deny(token.error());
-
-  if (auto wrong = CheckMinted(**token, *now, *grant->credential, asked,
-                               policy::AllowedScopes(*now, *grant), ports_.clock.WallNow())) {
-    // A tenant that was mended serves again at once. What holds too much or too little was minted
-    // as configured: minting it again and again at an agent's request would help nobody.
-    // Nor may claims of an agent's own choosing take away what others share.
-    if (wrong->reason == Reason::kMintedMismatch && key.claims.empty()) {
-      ports_.cache.Evict(key.credential);
-    }
-    return deny(std::move(*wrong));
+void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
+                        const std::string& request_id, Answer answer) {
+  Story story{.config = config(), .caller = caller, .entry = {}, .answer = std::move(answer)};
+  story.entry = EntryFor(caller, request, request_id, *story.config);
+  if (auto refusal = Guard(story, request)) {
+    return Deny(std::move(story.entry), std::move(*refusal), std::move(story.answer));
   }
-  if (caller.alive && !caller.alive()) return deny({Reason::kCallerGone, {}, {}, {}});
-
-  const auto receipt = ports_.ledger.Append(Issued(entry, **token));
-  if (!receipt) return deny(FromLedger(receipt.error()));
-  return IssuedToken{*token, NamesOf(grant->rules), *receipt};
+  if (request.dry_run) return story.answer(IssuedToken{nullptr, NamesOf(story.grant->rules), {}});
+  if (auto token = ports_.cache.Find(story.key, story.min_validity)) {
+    return Release(std::move(story), std::move(token));
+  }
+  const auto kept = std::make_shared<Story>(std::move(story));
+  if (ports_.wait([this, kept] { Mint(*kept); })) return;
+  Deny(std::move(kept->entry), {Reason::kOverloaded, {}, {}, {}}, std::move(kept->answer));
 }
 
-Denied Broker::Deny(Entry entry, Refusal refusal) {
+// Why nothing is to be issued; else `story` has what is to be minted.
+std::optional<Refusal> Broker::Guard(Story& story, const TokenRequest& request) {
+  auto grant = policy::Decide(*story.config, story.caller.agent, request);
+  if (!grant) return std::move(grant.error());
+  Describe(*grant, &story.entry);
+  story.grant = std::move(*grant);
+  if (request.dry_run) return std::nullopt;
+  if (auto over = budgets_.Take(*story.grant->agent, story.grant->rules)) return over;
+  if (!ports_.unsealed()) return Refusal{Reason::kSealed, {}, {}, {}};
+  const auto claims = CanonicalClaims(request.claims);
+  if (!claims) return claims.error();
+  story.asked = KeyFor(*story.grant, *claims);
+  story.key = MintKey(story.asked, *story.grant->credential);
+  story.min_validity = request.min_validity;
+  return std::nullopt;
+}
+
+void Broker::Mint(Story& story) {
+  if (IsGone(story.caller)) {
+    return Deny(std::move(story.entry), {Reason::kCallerGone, {}, {}, {}}, std::move(story.answer));
+  }
+  MintResult token = ports_.cache.GetOrMint(story.key, story.min_validity, [this, &story] {
+    return ports_.minter.Mint(*story.config, *story.grant->credential, story.key, story.entry);
+  });
+  if (token) return Release(std::move(story), std::move(*token));
+  Deny(std::move(story.entry), std::move(token.error()), std::move(story.answer));
+}
+
+void Broker::Release(Story story, SharedToken token) {
+  const policy::Grant& grant = *story.grant;
+  auto refusal = CheckMinted(*token, *story.config, *grant.credential, story.asked,
+                             policy::AllowedScopes(*story.config, grant), ports_.clock.WallNow());
+  // A tenant that was mended serves again at once. What holds too much or too little was minted as
+  // configured: minting it again and again at an agent's request would help nobody. Nor may claims
+  // of an agent's own choosing take away what others share.
+  if (refusal && refusal->reason == Reason::kMintedMismatch && story.key.claims.empty()) {
+    ports_.cache.Evict(story.key.credential);
+  }
+  if (!refusal && IsGone(story.caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
+  if (refusal) {
+    return Deny(std::move(story.entry), std::move(*refusal), std::move(story.answer));
+  }
+  const Entry issued = Issued(story.entry, *token);
+  ports_.ledger.AppendThen(issued, [this, story = std::move(story), token = std::move(token)](
+                                       Result<LedgerReceipt> receipt) mutable {
+    if (receipt) {
+      return story.answer(IssuedToken{std::move(token), NamesOf(story.grant->rules), *receipt});
+    }
+    Deny(std::move(story.entry), FromLedger(receipt.error()), std::move(story.answer));
+  });
+}
+
+void Broker::Deny(Entry entry, Refusal refusal, Answer answer) {
   entry.type = EntryType::kTokenDenied;
   entry.outcome = Outcome::kFailure;
   entry.reason = broker::Describe(refusal.reason).name;
-  auto receipt = ports_.ledger.Append(entry);
-  if (!receipt && receipt.error().code == ErrorCode::kInvalidRequest) {
-    // What no line can hold was sent to leave no trace: who was refused, and why, stands all the
-    // same.
-    entry.scopes.clear();
-    entry.claimed = {};
-    entry.trace.clear();
-    entry.request_id.clear();
-    receipt = ports_.ledger.Append(entry);
-  }
-  return {std::move(refusal), receipt ? std::optional(*receipt) : std::nullopt};
+  ports_.ledger.AppendThen(
+      entry, [this, bare = WithoutClaims(entry), refusal = std::move(refusal),
+              answer = std::move(answer)](Result<LedgerReceipt> receipt) mutable {
+        const auto say = [](Refusal& why, Answer& to, const Result<LedgerReceipt>& got) {
+          to(std::unexpected(Denied{std::move(why), got ? std::optional(*got) : std::nullopt}));
+        };
+        const bool unwritable = !receipt && receipt.error().code == ErrorCode::kInvalidRequest;
+        if (!unwritable) return say(refusal, answer, receipt);
+        ports_.ledger.AppendThen(
+            bare, [say, refusal = std::move(refusal), answer = std::move(answer)](
+                      const Result<LedgerReceipt>& again) mutable { say(refusal, answer, again); });
+      });
 }
 
-Denied Broker::RecordRejected(const Caller& caller, Reason reason, const std::string& request_id) {
-  return Deny(EntryFor(caller, {}, request_id, *config()), {reason, {}, {}, {}});
+void Broker::RecordRejected(const Caller& caller, Reason reason, const std::string& request_id,
+                            Answer answer) {
+  Deny(EntryFor(caller, {}, request_id, *config()), {reason, {}, {}, {}}, std::move(answer));
 }
 
 MintResult Broker::Renew(const TokenKey& key) {

@@ -40,26 +40,33 @@ struct Denied {
   std::optional<LedgerReceipt> receipt;
 };
 
-/// Decides, mints, checks, records, releases: in this order. Thread-safe; blocks on the ledger and,
-/// when no token is cached, on Entra.
+/// Decides, mints, checks, records, releases: in this order. Thread-safe. No thread waits for the
+/// ledger: what follows an entry is done when it is durable.
 class Broker {
  public:
+  using Job = std::move_only_function<void()>;
+  /// Called once, from whichever thread saw the entry become durable. Must not block.
+  using Answer = std::move_only_function<void(std::expected<IssuedToken, Denied>)>;
+
   struct Ports {
     TokenCache& cache;
     Minter& minter;
     LedgerSink& ledger;
     const Clock& clock;
     std::function<bool()> unsealed;  // the store of secrets can be read
+    std::function<bool(Job)> wait;   // runs it on a thread that may wait; false: there is no room
   };
   Broker(Ports ports, SharedConfig config);
 
-  /// POST /v1/token. The token is returned only after its `token.issued` entry is durable (promise
-  /// 2); every refusal has its `token.denied` entry.
-  std::expected<IssuedToken, Denied> IssueToken(const Caller& caller, const TokenRequest& request,
-                                                const std::string& request_id);
+  /// POST /v1/token. The token is answered only after its `token.issued` entry is durable (promise
+  /// 2); every refusal has its `token.denied` entry. Does not block: without a cached token Entra
+  /// is asked on a thread of Ports::wait. REQUIRES: `caller` lives until `answer` was called.
+  void IssueToken(const Caller& caller, const TokenRequest& request, const std::string& request_id,
+                  Answer answer);
 
-  /// The window refused the bytes before there was a request to decide on.
-  Denied RecordRejected(const Caller& caller, Reason reason, const std::string& request_id);
+  /// The window refused the bytes before there was a request to decide on; answers with a Denied.
+  void RecordRejected(const Caller& caller, Reason reason, const std::string& request_id,
+                      Answer answer);
 
   /// Mints anew for a key whose token is in use and due for renewal. Nothing is released.
   MintResult Renew(const TokenKey& key);
@@ -75,7 +82,11 @@ class Broker {
   SharedConfig config() const;
 
  private:
-  Denied Deny(ledger::Entry entry, Refusal refusal);
+  struct Story;
+  std::optional<Refusal> Guard(Story& story, const TokenRequest& request);
+  void Mint(Story& story);
+  void Release(Story story, SharedToken token);
+  void Deny(ledger::Entry entry, Refusal refusal, Answer answer);
 
   Ports ports_;
   Budgets budgets_;

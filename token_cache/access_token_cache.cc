@@ -89,16 +89,27 @@ bool AccessTokenCache::Serves(const Entry& entry, std::chrono::seconds min_valid
   return entry.token->expires_at - now >= min_validity || now - entry.token->minted_at < kFresh;
 }
 
+// What is handed out of it, if it serves.
+SharedToken AccessTokenCache::Use(Entry& entry, std::chrono::seconds min_validity) {
+  if (!Serves(entry, min_validity)) return nullptr;
+  entry.last_use = ++uses_;
+  if (!std::exchange(entry.used, true)) changed_.notify_all();
+  return entry.token;
+}
+
+SharedToken AccessTokenCache::Find(const TokenKey& key, std::chrono::seconds min_validity) {
+  const Lock lock(mutex_);
+  const auto it = entries_.find(key);
+  return it == entries_.end() ? nullptr : Use(it->second, min_validity);
+}
+
 MintResult AccessTokenCache::GetOrMint(const TokenKey& key, std::chrono::seconds min_validity,
                                        const MintFunction& mint) {
   Lock lock(mutex_);
   while (true) {
     Entry& entry = entries_[key];
+    if (SharedToken token = Use(entry, min_validity)) return token;
     entry.last_use = ++uses_;
-    if (Serves(entry, min_validity)) {
-      if (!std::exchange(entry.used, true)) changed_.notify_all();
-      return entry.token;
-    }
     const auto flight = entry.flight;
     if (!flight) return Mint(lock, key, mint);
     landed_.wait(lock, [&] { return flight->result.has_value(); });

@@ -48,6 +48,7 @@ class AccessTokenCache final : public broker::TokenCache {
   explicit AccessTokenCache(const broker::Clock& clock) : AccessTokenCache(clock, Limits{}) {}
   AccessTokenCache(const broker::Clock& clock, Limits limits) : clock_(clock), limits_(limits) {}
 
+  broker::SharedToken Find(const broker::TokenKey& key, std::chrono::seconds min_validity) override;
   // broker::TokenCache. A mint that throws is a refusal: kOverloaded without memory, else
   // kInternal.
   broker::MintResult GetOrMint(const broker::TokenKey& key, std::chrono::seconds min_validity,
@@ -83,6 +84,7 @@ class AccessTokenCache final : public broker::TokenCache {
   };
   using Lock = std::unique_lock<std::mutex>;
 
+  broker::SharedToken Use(Entry& entry, std::chrono::seconds min_validity);
   [[nodiscard]] bool Serves(const Entry& entry, std::chrono::seconds min_validity) const;
   broker::MintResult Mint(Lock& lock, const broker::TokenKey& key,
                           const broker::MintFunction& mint);

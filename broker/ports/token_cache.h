@@ -48,6 +48,8 @@ using MintFunction = std::function<MintResult()>;
 class TokenCache {
  public:
   virtual ~TokenCache() = default;
+  /// A cached token with at least `min_validity` left, or null. Never waits.
+  virtual SharedToken Find(const TokenKey& key, std::chrono::seconds min_validity) = 0;
   /// A cached token with at least `min_validity` left, else what `mint` returns, called once for all
   /// concurrent callers of the same key. When the cached token is past its refresh_at it is still
   /// returned at once and the key is marked due for renewal. When `mint` fails transiently while a

@@ -59,54 +59,85 @@ void EncodeRefusal(const Refusal& refusal, const std::string& request_id, std::s
   EncodeError(refusal, broker::RenderRefusal(refusal, request_id, std::nullopt), answer);
 }
 
-void AgentService::Handle(const Peer& peer, std::string_view request, std::string* answer) {
-  const auto type = ipc::TypeOf(request);
-  if (type == ipc::MessageType::kTokenRequest) return IssueToken(peer, request, answer);
-  if (type == ipc::MessageType::kRejected) {
-    const auto rejected = ipc::DecodeRejected(request);
-    if (!rejected) return EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, answer);
-    auto denied = broker_.RecordRejected(peer.caller, rejected->reason, rejected->request_id);
-    denied.refusal.hint = rejected->hint;
-    return Refused(denied, rejected->request_id, answer);
-  }
-  const auto plain = ipc::DecodePlainRequest(request);
-  if (!plain) return EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, answer);
-  if (plain->type == ipc::MessageType::kWhoami) {
-    ipc::Encode(ipc::Answer{200, 0, Whoami(peer)}, answer);
-    return;
-  }
-  const Readiness now = readiness_();
-  EncodeJson(now.missing.empty() ? 200 : 503,
-             {{"ready", now.missing.empty()}, {"missing", now.missing}, {"degraded", now.degraded}},
-             answer);
+bool NeedsToWait(std::string_view request) {
+  return ipc::TypeOf(request) == ipc::MessageType::kReady;
 }
 
-void AgentService::IssueToken(const Peer& peer, std::string_view request, std::string* answer) {
-  const auto message = ipc::DecodeTokenRequest(request);
-  if (!message) return EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, answer);
-  const auto issued = broker_.IssueToken(peer.caller, message->request, message->request_id);
-  if (!issued) return Refused(issued.error(), message->request_id, answer);
-  if (!issued->token) {
+void AgentService::Handle(std::string_view request, const Connections::Answerer& answerer) {
+  const auto type = ipc::TypeOf(request);
+  if (type == ipc::MessageType::kTokenRequest) return IssueToken(request, answerer);
+  if (type == ipc::MessageType::kRejected) return Reject(request, answerer);
+  const auto plain = ipc::DecodePlainRequest(request);
+  std::string answer;
+  if (!plain) {
+    EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, &answer);
+  } else if (plain->type == ipc::MessageType::kWhoami) {
+    ipc::Encode(ipc::Answer{200, 0, Whoami(answerer.peer())}, &answer);
+  } else {
+    const Readiness now = readiness_();
+    EncodeJson(
+        now.missing.empty() ? 200 : 503,
+        {{"ready", now.missing.empty()}, {"missing", now.missing}, {"degraded", now.degraded}},
+        &answer);
+  }
+  answerer.Send(&answer);
+}
+
+void AgentService::Reject(std::string_view request, const Connections::Answerer& answerer) {
+  auto rejected = ipc::DecodeRejected(request);
+  if (!rejected) {
+    std::string answer;
+    EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, &answer);
+    return answerer.Send(&answer);
+  }
+  broker_.RecordRejected(
+      answerer.peer().caller, rejected->reason, rejected->request_id,
+      [this, answerer, hint = std::move(rejected->hint), id = rejected->request_id](auto result) {
+        result.error().refusal.hint = hint;
+        Refused(result.error(), id, answerer);
+      });
+}
+
+void AgentService::IssueToken(std::string_view request, const Connections::Answerer& answerer) {
+  auto message = ipc::DecodeTokenRequest(request);
+  if (!message) {
+    std::string answer;
+    EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, &answer);
+    return answerer.Send(&answer);
+  }
+  broker_.IssueToken(answerer.peer().caller, message->request, message->request_id,
+                     [this, answerer, id = message->request_id](auto result) {
+                       result ? Issued(*result, id, answerer)
+                              : Refused(result.error(), id, answerer);
+                     });
+}
+
+void AgentService::Issued(const broker::IssuedToken& issued, const std::string& request_id,
+                          const Connections::Answerer& answerer) const {
+  std::string answer;
+  if (!issued.token) {
     EncodeJson(200,
                {{"dry_run", true},
                 {"decision", "allow"},
-                {"rules", issued->rules},
-                {"request_id", message->request_id}},
-               answer);
-    return;
+                {"rules", issued.rules},
+                {"request_id", request_id}},
+               &answer);
+    return answerer.Send(&answer);
   }
   std::string body;
-  broker::RenderToken(*issued->token, clock_.Now(), message->request_id, RefOf(issued->receipt),
-                      &body);
-  ipc::Encode(ipc::Answer{200, 0, body}, answer);
+  broker::RenderToken(*issued.token, clock_.Now(), request_id, RefOf(issued.receipt), &body);
+  ipc::Encode(ipc::Answer{200, 0, body}, &answer);
   sodium_memzero(body.data(), body.size());
+  answerer.Send(&answer);
 }
 
 void AgentService::Refused(const broker::Denied& denied, const std::string& request_id,
-                           std::string* answer) const {
+                           const Connections::Answerer& answerer) const {
   std::optional<broker::AuditRef> audit;
   if (denied.receipt && denied.receipt->seq != 0) audit = RefOf(*denied.receipt);
-  EncodeError(denied.refusal, broker::RenderRefusal(denied.refusal, request_id, audit), answer);
+  std::string answer;
+  EncodeError(denied.refusal, broker::RenderRefusal(denied.refusal, request_id, audit), &answer);
+  answerer.Send(&answer);
 }
 
 broker::AuditRef AgentService::RefOf(const broker::LedgerReceipt& receipt) const {

@@ -23,20 +23,26 @@ class AgentService {
                std::function<Readiness()> readiness)
       : broker_(broker), clock_(clock), readiness_(std::move(readiness)) {}
 
-  /// Appends the encoded answer; a malformed message gets one too.
-  void Handle(const Peer& peer, std::string_view request, std::string* answer);
+  /// Has the message answered, a malformed one too. Blocks only where NeedsToWait says so.
+  void Handle(std::string_view request, const Connections::Answerer& answerer);
 
  private:
-  void IssueToken(const Peer& peer, std::string_view request, std::string* answer);
+  void IssueToken(std::string_view request, const Connections::Answerer& answerer);
+  void Reject(std::string_view request, const Connections::Answerer& answerer);
   std::string Whoami(const Peer& peer) const;
   broker::AuditRef RefOf(const broker::LedgerReceipt& receipt) const;
   void Refused(const broker::Denied& denied, const std::string& request_id,
-               std::string* answer) const;
+               const Connections::Answerer& answerer) const;
+  void Issued(const broker::IssuedToken& issued, const std::string& request_id,
+              const Connections::Answerer& answerer) const;
 
   broker::Broker& broker_;
   const broker::Clock& clock_;
   std::function<Readiness()> readiness_;
 };
+
+/// Whether the message is for a thread that may wait: /readyz asks the ledger.
+bool NeedsToWait(std::string_view request);
 
 /// The encoded answer for a refusal without a ledger entry of its own.
 void EncodeRefusal(const broker::Refusal& refusal, const std::string& request_id,

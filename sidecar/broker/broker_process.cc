@@ -1,7 +1,6 @@
 #include "sidecar/broker/broker_process.h"
 
 #include <malloc.h>
-#include <poll.h>
 #include <sodium.h>
 #include <unistd.h>
 
@@ -28,6 +27,7 @@
 #include "sidecar/broker/seal_control.h"
 #include "sidecar/broker/store_witness.h"
 #include "sidecar/broker/supervisor_link.h"
+#include "sidecar/broker/workers.h"
 #include "sidecar/hardening/harden.h"
 #include "sidecar/hardening/stack_wipe.h"
 #include "sidecar/ipc/frame.h"
@@ -60,6 +60,9 @@ class BrokerProcess {
   int Serve();
 
  private:
+  // Above what can wait at the same time: each connection has one request under way.
+  static constexpr size_t kMaxWorkers = Connections::kMaxConnections;
+
   bool HandleControl();
   void HandleText(MessageType type, const std::string& text, const std::vector<ipc::Fd>& fds);
   void Unseal(const std::string& kind, int fd);
@@ -67,7 +70,8 @@ class BrokerProcess {
   void Commit();
   Status LoadFingerprintKey();
   Readiness Ready();
-  void Serve(const Peer& peer, std::string_view request, std::string* answer);
+  void Serve(std::string_view request, const Connections::Answerer& answerer);
+  void ServeWaiting(const std::string& request, const Connections::Answerer& answerer);
   AdminPorts Admins();
 
   const Log& log_;
@@ -94,43 +98,56 @@ class BrokerProcess {
                                       random_, sleeper_, fingerprint_key_, &log_};
   broker::Minter minter_{minter_ports_};
   token_cache::AccessTokenCache cache_{clock_};
-  broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); }},
+  Workers workers_{kMaxWorkers};
+  broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
+                          [this](Workers::Job job) { return workers_.Start(std::move(job)); }},
                          std::make_shared<const broker::policy::Config>()};
   AgentService agents_{broker_, clock_, [this] { return Ready(); }};
   AdminService admins_{Admins()};
-  Connections connections_{Guarded([this](const Peer& peer, std::string_view request,
-                                          std::string* answer) { Serve(peer, request, answer); },
-                                   log_)};
+  Connections connections_{
+      Guarded([this](std::string_view request,
+                     const Connections::Answerer& answerer) { Serve(request, answerer); },
+              log_)};
   Renewals renewals_{cache_, broker_};
+  std::jthread ledger_thread_{[this](const std::stop_token& stop) {
+    ledger_.Attend(stop, [] { hardening::WipeStack(); });
+  }};
+  std::jthread serving_thread_{[this](const std::stop_token& stop) { connections_.Run(stop); }};
   std::jthread head_thread_{
       [this](const std::stop_token& stop) { head_.Run(stop, [this] { return seal_.usable(); }); }};
   std::optional<Prepared> prepared_;
 };
 
 int BrokerProcess::Serve() {
-  std::array<pollfd, 2> watched{{{kControlFd, POLLIN, 0}, {connections_.poll_fd(), POLLIN, 0}}};
-  for (;;) {
-    if (poll(watched.data(), watched.size(), -1) < 0) continue;
-    if (watched[1].revents != 0) {
-      if (const size_t refused = connections_.Dispatch(); refused != 0) {
-        log_.Error("connections_without_thread",
-                   {{"count", refused}, {"remedy", "raise TasksMax or the memory limit"}});
-      }
-    }
-    if (watched[0].revents == 0 || HandleControl()) continue;
-    const bool drained = connections_.Drain(kDrainDeadline);
-    if (seal_.usable()) [[maybe_unused]]
-      const Status noted = head_.Keep();
-    log_.Info("stopped", {{"drained", drained}});
-    [[maybe_unused]] const Status told = supervisor_.Send(MessageType::kStopped);
-    // Threads that wait for Entra or the ledger must not outlive what they borrow.
-    _exit(drained ? 0 : 1);
+  while (HandleControl()) {
   }
+  const bool drained = connections_.Drain(kDrainDeadline);
+  if (seal_.usable()) [[maybe_unused]]
+    const Status noted = head_.Keep();
+  log_.Info("stopped", {{"drained", drained}});
+  [[maybe_unused]] const Status told = supervisor_.Send(MessageType::kStopped);
+  // Threads that wait for Entra or the ledger must not outlive what they borrow.
+  _exit(drained ? 0 : 1);
 }
 
-void BrokerProcess::Serve(const Peer& peer, std::string_view request, std::string* answer) {
-  if (peer.admin) return admins_.Handle(peer, request, answer);
-  agents_.Handle(peer, request, answer);
+void BrokerProcess::Serve(std::string_view request, const Connections::Answerer& answerer) {
+  if (!answerer.peer().admin && !NeedsToWait(request)) return agents_.Handle(request, answerer);
+  const bool started = workers_.Start([this, text = std::string(request), answerer] {
+    Guard(answerer, log_, [&] { ServeWaiting(text, answerer); });
+  });
+  if (started) return;
+  log_.Error("request_without_thread", {{"remedy", "raise TasksMax or the memory limit"}});
+  std::string answer;
+  EncodeRefusal({broker::Reason::kOverloaded, {}, {}, {}}, {}, &answer);
+  answerer.Send(&answer);
+}
+
+void BrokerProcess::ServeWaiting(const std::string& request,
+                                 const Connections::Answerer& answerer) {
+  if (!answerer.peer().admin) return agents_.Handle(request, answerer);
+  std::string answer;
+  admins_.Handle(answerer.peer(), request, &answer);
+  answerer.Send(&answer);
 }
 
 // False when it is time to stop: told so, the supervisor is gone, or what it sent is malformed.
@@ -177,8 +194,10 @@ void BrokerProcess::HandleText(MessageType type, const std::string& text,
   } else if (type == MessageType::kStatusReport || type == MessageType::kReloadReport) {
     supervisor_.Deliver(text);
   } else if (type == MessageType::kPing) {
-    // A supervisor that is gone shows as end-of-file at the next poll.
-    [[maybe_unused]] const Status sent = supervisor_.Send(MessageType::kWatchdog);
+    connections_.Post([this] {
+      // A supervisor that is gone shows as end-of-file on the control channel.
+      [[maybe_unused]] const Status sent = supervisor_.Send(MessageType::kWatchdog);
+    });
   } else {
     log_.Error("unexpected_message", {{"type", static_cast<int>(type)}});
   }
@@ -305,7 +324,8 @@ broker::Result<std::unique_ptr<BrokerProcess>> Start(const BrokerOptions& option
 
 int RunBroker(const BrokerOptions& options) {
   const Log log(STDERR_FILENO, "broker", getenv("JOURNAL_STREAM") != nullptr);
-  ipc::LedgerClient ledger;
+  ipc::LedgerClient ledger(ipc::LedgerClient::kAckDeadline,
+                           ipc::LedgerClient::Receiver::kAttendant);
   SystemRandom random;
   LedgerStoreWitness witness(ledger);
   const auto process = Start(options, ledger, random, witness, log);

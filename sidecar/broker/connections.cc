@@ -1,21 +1,21 @@
 #include "sidecar/broker/connections.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <utility>
 
+#include "sidecar/broker/agent_service.h"
 #include "sidecar/hardening/stack_wipe.h"
 
 namespace sidecar::broker_role {
 namespace {
 
-// TLS handshakes need about 100 kB; the rest is never touched and costs address space only.
-constexpr size_t kThreadStackBytes = size_t{1} << 20;
+// One request of each ready pair a round, so that no agent is served at the cost of another.
 constexpr int kEventsPerRound = 64;
 
 // A pidfd becomes readable when its process has exited.
@@ -26,21 +26,70 @@ bool StillRuns(int pidfd) {
 
 }  // namespace
 
-struct Connections::Entry {
-  Connections* owner;
+struct Connections::Entry : std::enable_shared_from_this<Entry> {
   Peer peer;
   ipc::Fd pair;
   ipc::Fd pidfd;
+  ipc::Message partial;            // frames of a request that has not arrived whole
+  std::atomic<bool> busy = false;  // a request is under way
 };
 
-Connections::Connections(Handler handler)
-    : handler_(std::move(handler)), epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
+struct Connections::Answerer::Request {
+  Connections& owner;
+  std::shared_ptr<Entry> entry;
+  std::atomic<bool> answered = false;
 
-Connections::~Connections() = default;
+  Request(Connections& to, std::shared_ptr<Entry> from) : owner(to), entry(std::move(from)) {
+    ++owner.under_way_;
+  }
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+  ~Request() {
+    if (!answered) {
+      std::string answer;
+      EncodeRefusal({broker::Reason::kInternal, {}, {}, {}}, {}, &answer);
+      Send(&answer);
+    }
+    entry.reset();
+    const std::scoped_lock lock(owner.mutex_);
+    if (--owner.under_way_ == 0) owner.emptied_.notify_all();
+  }
+
+  void Send(std::string* answer) {
+    if (!answered.exchange(true)) {
+      // Before the answer, which the window may follow with its next request at once.
+      entry->busy.store(false, std::memory_order_release);
+      // A window that has not room for one frame does not read its answers: it is ended.
+      const bool one_frame = answer->size() < ipc::kMaxFrameBytes;
+      if (!ipc::Send(entry->pair.get(), *answer, {}, /*nonblocking=*/one_frame)) {
+        shutdown(entry->pair.get(), SHUT_RDWR);
+      }
+    }
+    sodium_memzero(answer->data(), answer->size());
+    answer->clear();
+  }
+};
+
+void Connections::Answerer::Send(std::string* answer) const { request_->Send(answer); }
+
+const Peer& Connections::Answerer::peer() const { return request_->entry->peer; }
+
+Connections::Connections(Handler handler)
+    : handler_(std::move(handler)),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};
+  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
+}
+
+Connections::~Connections() {
+  std::unique_lock lock(mutex_);
+  draining_ = true;
+  emptied_.wait(lock, [this] { return under_way_ == 0; });
+}
 
 void Connections::Add(ipc::Connection connection, ipc::Fd pair, ipc::Fd pidfd) {
-  auto entry = std::make_unique<Entry>();
-  entry->owner = this;
+  auto entry = std::make_shared<Entry>();
   entry->peer = {{std::move(connection.agent), std::move(connection.facts), {}}, connection.admin};
   entry->pair = std::move(pair);
   entry->pidfd = std::move(pidfd);
@@ -49,71 +98,77 @@ void Connections::Add(ipc::Connection connection, ipc::Fd pair, ipc::Fd pidfd) {
   }
   const std::scoped_lock lock(mutex_);
   if (draining_ || entries_.size() >= kMaxConnections) return;  // closing the pair is the answer
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLONESHOT;
-  event.data.ptr = entry.get();
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = entry.get()}};
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, entry->pair.get(), &event) != 0) return;
   entries_.emplace(entry.get(), std::move(entry));
 }
 
-size_t Connections::Dispatch() {
-  size_t refused = 0;
+void Connections::Run(const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] { Wake(); });
   std::array<epoll_event, kEventsPerRound> events{};
-  const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerRound, 0);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, kThreadStackBytes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  for (int i = 0; i < ready; ++i) {
-    auto* entry = static_cast<Entry*>(events[static_cast<size_t>(i)].data.ptr);
-    {
-      const std::scoped_lock lock(mutex_);
-      epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, entry->pair.get(), nullptr);
-      ++serving_;
+  while (!stop.stop_requested()) {
+    const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerRound, -1);
+    for (int i = 0; i < ready; ++i) {
+      // Only this thread ends entries, and each is in a round once.
+      auto* entry = static_cast<Entry*>(events[static_cast<size_t>(i)].data.ptr);
+      entry == nullptr ? RunPosted() : Serve(*entry);
     }
-    pthread_t thread{};
-    if (pthread_create(&thread, &attributes, &ServeThread, entry) == 0) continue;
-    Forget(entry);
-    ++refused;
-  }
-  pthread_attr_destroy(&attributes);
-  return refused;
-}
-
-void* Connections::ServeThread(void* argument) {
-  auto* entry = static_cast<Entry*>(argument);
-  entry->owner->Serve(entry);
-  return nullptr;
-}
-
-void Connections::Serve(Entry* entry) {
-  ipc::Message message;
-  std::string answer;
-  while (ipc::Receive(entry->pair.get(), &message)) {
-    answer.clear();
-    handler_(entry->peer, message.bytes, &answer);
-    const auto sent = ipc::Send(entry->pair.get(), answer);
-    sodium_memzero(answer.data(), answer.size());
+    ipc::WipeMessage(&message_);
     hardening::WipeStack();
-    if (!sent || draining_) break;
   }
-  ipc::WipeMessage(&message);
-  Forget(entry);
 }
 
-void Connections::Forget(Entry* entry) {
+void Connections::Serve(Entry& entry) {
+  if (draining_ || entry.busy.load(std::memory_order_acquire)) return End(entry);
+  const bool begun = !entry.partial.bytes.empty();
+  ipc::Message& message = begun ? entry.partial : message_;
+  const auto whole = ipc::ReceiveNext(entry.pair.get(), &message);
+  if (!whole) return End(entry);
+  if (!*whole) {
+    if (!begun) std::swap(entry.partial, message_);
+    return;
+  }
+  entry.busy.store(true, std::memory_order_relaxed);
+  handler_(message.bytes,
+           Answerer(std::make_shared<Answerer::Request>(*this, entry.shared_from_this())));
+  if (begun) ipc::WipeMessage(&message);
+  message.bytes.clear();
+  message.fds.clear();  // none is expected: whatever came is closed
+}
+
+// A request under way keeps its entry; its answer finds nobody.
+void Connections::End(Entry& entry) {
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, entry.pair.get(), nullptr);
+  shutdown(entry.pair.get(), SHUT_RDWR);
   const std::scoped_lock lock(mutex_);
-  entries_.erase(entry);
-  --serving_;
-  emptied_.notify_all();
+  entries_.erase(&entry);
+}
+
+void Connections::Wake() const { static_cast<void>(eventfd_write(wake_.get(), 1)); }
+
+void Connections::Post(std::function<void()> job) {
+  {
+    const std::scoped_lock lock(mutex_);
+    posted_ = std::move(job);
+  }
+  Wake();
+}
+
+void Connections::RunPosted() {
+  eventfd_t count = 0;
+  static_cast<void>(eventfd_read(wake_.get(), &count));
+  std::function<void()> job;
+  {
+    const std::scoped_lock lock(mutex_);
+    job.swap(posted_);
+  }
+  if (job) job();
 }
 
 bool Connections::Drain(std::chrono::milliseconds deadline) {
   std::unique_lock lock(mutex_);
   draining_ = true;
-  // A thread that waits for the next request reads end-of-file; one at work finishes its answer.
-  for (const auto& [entry, owned] : entries_) shutdown(entry->pair.get(), SHUT_RD);
-  return emptied_.wait_for(lock, deadline, [this] { return serving_ == 0; });
+  return emptied_.wait_for(lock, deadline, [this] { return under_way_ == 0; });
 }
 
 }  // namespace sidecar::broker_role

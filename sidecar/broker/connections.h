@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -22,41 +23,64 @@ struct Peer {
   bool admin = false;
 };
 
-/// Serves each pair with a thread of its own, from its first message until either end closes.
-/// Idle pairs cost a descriptor and no thread. Thread-safe.
+/// Serves all pairs from one thread, which never waits for any of them: what a request needs to
+/// wait for is waited for elsewhere, and its answer sent from there. One request of a pair is under
+/// way at a time; a pair that sends another one is ended. Thread-safe.
 class Connections {
+  struct Entry;
+
  public:
   // Above what the supervisor lets in (its total cap), so that the cap holds there, with an answer.
   static constexpr size_t kMaxConnections = 1200;
 
-  /// Appends one kAnswer to `answer`. Called from many threads. Must not throw: see Guarded().
-  using Handler = std::function<void(const Peer&, std::string_view request, std::string* answer)>;
+  /// What one request is answered with. Copies are of the same request; the last one that goes
+  /// without an answer answers `internal`: no request is forgotten. Thread-safe.
+  class Answerer {
+   public:
+    /// Sends the encoded kAnswer and wipes it. Only the first answer is sent. One of several frames
+    /// may wait for the window to read: see IsLong.
+    void Send(std::string* answer) const;
+    [[nodiscard]] const Peer& peer() const;
+
+   private:
+    friend class Connections;
+    struct Request;
+    explicit Answerer(std::shared_ptr<Request> request) : request_(std::move(request)) {}
+    std::shared_ptr<Request> request_;
+  };
+
+  /// Has the request answered, now or later. `request` is valid until it returns. Must not block,
+  /// nor throw: see Guarded().
+  using Handler = std::function<void(std::string_view request, Answerer answerer)>;
 
   explicit Connections(Handler handler);
   ~Connections();
 
   /// `pidfd` may be invalid: then the peer's end cannot be noticed.
   void Add(ipc::Connection connection, ipc::Fd pair, ipc::Fd pidfd);
-  /// Readable when Dispatch() has something to do.
-  [[nodiscard]] int poll_fd() const { return epoll_.get(); }
-  /// Starts a thread for each pair that has its first message. Does not block. Returns how many
-  /// pairs were closed because the kernel had no thread for them.
-  size_t Dispatch();
-  /// Lets requests under way finish, at most until `deadline`; then true if none is left.
+  /// Serves until the stop is requested; wakes up for it. For one thread.
+  void Run(const std::stop_token& stop);
+  /// Runs `job` on the thread of Run, soon. One at a time: a second one replaces it.
+  void Post(std::function<void()> job);
+  /// Takes no further request and lets those under way finish, at most until `deadline`; then true
+  /// if none is left. Run must go on meanwhile.
   bool Drain(std::chrono::milliseconds deadline);
 
  private:
-  struct Entry;
-  void Serve(Entry* entry);
-  static void* ServeThread(void* argument);
-  void Forget(Entry* entry);
+  void Serve(Entry& entry);
+  void End(Entry& entry);
+  void Wake() const;
+  void RunPosted();
 
   Handler handler_;
   ipc::Fd epoll_;
+  ipc::Fd wake_;          // an eventfd
+  ipc::Message message_;  // of the thread of Run
   std::mutex mutex_;
   std::condition_variable emptied_;
-  std::map<Entry*, std::unique_ptr<Entry>> entries_;
-  size_t serving_ = 0;
+  std::map<Entry*, std::shared_ptr<Entry>> entries_;
+  std::function<void()> posted_;
+  std::atomic<size_t> under_way_ = 0;
   std::atomic<bool> draining_ = false;
 };
 

@@ -9,22 +9,27 @@ namespace sidecar::broker_role {
 
 using broker::Reason;
 
+void Guard(const Connections::Answerer& answerer, const broker::Log& log,
+           const std::function<void()>& work) {
+  std::string answer;
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    log.Error("request_without_memory", {{"agent", answerer.peer().caller.agent},
+                                         {"remedy", "fewer agents or scopes on this instance"}});
+    EncodeRefusal({Reason::kOverloaded, {}, {}, {}}, {}, &answer);
+  } catch (...) {
+    log.Error("request_failed", {{"agent", answerer.peer().caller.agent},
+                                 {"remedy", "report it with what was asked: a fault of purser"}});
+    EncodeRefusal({Reason::kInternal, {}, {}, {}}, {}, &answer);
+  }
+  answerer.Send(&answer);
+}
+
 Connections::Handler Guarded(Connections::Handler handler, const broker::Log& log) {
-  return [handler = std::move(handler), &log](const Peer& peer, std::string_view request,
-                                              std::string* answer) {
-    try {
-      return handler(peer, request, answer);
-    } catch (const std::bad_alloc&) {
-      log.Error("request_without_memory", {{"agent", peer.caller.agent},
-                                           {"remedy", "fewer agents or scopes on this instance"}});
-      answer->clear();
-      EncodeRefusal({Reason::kOverloaded, {}, {}, {}}, {}, answer);
-    } catch (...) {
-      log.Error("request_failed", {{"agent", peer.caller.agent},
-                                   {"remedy", "report it with what was asked: a fault of purser"}});
-      answer->clear();
-      EncodeRefusal({Reason::kInternal, {}, {}, {}}, {}, answer);
-    }
+  return [handler = std::move(handler), &log](std::string_view request,
+                                              Connections::Answerer answerer) {
+    Guard(answerer, log, [&] { handler(request, answerer); });
   };
 }
 

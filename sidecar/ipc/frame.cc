@@ -82,7 +82,7 @@ broker::Result<bool> ReceiveFrame(int fd, Message* message, bool nonblocking) {
     header.msg_iov = parts.data();
     header.msg_iovlen = parts.size();
     got = ReceiveInto(fd, &header, nonblocking);
-    return got > 0 ? used + static_cast<size_t>(got) - 1 : 0;
+    return got > 0 ? used + static_cast<size_t>(got) - 1 : used;
   });
   message->filled = std::max(message->filled, message->bytes.size());
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -138,6 +138,10 @@ Status Receive(int fd, Message* message, bool nonblocking) {
     if (!last) return std::unexpected(last.error());
     if (*last) return {};
   }
+}
+
+broker::Result<bool> ReceiveNext(int fd, Message* message) {
+  return ReceiveFrame(fd, message, /*nonblocking=*/true);
 }
 
 Status ReceiveShort(int fd, Message* message) {

@@ -67,6 +67,11 @@ broker::Status Send(int fd, std::string_view bytes, const std::vector<int>& fds 
 /// (oversized, truncated, bad continuation, more descriptors than kMaxFds): close the channel.
 broker::Status Receive(int fd, Message* message, bool nonblocking = false);
 
+/// Appends the next frame without waiting for it: true when the message is whole, false while more
+/// frames are to come. For a receiver that serves many. REQUIRES: a new message begins empty.
+/// Errors: as Receive with `nonblocking`.
+broker::Result<bool> ReceiveNext(int fd, Message* message);
+
 /// Receives a message of one frame and never waits, not even for a peer that announces more and then
 /// keeps silent: for a receiver that serves many. Errors: as Receive; kCorrupt for more frames.
 broker::Status ReceiveShort(int fd, Message* message);

@@ -57,7 +57,8 @@ struct LedgerClient::Waiter {
 
 class LedgerClient::Channel {
  public:
-  Channel(Fd fd, std::chrono::milliseconds patience) : fd_(std::move(fd)) {
+  Channel(Fd fd, std::chrono::milliseconds patience, bool attended)
+      : fd_(std::move(fd)), patience_(patience), attended_(attended) {
     // Bounds every send and receive, so that a ledger that hangs does not hang its callers.
     const timeval limit{patience.count() / 1000, patience.count() % 1000 * 1000};
     setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
@@ -89,25 +90,99 @@ class LedgerClient::Channel {
     PassLead(me);
   }
 
+  // Sends `message`; what answers it, or why nothing does, is given to `done` by the thread that
+  // receives, or by this one.
+  void SendThen(uint64_t id, std::string_view message, broker::LedgerSink::Done done) {
+    const auto deadline = std::chrono::steady_clock::now() + patience_;
+    std::unique_lock lock(mutex_);
+    if (closed_) {
+      lock.unlock();
+      return done(Fail(ErrorCode::kUnavailable, "ledger channel closed"));
+    }
+    continuations_.emplace(id, Continuation{std::move(done), deadline});
+    lock.unlock();
+    if (const auto sent = Send(fd_.get(), message); !sent) {
+      const bool slow = sent.error().detail.ends_with("EAGAIN");
+      slow ? GiveUp(id) : Close();
+    }
+  }
+
   // Everybody who waits gets kUnavailable, now and from now on.
   void Close() {
     Words finished;
+    std::unordered_map<uint64_t, Continuation> continuations;
     {
       const std::scoped_lock lock(mutex_);
       closed_ = true;
       shutdown(fd_.get(), SHUT_RDWR);  // wakes the thread that receives
       for (const auto& [id, waiter] : waiters_) Finish(waiter, &finished);
       waiters_.clear();
+      continuations.swap(continuations_);
     }
     for (std::atomic<uint32_t>* word : finished) FutexWakeOne(word);
+    for (auto& [id, continuation] : continuations) {
+      Run(continuation.done, Fail(ErrorCode::kUnavailable, "ledger channel closed"));
+    }
+  }
+
+  [[nodiscard]] bool closed() const { return closed_; }
+
+  // What the thread in LedgerClient::Attend() does, until the channel is closed.
+  void Attend(const std::function<void()>& rest) {
+    while (!closed_) {
+      ReceiveOnce();
+      GiveUpLate();
+      rest();
+    }
   }
 
  private:
+  struct Continuation {
+    broker::LedgerSink::Done done;
+    Deadline deadline;
+  };
+
+  // Nothing that it throws may keep an answer from the others.
+  static void Run(broker::LedgerSink::Done& done, Result<LedgerReceipt> receipt) {
+    try {
+      done(std::move(receipt));
+    } catch (...) {
+      done = nullptr;  // whoever waits for it learns so from its end
+    }
+  }
+
+  void GiveUp(uint64_t id) {
+    broker::LedgerSink::Done done;
+    {
+      const std::scoped_lock lock(mutex_);
+      const auto it = continuations_.find(id);
+      if (it == continuations_.end()) return;
+      done = std::move(it->second.done);
+      continuations_.erase(it);
+    }
+    Run(done, Fail(ErrorCode::kUnavailable, "the ledger did not answer in time"));
+  }
+
+  void GiveUpLate() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_look_) return;
+    next_look_ = now + patience_;
+    std::vector<uint64_t> late;
+    {
+      const std::scoped_lock lock(mutex_);
+      for (const auto& [id, continuation] : continuations_) {
+        if (continuation.deadline <= now) late.push_back(id);
+      }
+    }
+    for (const uint64_t id : late) GiveUp(id);
+  }
+
   using Words = std::vector<std::atomic<uint32_t>*>;
 
   // Unlocked while another leads: whoever waits is in waiters_, where that one, when it is done,
   // finds somebody to lead, under the lock.
   bool TakeLead(Waiter* me) {
+    if (attended_) return false;
     const Waiter* leader = leader_.load(std::memory_order_acquire);
     if (leader != nullptr) return leader == me;
     const std::scoped_lock lock(mutex_);
@@ -150,6 +225,8 @@ class LedgerClient::Channel {
     const bool delivered = got && Deliver(received_.bytes);
     for (std::atomic<uint32_t>* word : finished_) FutexWakeOne(word);
     finished_.clear();
+    for (auto& [done, receipt] : answered_) Run(done, std::move(receipt));
+    answered_.clear();
     if (!delivered) Close();
   }
 
@@ -169,6 +246,11 @@ class LedgerClient::Channel {
     if (!acks) return false;
     const std::scoped_lock lock(mutex_);
     for (const Ack& ack : *acks) {
+      if (const auto next = continuations_.find(ack.id); next != continuations_.end()) {
+        answered_.emplace_back(std::move(next->second.done), ReceiptOf(ack));
+        continuations_.erase(next);
+        continue;
+      }
       const auto it = waiters_.find(ack.id);
       if (it == waiters_.end()) continue;  // of somebody who gave up
       it->second->receipt = ReceiptOf(ack);
@@ -189,11 +271,18 @@ class LedgerClient::Channel {
     if (!receives) words->push_back(word);
   }
 
-  Fd fd_;
-  Message received_;  // of the thread that leads
-  Words finished_;    // of the thread that leads: to be woken
+  const Fd fd_;
+  const std::chrono::milliseconds patience_;
+  const bool attended_;
+  // Of the thread that receives.
+  Message received_;
+  Words finished_;  // to be woken
+  std::vector<std::pair<broker::LedgerSink::Done, Result<LedgerReceipt>>> answered_;
+  Deadline next_look_{};
+
   std::mutex mutex_;
-  bool closed_ = false;
+  std::atomic<bool> closed_ = false;  // written under the mutex
+  std::unordered_map<uint64_t, Continuation> continuations_;
   std::atomic<Waiter*> leader_ = nullptr;  // written under the mutex
   std::unordered_map<uint64_t, Waiter*> waiters_;
 };
@@ -202,11 +291,15 @@ LedgerClient::~LedgerClient() { Reset(Fd()); }
 
 void LedgerClient::Reset(Fd fd) {
   std::shared_ptr<Channel> fresh;
-  if (fd.valid()) fresh = std::make_shared<Channel>(std::move(fd), ack_deadline_);
   {
     const std::scoped_lock lock(mutex_);
+    if (fd.valid()) {
+      fresh = std::make_shared<Channel>(std::move(fd), ack_deadline_,
+                                        receiver_ == Receiver::kAttendant);
+    }
     std::swap(channel_, fresh);
   }
+  replaced_.notify_all();
   if (fresh) fresh->Close();
 }
 
@@ -227,6 +320,31 @@ Result<LedgerReceipt> LedgerClient::Append(const broker::ledger::Entry& entry) {
   Waiter me;
   channel->Exchange(id, message, &me, std::chrono::steady_clock::now() + ack_deadline_);
   return std::move(me.receipt);
+}
+
+void LedgerClient::AppendThen(const broker::ledger::Entry& entry, Done done) {
+  const auto channel = Current();
+  if (!channel) return done(Fail(ErrorCode::kUnavailable, "no ledger channel"));
+  thread_local std::string message;
+  message.clear();
+  const uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
+  Encode(sidecar::ipc::Append{id, entry}, &message);
+  if (message.size() >= kMaxFrameBytes) {
+    return done(Fail(ErrorCode::kInvalidRequest, "entry over 16 KiB"));
+  }
+  channel->SendThen(id, message, std::move(done));
+}
+
+void LedgerClient::Attend(const std::stop_token& stop, const std::function<void()>& rest) {
+  const std::stop_callback close(stop, [this] { Reset(Fd()); });
+  while (const auto channel = WaitForOpen(stop)) channel->Attend(rest);
+}
+
+std::shared_ptr<LedgerClient::Channel> LedgerClient::WaitForOpen(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  const bool open =
+      replaced_.wait(lock, stop, [this] { return channel_ != nullptr && !channel_->closed(); });
+  return open ? channel_ : nullptr;
 }
 
 Result<LedgerState> LedgerClient::Ask(MessageType question) {

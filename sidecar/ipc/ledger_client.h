@@ -2,8 +2,11 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 
 #include "broker/ports/ledger_sink.h"
 #include "sidecar/ipc/frame.h"
@@ -11,9 +14,9 @@
 
 namespace sidecar::ipc {
 
-/// Many threads share one channel and no thread of its own reads it: of those that wait for an
-/// answer one receives for all and wakes the others. A lone appender thus gets its acknowledgement
-/// without any switch to another thread.
+/// Many threads share one channel. Of those that wait for an answer one receives for all and wakes
+/// the others: a lone appender gets its acknowledgement without any switch to another thread. A
+/// process of which some threads may not wait has one in Attend(), which receives for all.
 ///
 /// Thread-safe. Used by broker, supervisor and dialer. Needs sendmsg, recvmsg, setsockopt, shutdown
 /// and futex of a seccomp filter.
@@ -23,8 +26,14 @@ class LedgerClient final : public broker::LedgerSink {
   // still become durable after that: an entry without a release, never the reverse.
   static constexpr std::chrono::seconds kAckDeadline{5};
 
-  explicit LedgerClient(std::chrono::milliseconds ack_deadline = kAckDeadline)
-      : ack_deadline_(ack_deadline) {}
+  enum class Receiver {
+    kWaiters,    // whoever waits
+    kAttendant,  // the thread in Attend()
+  };
+
+  explicit LedgerClient(std::chrono::milliseconds ack_deadline = kAckDeadline,
+                        Receiver receiver = Receiver::kWaiters)
+      : ack_deadline_(ack_deadline), receiver_(receiver) {}
   LedgerClient(const LedgerClient&) = delete;
   LedgerClient& operator=(const LedgerClient&) = delete;
   ~LedgerClient() override;
@@ -35,6 +44,15 @@ class LedgerClient final : public broker::LedgerSink {
   /// As LedgerSink says; kUnavailable also without a channel and after the deadline.
   broker::Result<broker::LedgerReceipt> Append(const broker::ledger::Entry& entry) override;
 
+  /// As LedgerSink says; `done` runs on the thread in Attend(), or on this one if nothing can be
+  /// sent. It gets kUnavailable before the deadline has passed twice. One that throws is dropped.
+  /// REQUIRES: kAttendant.
+  void AppendThen(const broker::ledger::Entry& entry, Done done) override;
+
+  /// Receives for all until the stop is requested, which closes the channel. After each batch of
+  /// acknowledgements `rest` is called. REQUIRES: kAttendant, one thread.
+  void Attend(const std::stop_token& stop, const std::function<void()>& rest);
+
   /// Errors: kUnavailable.
   broker::Result<LedgerState> Query() { return Ask(MessageType::kLedgerQuery); }
   /// Has the ledger leave its latch if the cause is gone; the answer says whether it did.
@@ -44,11 +62,14 @@ class LedgerClient final : public broker::LedgerSink {
   struct Waiter;
   class Channel;
   std::shared_ptr<Channel> Current();
+  std::shared_ptr<Channel> WaitForOpen(const std::stop_token& stop);
   broker::Result<LedgerState> Ask(MessageType question);
 
   const std::chrono::milliseconds ack_deadline_;
+  const Receiver receiver_;
   std::atomic<uint64_t> next_id_{1};
   std::mutex mutex_;  // guards channel_
+  std::condition_variable_any replaced_;
   std::shared_ptr<Channel> channel_;
   std::mutex ask_mutex_;  // answers to questions carry no id: one at a time
 };

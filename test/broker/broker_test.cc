@@ -55,7 +55,12 @@ struct Fixture {
   FakeTokenCache cache;
   broker::Minter minter{MinterPorts()};
   bool unsealed = true;
-  Broker broker{{cache, minter, ledger, clock, [this] { return unsealed; }},
+  bool room = true;
+  Broker broker{{cache, minter, ledger, clock, [this] { return unsealed; },
+                 [this](Broker::Job job) {
+                   if (room) job();
+                   return room;
+                 }},
                 std::make_shared<const broker::policy::Config>(OneAgent())};
   Caller caller{"helpdesk", {.uid = 1000, .gid = 1000}, {}};
 
@@ -83,6 +88,18 @@ struct Fixture {
     token->credential_version = "3";
     return token;
   }
+  // All of it happens at once here: nobody waits.
+  std::expected<broker::IssuedToken, broker::Denied> Ask(const TokenRequest& request,
+                                                         const std::string& id) {
+    std::optional<std::expected<broker::IssuedToken, broker::Denied>> answer;
+    broker.IssueToken(caller, request, id, [&](auto result) {
+      REQUIRE_FALSE(answer.has_value());
+      answer = std::move(result);
+    });
+    REQUIRE(answer.has_value());
+    return std::move(*answer);
+  }
+
   static TokenRequest Asking(std::vector<std::string> scopes) {
     TokenRequest request;
     request.scopes = std::move(scopes);
@@ -95,7 +112,7 @@ struct Fixture {
 TEST_CASE("A token is released with an entry that says who, what, by which rule and which token") {
   Fixture f;
   f.cache.next = f.Token();
-  const auto issued = f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "req-1");
+  const auto issued = f.Ask(Fixture::Asking({"Mail.Read"}), "req-1");
   REQUIRE(issued.has_value());
   CHECK(issued->token->value.Expose(Exit::kTest) == "the-token");
   CHECK(issued->receipt.seq == 1);
@@ -118,7 +135,7 @@ TEST_CASE("Without a durable entry there is no token (promise 2)") {
     Fixture f;
     f.cache.next = f.Token();
     f.ledger.fail_with = code;
-    const auto issued = f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "r");
+    const auto issued = f.Ask(Fixture::Asking({"Mail.Read"}), "r");
     REQUIRE_FALSE(issued.has_value());
     CHECK(issued.error().refusal.reason == reason);
     CHECK_FALSE(issued.error().receipt.has_value());
@@ -143,7 +160,7 @@ TEST_CASE("Each refusal is recorded and nothing is minted for it") {
     Fixture f;
     f.cache.next = f.Token();
     f.caller.agent = row.agent;
-    const auto issued = f.broker.IssueToken(f.caller, Fixture::Asking(row.scopes), "r");
+    const auto issued = f.Ask(Fixture::Asking(row.scopes), "r");
     REQUIRE_FALSE(issued.has_value());
     CHECK(issued.error().refusal.reason == row.want);
     CHECK(f.cache.keys.empty());
@@ -161,7 +178,7 @@ TEST_CASE("A refusal is recorded even if no line can hold what was asked for") {
   auto request = Fixture::Asking(std::vector<std::string>(64, std::string(256, 'A')));
   request.context.purpose = "\x01";
   request.trace = "\x01";
-  const auto issued = f.broker.IssueToken(f.caller, request, "r");
+  const auto issued = f.Ask(request, "r");
   REQUIRE_FALSE(issued.has_value());
   CHECK(issued.error().refusal.reason == Reason::kNoRule);
   CHECK(issued.error().receipt.has_value());
@@ -179,7 +196,7 @@ TEST_CASE("A token that an agent's claims made another than configured takes no 
   f.cache.next = token;
   auto request = Fixture::Asking({"Mail.Read"});
   request.claims = R"({"access_token":{"nonce":{"value":"x"}}})";
-  const auto issued = f.broker.IssueToken(f.caller, request, "r");
+  const auto issued = f.Ask(request, "r");
   REQUIRE_FALSE(issued.has_value());
   CHECK(issued.error().refusal.reason == Reason::kMintedMismatch);
   CHECK(f.cache.evicted.empty());
@@ -204,7 +221,7 @@ TEST_CASE("What was minted is checked before it is released (promise 6)") {
     auto token = f.Token();
     row.spoil(*token);
     f.cache.next = token;
-    const auto issued = f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "r");
+    const auto issued = f.Ask(Fixture::Asking({"Mail.Read"}), "r");
     REQUIRE_FALSE(issued.has_value());
     CHECK(issued.error().refusal.reason == row.want);
     CHECK(f.ledger.entries.back().type == EntryType::kTokenDenied);
@@ -216,17 +233,60 @@ TEST_CASE("A caller whose process has exited gets nothing, not even after the mi
   f.cache.next = f.Token();
   int looks = 0;
   f.caller.alive = [&] { return ++looks < 2; };  // dies while Entra is asked
-  const auto issued = f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "r");
+  const auto issued = f.Ask(Fixture::Asking({"Mail.Read"}), "r");
   REQUIRE_FALSE(issued.has_value());
   CHECK(issued.error().refusal.reason == Reason::kCallerGone);
   CHECK(f.ledger.entries.size() == 1);
+}
+
+TEST_CASE(
+    "A cached token is released without a thread that waits, and only to a caller that lives") {
+  Fixture f;
+  f.cache.cached = f.Token();
+  f.room = false;
+  REQUIRE(f.Ask(Fixture::Asking({"Mail.Read"}), "r").has_value());
+  CHECK(f.ledger.entries.back().type == EntryType::kTokenIssued);
+  f.caller.alive = [] { return false; };
+  const auto refused = f.Ask(Fixture::Asking({"Mail.Read"}), "r");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().refusal.reason == Reason::kCallerGone);
+}
+
+TEST_CASE("A token that must be minted is refused while no thread can wait for it") {
+  Fixture f;
+  f.cache.next = f.Token();
+  f.room = false;
+  const auto refused = f.Ask(Fixture::Asking({"Mail.Read"}), "r");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().refusal.reason == Reason::kOverloaded);
+  REQUIRE(f.ledger.entries.size() == 1);
+  CHECK(f.ledger.entries[0].type == EntryType::kTokenDenied);
+}
+
+TEST_CASE("Nothing is answered before its entry is durable (promise 2)") {
+  struct Row {
+    const char* scope;
+    bool granted;
+  };
+  for (const Row& row : {Row{"Mail.Read", true}, Row{"Mail.Send", false}}) {
+    CAPTURE(row.scope);
+    Fixture f;
+    f.cache.cached = f.Token();
+    f.ledger.holds = true;
+    std::optional<bool> answered;
+    f.broker.IssueToken(f.caller, Fixture::Asking({row.scope}), "r",
+                        [&](const auto& result) { answered = result.has_value(); });
+    CHECK_FALSE(answered.has_value());
+    f.ledger.LetGo();
+    CHECK(answered == row.granted);
+  }
 }
 
 TEST_CASE("While the store is sealed nothing is released and nothing minted") {
   Fixture f;
   f.cache.next = f.Token();
   f.unsealed = false;
-  const auto refused = f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "r");
+  const auto refused = f.Ask(Fixture::Asking({"Mail.Read"}), "r");
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().refusal.reason == Reason::kSealed);
   CHECK(f.cache.keys.empty());
@@ -236,9 +296,9 @@ TEST_CASE("A used-up budget refuses before anything is minted") {
   Fixture f;
   f.cache.next = f.Token();
   for (int i = 0; i < 5; ++i) {
-    CHECK(f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "r").has_value());
+    CHECK(f.Ask(Fixture::Asking({"Mail.Read"}), "r").has_value());
   }
-  const auto refused = f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "r");
+  const auto refused = f.Ask(Fixture::Asking({"Mail.Read"}), "r");
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().refusal.reason == Reason::kBudget);
   CHECK(f.cache.keys.size() == 5);
@@ -250,13 +310,13 @@ TEST_CASE("A dry run decides and releases nothing") {
   f.cache.next = f.Token();
   auto request = Fixture::Asking({"Mail.Read"});
   request.dry_run = true;
-  const auto would = f.broker.IssueToken(f.caller, request, "r");
+  const auto would = f.Ask(request, "r");
   REQUIRE(would.has_value());
   CHECK(would->token == nullptr);
   CHECK(would->rules == std::vector<std::string>{"read-mail"});
   CHECK(f.cache.keys.empty());
   request.scopes = {"Mail.Send"};
-  CHECK_FALSE(f.broker.IssueToken(f.caller, request, "r").has_value());
+  CHECK_FALSE(f.Ask(request, "r").has_value());
 }
 
 TEST_CASE("A new configuration decides the next request") {
@@ -265,7 +325,7 @@ TEST_CASE("A new configuration decides the next request") {
   auto config = OneAgent();
   config.agents["helpdesk"].rules.clear();
   f.broker.SetConfig(std::make_shared<const broker::policy::Config>(config));
-  CHECK_FALSE(f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "r").has_value());
+  CHECK_FALSE(f.Ask(Fixture::Asking({"Mail.Read"}), "r").has_value());
 }
 
 TEST_CASE("The cache key holds credential, resource, scopes, claims and user") {
@@ -274,7 +334,7 @@ TEST_CASE("The cache key holds credential, resource, scopes, claims and user") {
   auto request = Fixture::Asking({"Mail.Read"});
   request.claims = R"({"access_token":{}})";
   request.min_validity = 300s;
-  REQUIRE(f.broker.IssueToken(f.caller, request, "r").has_value());
+  REQUIRE(f.Ask(request, "r").has_value());
   CHECK(f.cache.keys[0] == broker::TokenKey{"aid-mail",
                                             "https://graph.microsoft.com",
                                             {"Mail.Read"},
@@ -314,8 +374,8 @@ struct AppFixture : Fixture {
 
 TEST_CASE("One token of an application serves every role that is asked for") {
   AppFixture f;
-  REQUIRE(f.broker.IssueToken(f.caller, Fixture::Asking({"User.Read.All"}), "r").has_value());
-  REQUIRE(f.broker.IssueToken(f.caller, Fixture::Asking({"Group.Read.All"}), "r").has_value());
+  REQUIRE(f.Ask(Fixture::Asking({"User.Read.All"}), "r").has_value());
+  REQUIRE(f.Ask(Fixture::Asking({"Group.Read.All"}), "r").has_value());
   CHECK(f.cache.keys[0] == f.cache.keys[1]);
   CHECK(f.cache.keys[0].scopes == std::vector<std::string>{".default"});
   CHECK(f.ledger.entries[0].scopes == std::vector<std::string>{"User.Read.All"});
@@ -324,13 +384,14 @@ TEST_CASE("One token of an application serves every role that is asked for") {
 TEST_CASE("An application's token without the role that was asked for is refused") {
   AppFixture f;
   f.token->scopes = {"Group.Read.All"};
-  const auto refused = f.broker.IssueToken(f.caller, Fixture::Asking({"User.Read.All"}), "r");
+  const auto refused = f.Ask(Fixture::Asking({"User.Read.All"}), "r");
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().refusal.reason == Reason::kConsentRequired);
-  CHECK(f.broker.IssueToken(f.caller, Fixture::Asking({"Group.Read.All"}), "r").has_value());
+  CHECK(f.Ask(Fixture::Asking({"Group.Read.All"}), "r").has_value());
 }
 
-TEST_CASE("Only a token that is not what was configured is dropped, so that a mended tenant serves") {
+TEST_CASE(
+    "Only a token that is not what was configured is dropped, so that a mended tenant serves") {
   // clang-format off
   struct Row { const char* why; std::function<void(broker::AccessToken&)> spoil; bool dropped; };
   const Row rows[] = {
@@ -347,7 +408,7 @@ TEST_CASE("Only a token that is not what was configured is dropped, so that a me
     auto token = f.Token();
     row.spoil(*token);
     f.cache.next = token;
-    const auto answered = f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "r");
+    const auto answered = f.Ask(Fixture::Asking({"Mail.Read"}), "r");
     CHECK(f.cache.evicted ==
           (row.dropped ? std::vector<std::string>{"aid-mail"} : std::vector<std::string>{}));
   }

@@ -2,6 +2,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "broker/ports/ledger_sink.h"
@@ -16,10 +17,21 @@ class FakeLedger final : public broker::LedgerSink {
     entries.push_back(entry);
     return broker::LedgerReceipt{entries.size(), {}};
   }
+  void AppendThen(const broker::ledger::Entry& entry, Done done) override {
+    if (!holds) return done(Append(entry));
+    held_.emplace_back(entry, std::move(done));
+  }
+  /// What was held becomes durable, in order.
+  void LetGo() {
+    for (auto& [entry, done] : std::exchange(held_, {})) done(Append(entry));
+  }
+
+  bool holds = false;  // AppendThen waits for LetGo; not thread-safe
   std::optional<broker::ErrorCode> fail_with;
   std::function<bool(const broker::ledger::Entry&)> refuses;  // as what no line can hold
   std::vector<broker::ledger::Entry> entries;  // oldest first; read it when no call is under way
 
  private:
   std::mutex mutex_;
+  std::vector<std::pair<broker::ledger::Entry, Done>> held_;
 };

@@ -6,9 +6,13 @@
 
 #include "broker/ports/token_cache.h"
 
-/// Answers with `next`; with none, mints each time. Remembers keys. Not thread-safe.
+/// Finds `cached`; else answers with `next`; with none, mints each time. Remembers keys. Not
+/// thread-safe.
 class FakeTokenCache final : public broker::TokenCache {
  public:
+  broker::SharedToken Find(const broker::TokenKey&, std::chrono::seconds) override {
+    return cached;
+  }
   broker::MintResult GetOrMint(const broker::TokenKey& key, std::chrono::seconds min_validity,
                                const broker::MintFunction& mint) override {
     keys.push_back(key);
@@ -17,6 +21,7 @@ class FakeTokenCache final : public broker::TokenCache {
   }
   void Evict(const std::string& credential) override { evicted.push_back(credential); }
 
+  broker::SharedToken cached;
   std::optional<broker::MintResult> next;
   std::vector<broker::TokenKey> keys;
   std::vector<std::chrono::seconds> validities;

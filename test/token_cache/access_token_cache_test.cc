@@ -59,6 +59,23 @@ std::string Text(const MintResult& result) {
 
 }  // namespace
 
+TEST_CASE("What is found without waiting is a token that serves, and it counts as used") {
+  Fixture f;
+  CHECK(f.cache.Find(Key("a"), seconds(0)) == nullptr);
+  CHECK(f.mint.calls == 0);
+  const auto minted = f.Get(Key("a"));
+  CHECK(f.cache.Find(Key("b"), seconds(0)) == nullptr);
+  CHECK(f.cache.Find(Key("a"), minutes(60)) == *minted);
+  f.clock.Advance(minutes(30));
+  CHECK(f.cache.Find(Key("a"), minutes(31)) == nullptr);
+  CHECK(f.cache.Due() == std::vector{Key("a")});
+  CHECK(f.cache.Find(Key("a"), minutes(30)) == *minted);
+  f.clock.Advance(minutes(30));
+  CHECK(f.cache.Find(Key("a"), seconds(0)) == nullptr);
+  f.cache.Evict("a");
+  CHECK(f.cache.Find(Key("a"), seconds(0)) == nullptr);
+}
+
 TEST_CASE("A token is minted once, and again when too little of its life is left") {
   Fixture f;
   CHECK(Text(f.Get(Key("a"))) == "token 1");

@@ -1,14 +1,18 @@
 #include "sidecar/broker/connections.h"
 
 #include <doctest/doctest.h>
-#include <poll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <latch>
+#include <optional>
 #include <thread>
+#include <vector>
+
+#include "test/sidecar/broker/running_connections.h"
 
 using namespace sidecar;
 using namespace sidecar::broker_role;
@@ -16,102 +20,163 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Dispatches as the control loop does, until destroyed.
-class Loop {
+void Echo(std::string_view request, const Connections::Answerer& answerer) {
+  std::string answer = answerer.peer().caller.agent + ":" + std::string(request);
+  answerer.Send(&answer);
+}
+
+// Requests that are kept until the test has them answered.
+class Kept {
  public:
-  explicit Loop(Connections& connections)
-      : thread_([&connections](const std::stop_token& stop) {
-          while (!stop.stop_requested()) {
-            pollfd ready{connections.poll_fd(), POLLIN, 0};
-            if (poll(&ready, 1, 10) > 0) connections.Dispatch();
-          }
-        }) {}
+  Connections::Handler handler() {
+    return [this](std::string_view, const Connections::Answerer& answerer) {
+      answerer_ = answerer;
+      begun_.count_down();
+    };
+  }
+  void Wait() { begun_.wait(); }
+  void Answer(std::string text) {
+    answerer_->Send(&text);
+    answerer_.reset();
+  }
+  void Forget() { answerer_.reset(); }
 
  private:
-  std::jthread thread_;
+  std::optional<Connections::Answerer> answerer_;
+  std::latch begun_{1};
 };
-
-std::string Ask(int fd, const std::string& question) {
-  if (!ipc::Send(fd, question)) return "cannot send";
-  ipc::Message answer;
-  return ipc::Receive(fd, &answer) ? answer.bytes : "closed";
-}
 
 }  // namespace
 
 TEST_CASE("Each pair is answered for the peer that it was attested for") {
-  Connections connections([](const Peer& peer, std::string_view request, std::string* answer) {
-    *answer = peer.caller.agent + ":" + std::string(request);
+  RunningConnections running(Echo);
+  const ipc::Fd one = running.Add("one");
+  const ipc::Fd two = running.Add("two");
+  CHECK(AskOver(two, "a") == "two:a");
+  CHECK(AskOver(one, "b") == "one:b");
+  CHECK(AskOver(one, "c") == "one:c");
+}
+
+TEST_CASE("A request of several frames arrives whole, and only then") {
+  RunningConnections running(Echo);
+  const ipc::Fd window = running.Add("a");
+  const std::string large(3 * ipc::kMaxFrameBytes, 'x');
+  CHECK(AskOver(window, large) == "a:" + large);
+  CHECK(AskOver(window, "after") == "a:after");
+}
+
+TEST_CASE("A window that announces more frames and keeps silent holds up nobody") {
+  RunningConnections running(Echo);
+  const ipc::Fd silent = running.Add("silent");
+  const ipc::Fd other = running.Add("other");
+  REQUIRE(send(silent.get(), "\x01half", 5, 0) == 5);
+  CHECK(AskOver(other, "b") == "other:b");
+}
+
+TEST_CASE("What no window sends ends its pair") {
+  struct Row {
+    const char* why;
+    std::vector<std::string> frames;
+  };
+  for (const Row& row :
+       {Row{"an unknown flag", {"\x07q"}}, Row{"an unknown flag later", {"\x01q", "\x07r"}}}) {
+    CAPTURE(row.why);
+    RunningConnections running(Echo);
+    const ipc::Fd window = running.Add("a");
+    for (const std::string& frame : row.frames) {
+      REQUIRE(send(window.get(), frame.data(), frame.size(), 0) > 0);
+    }
+    ipc::Message answer;
+    CHECK_FALSE(ipc::Receive(window.get(), &answer).has_value());
+  }
+}
+
+TEST_CASE("A second request before the answer to the first ends the pair, and harms no other") {
+  Kept kept;
+  RunningConnections running(kept.handler());
+  const ipc::Fd window = running.Add("a");
+  REQUIRE(ipc::Send(window.get(), "q"));
+  kept.Wait();
+  REQUIRE(ipc::Send(window.get(), "q"));
+  ipc::Message answer;
+  CHECK_FALSE(ipc::Receive(window.get(), &answer).has_value());
+  kept.Answer("late");
+}
+
+TEST_CASE("A request that is forgotten is answered all the same") {
+  Kept kept;
+  RunningConnections running(kept.handler());
+  const ipc::Fd window = running.Add("a");
+  REQUIRE(ipc::Send(window.get(), "q"));
+  kept.Wait();
+  kept.Forget();
+  ipc::Message message;
+  REQUIRE(ipc::Receive(window.get(), &message));
+  const auto answer = ipc::DecodeAnswer(message.bytes);
+  REQUIRE(answer.has_value());
+  CHECK(answer->status == 500);
+}
+
+TEST_CASE("A request is answered once") {
+  RunningConnections running([](std::string_view, const Connections::Answerer& answerer) {
+    for (std::string text : {"first", "second"}) answerer.Send(&text);
   });
-  const Loop loop(connections);
-  auto one = ipc::MakePair();
-  auto two = ipc::MakePair();
-  connections.Add({.agent = "one"}, std::move(one->second), {});
-  connections.Add({.agent = "two"}, std::move(two->second), {});
-  CHECK(Ask(two->first.get(), "a") == "two:a");
-  CHECK(Ask(one->first.get(), "b") == "one:b");
-  CHECK(Ask(one->first.get(), "c") == "one:c");
+  const ipc::Fd window = running.Add("a");
+  CHECK(AskOver(window, "q") == "first");
+  CHECK(AskOver(window, "q") == "first");
 }
 
 TEST_CASE("A peer whose process has exited is seen as gone") {
   std::atomic<int> seen{-1};
-  Connections connections([&](const Peer& peer, std::string_view, std::string* answer) {
-    seen = peer.caller.alive() ? 1 : 0;
-    *answer = "x";
+  RunningConnections running([&](std::string_view, const Connections::Answerer& answerer) {
+    seen = answerer.peer().caller.alive() ? 1 : 0;
+    std::string answer = "x";
+    answerer.Send(&answer);
   });
-  const Loop loop(connections);
   const pid_t child = fork();
   if (child == 0) pause();
-  ipc::Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
-  auto pair = ipc::MakePair();
-  connections.Add({.agent = "a"}, std::move(pair->second), std::move(pidfd));
-  Ask(pair->first.get(), "q");
+  const ipc::Fd window =
+      running.Add("a", ipc::Fd(static_cast<int>(syscall(SYS_pidfd_open, child, 0))));
+  AskOver(window, "q");
   CHECK(seen == 1);
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
-  Ask(pair->first.get(), "q");
+  AskOver(window, "q");
   CHECK(seen == 0);
 }
 
 TEST_CASE("Draining lets a request under way finish and takes no new one") {
-  std::latch begun(1);
-  std::latch may_end(1);
-  Connections connections([&](const Peer&, std::string_view, std::string* answer) {
-    begun.count_down();
-    may_end.wait();
-    *answer = "done";
-  });
-  const Loop loop(connections);
-  auto pair = ipc::MakePair();
-  connections.Add({.agent = "a"}, std::move(pair->second), {});
-  std::string answer;
-  std::jthread asker([&] { answer = Ask(pair->first.get(), "q"); });
-  begun.wait();
-  std::jthread ender([&] { may_end.count_down(); });
-  CHECK(connections.Drain(30s));
-  asker.join();
-  CHECK(answer == "done");
-  auto late = ipc::MakePair();
-  connections.Add({.agent = "late"}, std::move(late->second), {});
-  CHECK(Ask(late->first.get(), "q") != "done");
+  Kept kept;
+  RunningConnections running(kept.handler());
+  const ipc::Fd window = running.Add("a");
+  const ipc::Fd idle = running.Add("b");
+  REQUIRE(ipc::Send(window.get(), "q"));
+  kept.Wait();
+  CHECK_FALSE(running.connections.Drain(0ms));
+  CHECK(AskOver(idle, "q") == "closed");
+  kept.Answer("done");
+  CHECK(running.connections.Drain(30s));
+  ipc::Message answer;
+  REQUIRE(ipc::Receive(window.get(), &answer));
+  CHECK(answer.bytes == "done");
+  CHECK(AskOver(running.Add("late"), "q") == "closed");
 }
 
-TEST_CASE("A drain that takes too long says so") {
-  std::latch begun(1);
-  std::latch may_end(1);
-  {
-    Connections connections([&](const Peer&, std::string_view, std::string* answer) {
-      begun.count_down();
-      may_end.wait();
-      *answer = "done";
-    });
-    const Loop loop(connections);
-    auto pair = ipc::MakePair();
-    connections.Add({.agent = "a"}, std::move(pair->second), {});
-    REQUIRE(ipc::Send(pair->first.get(), "q"));
-    begun.wait();
-    CHECK_FALSE(connections.Drain(1ms));
-    may_end.count_down();
-    CHECK(connections.Drain(30s));
-  }
+TEST_CASE("What is posted runs on the thread that serves") {
+  std::thread::id serving;
+  RunningConnections running([&](std::string_view, const Connections::Answerer& answerer) {
+    serving = std::this_thread::get_id();
+    std::string answer = "x";
+    answerer.Send(&answer);
+  });
+  const ipc::Fd window = running.Add("a");
+  AskOver(window, "q");
+  std::thread::id posted;
+  std::latch ran(1);
+  running.connections.Post([&] {
+    posted = std::this_thread::get_id();
+    ran.count_down();
+  });
+  ran.wait();
+  CHECK(posted == serving);
 }

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "sidecar/ipc/messages.h"
+#include "test/sidecar/broker/running_connections.h"
 
 using namespace sidecar;
 using namespace sidecar::broker_role;
@@ -35,7 +36,7 @@ class LogPipe {
 
 }  // namespace
 
-TEST_CASE("A handler that throws costs its request alone, and what it had written is dropped") {
+TEST_CASE("A handler that throws costs its request alone") {
   const LogPipe pipe;
   const broker::Log log(pipe.writer(), "broker", false);
   struct Row {
@@ -46,14 +47,10 @@ TEST_CASE("A handler that throws costs its request alone, and what it had writte
   for (const Row& row : {Row{[] { throw std::bad_alloc(); }, 503, "overloaded"},
                          Row{[] { throw std::runtime_error("a-secret"); }, 500, "internal"},
                          Row{[] { throw 1; }, 500, "internal"}}) {
-    const auto guarded = Guarded(
-        [&row](const Peer&, std::string_view, std::string* answer) {
-          *answer = "half an answer";
-          row.fail();
-        },
-        log);
-    std::string bytes;
-    guarded({{"helpdesk", {}, {}}, false}, "q", &bytes);
+    RunningConnections running(
+        Guarded([&row](std::string_view, const Connections::Answerer&) { row.fail(); }, log));
+    const ipc::Fd window = running.Add("helpdesk");
+    const std::string bytes = AskOver(window, "q");
     const auto answer = ipc::DecodeAnswer(bytes);
     REQUIRE(answer.has_value());
     CHECK(answer->status == row.status);
@@ -64,11 +61,17 @@ TEST_CASE("A handler that throws costs its request alone, and what it had writte
   }
 }
 
-TEST_CASE("An answer passes unchanged") {
+TEST_CASE("What a handler answered before it threw stands") {
   const LogPipe pipe;
   const broker::Log log(pipe.writer(), "broker", false);
-  std::string answer;
-  Guarded([](const Peer&, std::string_view request, std::string* out) { *out = request; }, log)(
-      {}, "q", &answer);
-  CHECK(answer == "q");
+  RunningConnections running(Guarded(
+      [](std::string_view request, const Connections::Answerer& answerer) {
+        std::string answer(request);
+        answerer.Send(&answer);
+        throw std::bad_alloc();
+      },
+      log));
+  const ipc::Fd window = running.Add("helpdesk");
+  CHECK(AskOver(window, "q") == "q");
+  CHECK(AskOver(window, "r") == "r");
 }
