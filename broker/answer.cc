@@ -81,8 +81,14 @@ std::string Join(const std::vector<std::string>& scopes) {
 }  // namespace
 
 void AppendJsonString(std::string_view text, std::string* out) {
+  // Tokens, ids and scopes are of these alone.
+  const auto plain = [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
   out->push_back('"');
   while (!text.empty()) {
+    const auto run = static_cast<size_t>(std::ranges::find_if_not(text, plain) - text.begin());
+    out->append(text.substr(0, run));
+    text.remove_prefix(run);
+    if (text.empty()) break;
     const char c = text.front();
     const size_t size = SequenceBytes(text);
     if (size == 0) {

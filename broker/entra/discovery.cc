@@ -1,23 +1,30 @@
 #include "broker/entra/discovery.h"
 
 #include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "broker/base/strict_json.h"
 
 namespace broker::entra {
+namespace {
+
+bool IsHexDigit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// Of a digit or a hyphen: bit 5 is set in all of them, and in small letters.
+char LowerHex(char c) { return static_cast<char>(c | 0x20); }
+
+}  // namespace
 
 bool IsGuid(std::string_view text) {
   constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-  return std::ranges::equal(text, kShape, [](char c, char shape) {
-    return shape == 'x' ? std::isxdigit(static_cast<unsigned char>(c)) != 0 : c == shape;
-  });
+  return std::ranges::equal(
+      text, kShape, [](char c, char shape) { return shape == 'x' ? IsHexDigit(c) : c == shape; });
 }
 
 bool SameGuid(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
-  return IsGuid(a) && std::ranges::equal(a, b, {}, lower, lower);
+  return IsGuid(a) && IsGuid(b) && std::ranges::equal(a, b, {}, LowerHex, LowerHex);
 }
 
 Result<std::string> ReadTenantGuid(const Secret& body) {
