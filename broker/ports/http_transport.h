@@ -13,7 +13,8 @@ namespace broker {
 
 struct HttpRequest {
   std::string method;  // "GET", "POST"
-  std::string url;     // https only; host and port must be listed
+  /// https, or http of this machine or its own link; host and port must be listed
+  std::string url;
   std::vector<std::pair<std::string, std::string>> headers;  // nothing secret
   // {"Authorization", "Bearer …"}: whole values, of printable ASCII; anything else is refused.
   std::vector<std::pair<std::string, Secret>> secret_headers;
@@ -37,10 +38,11 @@ struct HttpResponse {
 class HttpTransport {
  public:
   virtual ~HttpTransport() = default;
-  /// One HTTPS exchange: TLS 1.2 or later, no redirects, no retries. Any HTTP status is a success.
-  /// Errors: kUnavailable (name, connect, TLS, deadline), kCorrupt (not HTTP, body over the limit),
-  /// kDenied (the host is not listed), kInvalidRequest (not https, a header that is no header).
-  /// Thread-safe; blocks the calling thread.
+  /// One exchange: TLS 1.2 or later, no redirects, no retries. Any HTTP status is a success.
+  /// Without TLS only a loopback or link-local address is asked: the endpoint of a managed
+  /// identity. Errors: kUnavailable (name, connect, TLS, deadline), kCorrupt (not HTTP, body over
+  /// the limit), kDenied (the host is not listed), kInvalidRequest (any other URL, a header that is
+  /// no header). Thread-safe; blocks the calling thread.
   virtual Result<HttpResponse> Send(const HttpRequest& request) = 0;
 };
 

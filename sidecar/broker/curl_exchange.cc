@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "broker/base/local_url.h"
 #include "sidecar/broker/curl_sockets.h"
 
 namespace sidecar::broker_role {
@@ -35,6 +36,9 @@ bool Set(CURL* easy, CURLoption option, Value value) {
 bool IsHeaderText(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
 }
+
+// The endpoints of managed identities speak no TLS.
+bool IsLocal(std::string_view url) { return broker::IsLocalHttpUrl(url.substr(0, url.find('?'))); }
 
 long Milliseconds(std::chrono::milliseconds duration) {
   return static_cast<long>(std::max<int64_t>(1, duration.count()));  // 0 would mean none
@@ -79,7 +83,7 @@ CURLcode CurlExchange::OnSslContext(CURL* /*easy*/, void* context, void* self) {
 
 bool CurlExchange::SetOptions(CURL* easy) {
   const auto deadline = request_.deadline;
-  return Set(easy, CURLOPT_PROTOCOLS_STR, "https") && Set(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
+  return Set(easy, CURLOPT_PROTOCOLS_STR, "https,http") && Set(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
          Set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1)) &&
          Set(easy, CURLOPT_NOSIGNAL, 1L) && Set(easy, CURLOPT_TIMEOUT_MS, Milliseconds(deadline)) &&
          Set(easy, CURLOPT_CONNECTTIMEOUT_MS,
@@ -148,8 +152,8 @@ CURLcode CurlExchange::Perform(CURLM* multi, CURL* easy) {
 }
 
 broker::Result<broker::HttpResponse> CurlExchange::Run(CURLM* multi) {
-  if (!request_.url.starts_with("https://")) {
-    return broker::Fail(ErrorCode::kInvalidRequest, "only https leaves this process");
+  if (!request_.url.starts_with("https://") && !IsLocal(request_.url)) {
+    return broker::Fail(ErrorCode::kInvalidRequest, "only https leaves this machine");
   }
   const Easy easy(curl_easy_init(), &curl_easy_cleanup);
   if (!easy) return broker::Fail(ErrorCode::kUnavailable, "no memory for a request");

@@ -14,6 +14,7 @@ using broker::ErrorCode, broker::Fail, broker::Result;
 
 constexpr size_t kMaxHostBytes = 253;  // RFC 1035 §2.3.4, without the root's dot
 constexpr std::string_view kProxyPrefix = "proxy http://";
+constexpr std::string_view kDirectPrefix = "direct ";
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsNameCharacter(char c) {
@@ -78,17 +79,20 @@ Result<HostList> HostList::Parse(std::string_view text) {
   HostList list;
   for (size_t number = 1; !text.empty(); ++number) {
     const size_t newline = text.find('\n');
-    const std::string_view line = text.substr(0, newline);
+    std::string_view line = text.substr(0, newline);
     text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
     const bool is_proxy = line.starts_with(kProxyPrefix);
-    std::optional<HostPort> parsed =
-        ParseHostPort(is_proxy ? line.substr(kProxyPrefix.size()) : line);
+    const bool is_direct = line.starts_with(kDirectPrefix);
+    if (is_proxy) line.remove_prefix(kProxyPrefix.size());
+    if (is_direct) line.remove_prefix(kDirectPrefix.size());
+    std::optional<HostPort> parsed = ParseHostPort(line);
     if (!parsed || list.proxy_ || list.hosts_.size() == kMaxHosts) {
       return Fail(ErrorCode::kInvalidRequest, "host list, line " + std::to_string(number));
     }
     if (is_proxy) {
       list.proxy_ = std::move(*parsed);
     } else {
+      if (is_direct) list.direct_.insert(*parsed);
       list.hosts_.insert(std::move(*parsed));
     }
   }

@@ -25,7 +25,8 @@ std::optional<std::string> CanonicalHost(std::string_view host);
 /// "host:port", "[v6]:port" for people and for the CONNECT request.
 std::string ToText(const HostPort& host_port);
 
-/// The content of kHosts: one "host:port" a line; then, or never, "proxy http://host:port".
+/// The content of kHosts: one "host:port" a line, with "direct " before it where no proxy leads;
+/// then, or never, "proxy http://host:port".
 class HostList {
  public:
   // Each host costs an entry a minute at the most; a tenant has a dozen.
@@ -37,10 +38,16 @@ class HostList {
 
   [[nodiscard]] bool Allows(const HostPort& target) const { return hosts_.contains(target); }
   [[nodiscard]] const std::optional<HostPort>& proxy() const { return proxy_; }
+  /// The proxy that leads to `target`, which Allows().
+  [[nodiscard]] const std::optional<HostPort>& ProxyFor(const HostPort& target) const {
+    return direct_.contains(target) ? no_proxy_ : proxy_;
+  }
 
  private:
   std::set<HostPort> hosts_;
+  std::set<HostPort> direct_;  // of hosts_
   std::optional<HostPort> proxy_;
+  std::optional<HostPort> no_proxy_;  // never set
 };
 
 }  // namespace sidecar::dialer

@@ -61,7 +61,7 @@ std::expected<ipc::Fd, SocksReply> Dial(const HostPort& target, const StreamCont
     return std::unexpected(SocksReply::kGeneralFailure);
   }
   std::expected<ipc::Fd, SocksReply> connected =
-      Connect(target, hosts->proxy(), now + context.limits.connect);
+      Connect(target, hosts->ProxyFor(target), now + context.limits.connect);
   if (!connected) {
     context.log.Warn("connection.failed", {{"host", target.host},
                                            {"port", target.port},

@@ -240,13 +240,36 @@ TEST_CASE("A root that was not given is not trusted, whatever the system trusts"
   CHECK_FALSE(CurlTransport::Create("", [&] { return unknown.Open(); }).has_value());
 }
 
+TEST_CASE("What is on this machine is asked without TLS, through the dialer all the same") {
+  std::string seen;
+  TlsUpstream::Script script;
+  script.plain = true;
+  script.answer = [&](const std::string& request) {
+    seen = request;
+    return TlsUpstream::Http("200 OK", "{}");
+  };
+  Pair pair(script);
+  broker::HttpRequest request;
+  request.method = "GET";
+  request.url = "http://localhost:40342/metadata/identity/oauth2/token?resource=https%3A%2F%2Fx";
+  request.headers = {{"Metadata", "true"}};
+  const auto response = pair.transport->Send(request);
+  REQUIRE_MESSAGE(response.has_value(), (response ? "" : response.error().detail));
+  CHECK(TextOf(*response) == "{}");
+  CHECK(pair.upstream.asked_for() == "localhost:40342");
+  CHECK(seen.starts_with("GET /metadata/identity/oauth2/token?resource=https%3A%2F%2Fx HTTP/1.1"));
+  CHECK(seen.find("Metadata: true\r\n") != seen.npos);
+}
+
 TEST_CASE("Only https leaves, and only through the dialer") {
   TlsUpstream upstream(Answering(TlsUpstream::Http("200 OK", "{}")));
   auto transport = CurlTransport::Create(upstream.ca_pem(), []() -> broker::Result<int> {
     return broker::Fail(ErrorCode::kUnavailable, "gone");
   });
   REQUIRE(transport.has_value());
-  for (const char* url : {"http://login.test/", "file:///etc/passwd", "socks5://login.test/", ""}) {
+  for (const char* url : {"http://login.test/", "file:///etc/passwd", "socks5://login.test/", "",
+                          "http://127.0.0.1@login.test/", "http://login.test/?http://127.0.0.1/",
+                          "http://10.0.0.1/metadata", "ftp://127.0.0.1/x"}) {
     CAPTURE(url);
     const auto response = (*transport)->Send(Post("", url));
     REQUIRE_FALSE(response.has_value());

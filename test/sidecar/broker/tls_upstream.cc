@@ -153,6 +153,15 @@ void TlsUpstream::Serve(int fd) {
     shutdown(fd, SHUT_RDWR);
     return;
   }
+  if (script_.plain) {  // one small request, and gone
+    std::array<char, 4096> buffer{};
+    const ssize_t got = recv(fd, buffer.data(), buffer.size(), 0);
+    const std::string answer =
+        script_.answer({buffer.data(), static_cast<size_t>(std::max<ssize_t>(got, 0))});
+    send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+    shutdown(fd, SHUT_RDWR);
+    return;
+  }
   SSL* ssl = SSL_new(context_);
   SSL_set_fd(ssl, fd);
   if (SSL_accept(ssl) == 1) {

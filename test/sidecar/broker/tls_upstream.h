@@ -19,6 +19,7 @@ class TlsUpstream {
     unsigned char socks_reply = 0;    // other than 0: refused, as RFC 1928 numbers them
     int max_tls = 0;                  // 0: any; else TLS1_1_VERSION and so on
     bool close_after_answer = false;
+    bool plain = false;             // speaks HTTP without TLS
     bool silent = false;            // takes the request and never answers
     bool in_other_process = false;  // serves each stream from a forked child, not from a thread
     /// From a whole request to the bytes of the answer.

@@ -76,11 +76,22 @@ TEST_CASE("what is neither a name nor an address has no canonical form") {
   CHECK_FALSE(CanonicalHost(too_long));
 }
 
+TEST_CASE("no proxy leads to what is on this machine") {
+  const auto list =
+      HostList::Parse("a.example:443\ndirect 169.254.169.254:80\nproxy http://proxy.corp:3128");
+  REQUIRE(list);
+  CHECK(list->Allows({"169.254.169.254", 80}));
+  CHECK_FALSE(list->Allows({"169.254.169.254", 443}));
+  CHECK_FALSE(list->ProxyFor({"169.254.169.254", 80}));
+  CHECK(list->ProxyFor({"a.example", 443}));
+  CHECK(list->ProxyFor({"169.254.169.254", 443}));
+}
+
 TEST_CASE("a proxy is one line, and the last") {
   const auto list = HostList::Parse("a.example:443\nproxy http://Proxy.corp:3128");
   REQUIRE(list);
-  REQUIRE(list->proxy());
-  CHECK(*list->proxy() == HostPort{"proxy.corp", 3128});
+  REQUIRE(list->ProxyFor({"a.example", 443}));
+  CHECK(*list->ProxyFor({"a.example", 443}) == HostPort{"proxy.corp", 3128});
   CHECK_FALSE(list->Allows({"proxy.corp", 3128}));
 }
 
@@ -102,6 +113,10 @@ TEST_CASE("a malformed list is refused whole, with its line") {
       {"*:443", "line 1"},
       {"*.example:443", "line 1"},
       {"https://a.example:443", "line 1"},
+      {"direct a.example", "line 1"},
+      {"direct", "line 1"},
+      {"direct direct a.example:80", "line 1"},
+      {"direct proxy http://p:1", "line 1"},
       {"proxy https://p:1", "line 1"},
       {"proxy http://p", "line 1"},
       {"proxy http://p:1/", "line 1"},
