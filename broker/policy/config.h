@@ -66,11 +66,23 @@ struct Vault {
 
 struct Credential {
   std::string name;
-  std::string kind;  // refresh-token | client-secret | certificate
+  /// refresh-token | client-secret | certificate | key-vault-key | federated | managed-identity |
+  /// agent-identity | on-behalf-of
+  std::string kind;
   std::string client_id;
   bool confidential =
       false;         // refresh-token with a client secret of its own (`client_auth = "secret"`)
-  std::string user;  // object id, refresh-token only
+  std::string user;  // object id: refresh-token, agent-identity as its own user
+  /// Another credential: the managed identity of a federated one, the blueprint of an agent
+  /// identity, the application's own of on-behalf-of.
+  std::string proof;
+  std::string token_file;      // federated: where the platform writes OIDC tokens
+  std::string source;          // managed-identity: imds | app-service | azure-arc
+  bool user_assigned = false;  // managed-identity; named by client_id, unless one of these is set
+  std::string object_id, resource_id;
+  std::string endpoint;    // managed-identity: "http://…", without query
+  std::string key_folder;  // azure-arc: where its agent puts keys
+  std::string act;         // agent-identity: application | on-behalf-of | agent-user
   /// All that the registration is consented to. Canonical, as in Rule and `never`: short names for
   /// Microsoft Graph, full URIs for other resources (broker/policy/scopes.h).
   std::vector<std::string> scopes;

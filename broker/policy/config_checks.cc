@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/policy/clouds.h"
 #include "broker/policy/config_values.h"
 #include "broker/policy/scopes.h"
 
@@ -72,23 +73,6 @@ std::vector<uint32_t> ResolveGroups(const std::vector<std::string>& roles, const
   return gids;
 }
 
-void CheckCredential(const Credential& credential, Draft* draft) {
-  const std::string path = "credential." + credential.name;
-  const bool refresh = credential.kind == "refresh-token";
-  if (refresh && credential.user.empty() && !draft->IsWritten(path + ".user")) {
-    draft->Fault(draft->PlaceOf(path),
-                 "kind = \"refresh-token\" needs user = \"…\", the object id "
-                 "of the user whose token it is");
-  }
-  if (refresh || credential.kind.empty()) return;
-  for (const char* key : {".user", ".client_auth"}) {
-    if (!draft->IsWritten(path + key)) continue;
-    draft->Fault(draft->PlaceOf(path + key), "kind = \"" + credential.kind +
-                                                 "\" is the application itself: remove " +
-                                                 std::string(key).substr(1));
-  }
-}
-
 }  // namespace
 
 void CanonicalizeScopes(const std::string& path, std::vector<std::string>* scopes, Draft* draft) {
@@ -122,19 +106,6 @@ void CheckInstance(const Accounts& accounts, Draft* draft) {
   admin.operator_gids = ResolveGroups(admin.operators, "admin.operators", accounts, draft);
   admin.approver_gids = ResolveGroups(admin.approvers, "admin.approvers", accounts, draft);
   admin.auditor_gids = ResolveGroups(admin.auditors, "admin.auditors", accounts, draft);
-}
-
-void CheckCredentials(Draft* draft) {
-  CanonicalizeScopes("policy.never", &draft->config.never, draft);
-  for (auto& [name, credential] : draft->config.credentials) {
-    const std::string path = "credential." + name;
-    CheckCredential(credential, draft);
-    if (draft->IsWritten(path + ".scopes") && credential.scopes.empty()) {
-      draft->Fault(draft->PlaceOf(path + ".scopes"),
-                   "list every scope that this registration is consented to");
-    }
-    CanonicalizeScopes(path + ".scopes", &credential.scopes, draft);
-  }
 }
 
 }  // namespace broker::policy

@@ -6,8 +6,9 @@ namespace broker::policy {
 
 /// Required sections; cloud → authority and graph; seal; the admin groups' numbers.
 void CheckInstance(const Accounts& accounts, Draft* draft);
-/// Which keys go with which kind; scopes in canonical form, also those of [policy].
-void CheckCredentials(Draft* draft);
+/// Which keys go with which kind, and which credential may prove which; defaults of managed
+/// identities; scopes in canonical form, also those of [policy].
+void CheckCredentials(const Served& served, Draft* draft);
 /// Which keys go with which kind of vault; whether its host is one of the cloud's; which secret a
 /// credential takes from it. With `served` false, that no vault is connected in this version.
 void CheckVaults(bool served, Draft* draft);

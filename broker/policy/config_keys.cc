@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/base/local_url.h"
 #include "broker/policy/config_values.h"
 
 namespace broker::policy {
@@ -17,9 +18,12 @@ constexpr std::array<string_view, 5> kCloudWords = {"public", "usgov", "usgov-do
 constexpr std::array<string_view, 3> kSealKinds = {"file", "passphrase", "systemd-credential"};
 constexpr std::array<string_view, 1> kSealLater = {"azure-key-vault"};
 constexpr std::array<string_view, 2> kMinimum = {"strict", "weak"};
-constexpr std::array<string_view, 3> kKinds = {"refresh-token", "client-secret", "certificate"};
-constexpr std::array<string_view, 5> kKindsLater = {
-    "key-vault-key", "federated", "managed-identity", "agent-identity", "on-behalf-of"};
+constexpr std::array<string_view, 8> kKinds = {
+    "refresh-token", "client-secret",    "certificate",    "key-vault-key",
+    "federated",     "managed-identity", "agent-identity", "on-behalf-of"};
+constexpr std::array<string_view, 3> kSources = {"imds", "app-service", "azure-arc"};
+constexpr std::array<string_view, 2> kAssigned = {"user", "system"};
+constexpr std::array<string_view, 3> kActs = {"application", "on-behalf-of", "agent-user"};
 constexpr std::array<string_view, 2> kVaultKinds = {"azure-key-vault", "mounted-files"};
 constexpr std::array<string_view, 2> kUse = {"memory", "every-mint"};
 constexpr std::array<string_view, 2> kClientAuth = {"secret", "none"};
@@ -99,16 +103,34 @@ constexpr auto kVault = std::to_array<Key>({
 });
 
 constexpr auto kCredential = std::to_array<Key>({
-    {.name = "kind", .slot = +[](Target& t) -> Text { return t.credential->kind; }, .wants = "what kind of long-lived secret this is",
-     .doc = "The kind of secret; the secret itself goes into the store with `purser login` or `purser secret set`.", .required = true, .words = kKinds, .later = kKindsLater},
+    {.name = "kind", .slot = +[](Target& t) -> Text { return t.credential->kind; }, .wants = "how tokens are obtained with it",
+     .doc = "How tokens are obtained with it; a secret goes into the store with `purser login` or `purser secret set`.", .required = true, .words = kKinds},
     {.name = "client_id", .slot = +[](Target& t) -> Text { return t.credential->client_id; }, .wants = "the registration's application (client) id, a GUID",
-     .doc = "The app registration's application (client) id.", .required = true, .check = IsGuid, .from_env = true},
+     .doc = "The application (client) id of the registration, agent identity or managed identity: tokens must be its.", .required = true, .check = IsGuid, .from_env = true},
     {.name = "user", .slot = +[](Target& t) -> Text { return t.credential->user; }, .wants = "the user's object id in Entra, a GUID",
-     .doc = "Whose refresh token it is, with kind = \"refresh-token\" only; another person logging in is refused.", .check = IsGuid, .from_env = true},
+     .doc = "Whose tokens they are, with kind = \"refresh-token\" and act = \"agent-user\" only; another person's are refused.", .check = IsGuid, .from_env = true},
+    {.name = "proof", .slot = +[](Target& t) -> Text { return t.credential->proof; }, .wants = "the name of a [credential.NAME]",
+     .doc = "The credential that proves it: of a federated one the managed identity, of an agent identity its blueprint, of on-behalf-of the application's own.", .check = IsName},
+    {.name = "token_file", .slot = +[](Target& t) -> Text { return t.credential->token_file; }, .wants = "an absolute path of a file, or \"env:AZURE_FEDERATED_TOKEN_FILE\"",
+     .doc = "Where the platform writes OIDC tokens, read again for each request, with kind = \"federated\" only.", .check = IsAbsolutePath, .from_env = true},
+    {.name = "act", .slot = +[](Target& t) -> Text { return t.credential->act; }, .wants = "as whom the agent identity acts",
+     .doc = "application: as itself; on-behalf-of: for the user whose token the request brings; agent-user: as its own user account. With kind = \"agent-identity\" only.", .fallback = "application", .words = kActs},
+    {.name = "source", .slot = +[](Target& t) -> Text { return t.credential->source; }, .wants = "which endpoint gives the managed identity's tokens",
+     .doc = "The machine's endpoint, with kind = \"managed-identity\" only.", .fallback = "imds", .words = kSources},
+    {.name = "assigned", .slot = +[](Target& t) -> bool& { return t.credential->user_assigned; }, .wants = "which of the machine's identities it is",
+     .doc = "system: the machine's own; user: the one that client_id names, or object_id or resource_id. With kind = \"managed-identity\" only.", .fallback = "system", .words = kAssigned},
+    {.name = "object_id", .slot = +[](Target& t) -> Text { return t.credential->object_id; }, .wants = "the object id of a user-assigned identity, a GUID",
+     .doc = "Names a user-assigned identity to an endpoint that does not take client_id.", .check = IsGuid, .from_env = true},
+    {.name = "resource_id", .slot = +[](Target& t) -> Text { return t.credential->resource_id; }, .wants = "the Azure resource id of a user-assigned identity, \"/subscriptions/…\"",
+     .doc = "Names a user-assigned identity to an endpoint that does not take client_id.", .check = IsResourceId, .from_env = true},
+    {.name = "endpoint", .slot = +[](Target& t) -> Text { return t.credential->endpoint; }, .wants = "an http URL of this machine or its link, without a query, such as \"http://127.0.0.1:41741/msi/token\"",
+     .doc = "Where the managed identity's tokens come from; absent: where IMDS or the Arc agent listens.", .check = IsLocalHttpUrl, .from_env = true},
+    {.name = "key_folder", .slot = +[](Target& t) -> Text { return t.credential->key_folder; }, .wants = "an absolute path of a folder, without a final '/'",
+     .doc = "The only folder that Azure Arc's challenge may name a key in; absent: the Arc agent's own.", .check = IsAbsolutePath},
     {.name = "client_auth", .slot = +[](Target& t) -> bool& { return t.credential->confidential; }, .wants = "how the registration proves itself when it renews",
      .doc = "secret: a confidential client with a client secret of its own; with kind = \"refresh-token\" only.", .fallback = "none", .words = kClientAuth},
     {.name = "scopes", .slot = +[](Target& t) -> List { return t.credential->scopes; }, .wants = kScopeWants,
-     .doc = "All that this registration is consented to, and no more.", .required = true},
+     .doc = "All that this registration is consented to, and no more; required unless it is but the proof of another."},
     {.name = "vault", .slot = +[](Target& t) -> Text { return t.credential->vault; }, .wants = "NAME of a [vault.NAME]",
      .doc = "Where the secret comes from; absent: purser's own store.", .check = IsName},
     {.name = "name", .slot = +[](Target& t) -> Text { return t.credential->secret; }, .wants = "what the vault calls the secret: a Key Vault name, or a file's name",

@@ -74,7 +74,7 @@ std::expected<Config, std::vector<Diagnostic>> ParseConfig(const ParseInput& inp
   }
   if (whole) {  // what was not read would look missing
     CheckInstance(input.accounts, &draft);
-    CheckCredentials(&draft);
+    CheckCredentials(input.served, &draft);
     CheckVaults(input.serve_vaults, &draft);
     CheckAgents(input, &draft);
     CheckRules(&draft);
@@ -102,6 +102,14 @@ std::vector<std::string> Hosts(const Config& config) {
   std::set<std::string> hosts = {HostAndPort(config.tenant.authority)};
   for (const auto& [name, vault] : config.vaults) {
     if (!vault.url.empty()) hosts.insert(HostAndPort(vault.url));
+  }
+  return {hosts.begin(), hosts.end()};
+}
+
+std::vector<std::string> LocalHosts(const Config& config) {
+  std::set<std::string> hosts;
+  for (const auto& [name, credential] : config.credentials) {
+    if (credential.kind == "managed-identity") hosts.insert(HostAndPort(credential.endpoint));
   }
   return {hosts.begin(), hosts.end()};
 }

@@ -14,6 +14,13 @@ namespace broker::policy {
 /// The value of an environment variable, when it is set.
 using EnvLookup = std::function<std::optional<std::string>(const std::string& name)>;
 
+/// What kinds of credential need from the processes around the broker; a kind whose need is not met
+/// is refused. The defaults are what this version serves.
+struct Served {
+  bool token_files = false;      // broker/ports/token_files.h
+  bool user_assertions = false;  // the window takes `user_assertion`
+};
+
 /// Everything that a configuration depends on; parsing looks at nothing else.
 struct ParseInput {
   /// The main file first, then those of agents.d in the order of their names.
@@ -25,6 +32,7 @@ struct ParseInput {
   std::vector<uint32_t> own_uids = {};
   /// Whether the broker takes secrets from [vault.NAME]; until it does, they are refused.
   bool serve_vaults = false;
+  Served served = {};
 };
 
 // A thousand agents need about 400 kB; toml++ holds about ten times the text while it parses.
@@ -45,6 +53,9 @@ std::string ConfigDigest(std::span<const SourceFile> files,
 /// Every "host:port" that this version connects to, proxies aside: the authority and the
 /// key vaults. Sorted, unique.
 std::vector<std::string> Hosts(const Config& config);
+/// The same for the endpoints of managed identities, which are on this machine or its own link: no
+/// proxy leads there.
+std::vector<std::string> LocalHosts(const Config& config);
 
 /// "RUN/agents/NAME/sock", "RUN/admin/sock".
 std::string AgentSocketPath(const Config& config, const std::string& agent);

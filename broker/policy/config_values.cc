@@ -51,6 +51,12 @@ size_t PortColon(std::string_view authority) {
   return authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
 }
 
+// "host:port" of a URL, without its path.
+std::string_view AuthorityOf(std::string_view url) {
+  const std::string_view rest = url.substr(url.find("://") + 3);
+  return rest.substr(0, rest.find('/'));
+}
+
 bool IsHostWithPort(std::string_view authority, bool port_required) {
   const size_t colon = PortColon(authority);
   const std::string_view host = authority.substr(0, colon);
@@ -178,6 +184,13 @@ bool IsProxyUrl(std::string_view text) {
   return text.starts_with(kScheme) && IsHostWithPort(text.substr(kScheme.size()), true);
 }
 
+bool IsResourceId(std::string_view text) {
+  return text.starts_with("/subscriptions/") && text.size() <= 2048 &&
+         std::ranges::all_of(text, [](char c) {
+           return IsAlnum(c) || std::string_view("/-._()").find(c) != std::string_view::npos;
+         });
+}
+
 bool IsAbsolutePath(std::string_view text) {
   if (text.size() < 2 || text.size() > 4095 || text.front() != '/' || text.back() == '/') {
     return false;
@@ -242,28 +255,16 @@ bool LooksSecret(std::string_view text) {
   return LooksLikeEntraSecret(text);
 }
 
-const Cloud* FindCloud(std::string_view name) {
-  // clang-format off
-  static constexpr std::array<Cloud, 4> kClouds = {{
-      {"public",    "https://login.microsoftonline.com", "https://graph.microsoft.com",             "vault.azure.net"},
-      {"usgov",     "https://login.microsoftonline.us",  "https://graph.microsoft.us",              "vault.usgovcloudapi.net"},
-      {"usgov-dod", "https://login.microsoftonline.us",  "https://dod-graph.microsoft.us",          "vault.usgovcloudapi.net"},
-      {"china",     "https://login.chinacloudapi.cn",    "https://microsoftgraph.chinacloudapi.cn", "vault.azure.cn"},
-  }};
-  // clang-format on
-  const auto found = std::ranges::find(kClouds, name, &Cloud::name);
-  return found == kClouds.end() ? nullptr : &*found;
-}
-
 std::string_view HostOf(std::string_view origin) {
-  const std::string_view authority = origin.substr(origin.find("://") + 3);
+  const std::string_view authority = AuthorityOf(origin);
   return authority.substr(0, PortColon(authority));
 }
 
-std::string HostAndPort(std::string_view origin) {
-  const std::string_view authority = origin.substr(origin.find("://") + 3);
+std::string HostAndPort(std::string_view url) {
+  const std::string_view authority = AuthorityOf(url);
   const bool has_port = PortColon(authority) != std::string_view::npos;
-  return std::string(authority) + (has_port ? "" : ":443");
+  const char* port = url.starts_with("http://") ? ":80" : ":443";
+  return std::string(authority) + (has_port ? "" : port);
 }
 
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> known) {

@@ -36,6 +36,7 @@ bool IsGuid(std::string_view text);
 bool IsTenant(std::string_view text);        // GUID or domain
 bool IsHttpsOrigin(std::string_view text);   // "https://host[:port]", nothing behind
 bool IsProxyUrl(std::string_view text);      // "http://host:port", no user
+bool IsResourceId(std::string_view text);    // "/subscriptions/…", as Azure names resources
 bool IsAbsolutePath(std::string_view text);  // no "..", no control bytes, not "/" itself
 bool IsSha256(std::string_view text);        // 64 lower-case hex digits
 bool IsSystemUnit(std::string_view text);    // "helpdesk.service", also .scope
@@ -52,16 +53,9 @@ bool IsKeyVaultVersion(std::string_view text);  // 32 hex digits
 /// is refused wherever it stands, and never quoted.
 bool LooksSecret(std::string_view text);
 
-struct Cloud {
-  std::string_view name, authority, graph, vault_suffix;
-};
-/// https://learn.microsoft.com/graph/deployments, and Key Vault's "About keys, secrets and
-/// certificates" for the suffixes; nullptr for "custom" and unknown names.
-const Cloud* FindCloud(std::string_view name);
-
 /// The host of an origin, without a port.
 std::string_view HostOf(std::string_view origin);
-/// "host:port" of an origin; 443 where it names no port.
+/// "host:port" of a URL; the scheme's port where it names none.
 std::string HostAndPort(std::string_view origin);
 
 /// The word of `known` that is most like `word`, when it is a likely slip of the pen; else empty.

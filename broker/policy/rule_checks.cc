@@ -45,7 +45,11 @@ class RuleCheck {
       if (!rule_->credential.empty()) FaultNoCredential();
       return;
     }
-    if (credential->second.scopes.empty()) return;  // faulted where it stands
+    if (credential->second.scopes.empty()) {
+      // Faulted where it stands, unless it was written to be another's proof alone.
+      if (!draft_->IsWritten("credential." + rule_->credential + ".scopes")) FaultProofOnly();
+      return;
+    }
     if (CheckConsented(credential->second)) CheckCanIssue(credential->second);
     CheckOneIdentity();
   }
@@ -75,6 +79,11 @@ class RuleCheck {
     draft_->Fault(At(".credential"),
                   "there is no [credential." + rule_->credential +
                       "]: " + (known.empty() ? "add it" : "add it, or name one of " + known));
+  }
+
+  void FaultProofOnly() {
+    draft_->Fault(At(".credential"), Name() + " can never issue: " + rule_->credential +
+                                         " lists no scopes that its registration is consented to");
   }
 
   bool CheckConsented(const Credential& credential) {

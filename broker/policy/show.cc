@@ -4,6 +4,7 @@
 
 #include "broker/policy/config_keys.h"
 #include "broker/policy/config_values.h"
+#include "broker/policy/kinds.h"
 
 namespace broker::policy {
 namespace {
@@ -88,8 +89,7 @@ bool IsDerived(const Table& table, const Key& key) {
 // [client_auth] and the like belong to one kind; the parser refuses them elsewhere.
 bool BelongsHere(const Table& table, const Key& key) {
   if (table.section->name == "vault" && key.name == "ttl") return table.target.vault->memory;
-  return table.section->name != "credential" || key.name != "client_auth" ||
-         table.target.credential->kind == "refresh-token";
+  return table.section->name != "credential" || TakesKey(table.target.credential->kind, key.name);
 }
 
 std::string Header(const Table& table) {

@@ -53,6 +53,9 @@ Result<Fd> OpenCaBundle(const std::string& configured) {
 std::string HostLines(const broker::policy::Config& config) {
   std::string lines;
   for (const std::string& host : broker::policy::Hosts(config)) lines += host + "\n";
+  for (const std::string& host : broker::policy::LocalHosts(config)) {
+    lines += "direct " + host + "\n";
+  }
   if (!config.network.proxy.empty()) lines += "proxy " + config.network.proxy + "\n";
   return lines;
 }

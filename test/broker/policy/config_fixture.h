@@ -56,7 +56,8 @@ inline auto ParseFiles(const std::vector<broker::policy::SourceFile>& files,
                                       .accounts = accounts,
                                       .env = TestEnv,
                                       .own_uids = {2000},
-                                      .serve_vaults = serve_vaults});
+                                      .serve_vaults = serve_vaults,
+                                      .served = {.token_files = true, .user_assertions = true}});
 }
 
 inline auto Parse(std::string text, bool serve_vaults = false) {

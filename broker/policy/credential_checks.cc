@@ -1,0 +1,192 @@
+#include <algorithm>
+
+#include "broker/policy/config_checks.h"
+#include "broker/policy/config_values.h"
+#include "broker/policy/kinds.h"
+#include "broker/policy/scopes.h"
+
+namespace broker::policy {
+namespace {
+
+// Azure Instance Metadata Service, and the Arc agent's stand-in for it.
+constexpr const char* kImds = "http://169.254.169.254/metadata/identity/oauth2/token";
+constexpr const char* kArc = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
+constexpr const char* kArcKeys = "/var/opt/azcmagent/tokens";
+
+// One [credential.NAME] against everything around it.
+class CredentialCheck {
+ public:
+  CredentialCheck(const Served& served, Draft* draft, Credential* credential)
+      : served_(served),
+        draft_(draft),
+        credential_(credential),
+        path_("credential." + credential->name) {}
+
+  void Run() {
+    const std::string& kind = credential_->kind;
+    if (kind.empty()) return;  // faulted where it stands
+    CheckOwnKeys();
+    if (kind == "refresh-token") NeedUser("the user whose token it is");
+    if (kind == "key-vault-key") CheckKeyVaultKey();
+    if (kind == "federated") CheckFederated();
+    if (kind == "managed-identity") CheckManagedIdentity();
+    if (kind == "agent-identity") CheckAgentIdentity();
+    if (kind == "on-behalf-of") CheckOnBehalfOf();
+    if (SubjectOf(*credential_) == Subject::kAssertedUser && !served_.user_assertions) {
+      Fault("kind", "requests cannot bring a user's token in this version: use another kind");
+    }
+    CheckScopes();
+  }
+
+ private:
+  [[nodiscard]] bool IsWritten(const std::string& key) const {
+    return draft_->IsWritten(path_ + "." + key);
+  }
+  void Fault(const std::string& key, const std::string& message) {
+    draft_->Fault(draft_->PlaceOf(path_ + "." + key), message);
+  }
+  void Need(const std::string& key, const std::string& example) {
+    Fault(key, "kind = \"" + credential_->kind + "\" needs " + key + " = " + example);
+  }
+  void NeedUser(const std::string& whose) {
+    if (!IsWritten("user")) Need("user", "\"…\", the object id of " + whose);
+  }
+
+  void CheckOwnKeys() {
+    for (const Key& key : FindSection("credential").keys) {
+      if (!IsWritten(std::string(key.name)) || TakesKey(credential_->kind, key.name)) continue;
+      Fault(std::string(key.name), "kind = \"" + credential_->kind + "\" has no " +
+                                       std::string(key.name) + ", only " + KindsOfKey(key.name) +
+                                       " has: remove " + std::string(key.name));
+    }
+  }
+
+  void CheckKeyVaultKey() {
+    if (credential_->vault.empty()) {
+      return Need("vault", "\"NAME\", the [vault.NAME] of kind \"azure-key-vault\" that signs");
+    }
+    const auto vault = draft_->config.vaults.find(credential_->vault);
+    if (vault == draft_->config.vaults.end() || vault->second.kind == "azure-key-vault") return;
+    Fault("vault", "only a vault of kind \"azure-key-vault\" signs: name one");
+  }
+
+  void CheckFederated() {
+    if (IsWritten("token_file") == IsWritten("proof")) {
+      return Fault("token_file",
+                   "kind = \"federated\" needs one of token_file = \"/…\", a file that the "
+                   "platform writes OIDC tokens to, and proof = \"NAME\", a managed identity");
+    }
+    if (IsWritten("token_file")) return NeedFiles("token_file");
+    const Credential* proof = FindProof();
+    if (proof == nullptr || proof->kind.empty() || proof->kind == "managed-identity") return;
+    Fault("proof", "only the token of a credential of kind \"managed-identity\" is an assertion");
+  }
+
+  void CheckManagedIdentity() {
+    const std::string& source = credential_->source;
+    if (source != "imds") NeedFiles("source");
+    if (source == "app-service" && !IsWritten("endpoint")) {
+      Fault("endpoint",
+            "source = \"app-service\" needs endpoint = \"env:IDENTITY_ENDPOINT\", or the URL that "
+            "the variable holds");
+    }
+    if (credential_->endpoint.empty()) credential_->endpoint = source == "azure-arc" ? kArc : kImds;
+    if (source != "azure-arc" && IsWritten("key_folder")) {
+      Fault("key_folder", "only source = \"azure-arc\" has a key_folder: remove it");
+    }
+    if (source == "azure-arc" && credential_->key_folder.empty()) {
+      credential_->key_folder = kArcKeys;
+    }
+    if (source == "azure-arc" && credential_->user_assigned) {
+      Fault("assigned", "Azure Arc knows the machine's own identity alone: remove assigned");
+    }
+    if (IsWritten("object_id") && IsWritten("resource_id")) {
+      Fault("resource_id", "object_id names the identity already: keep one of the two");
+    }
+    for (const char* key : {"object_id", "resource_id"}) {
+      if (!IsWritten(key) || credential_->user_assigned) continue;
+      Fault(key, std::string(key) + " names a user-assigned identity: write assigned = \"user\"");
+    }
+  }
+
+  void CheckAgentIdentity() {
+    if (credential_->act == "agent-user") {
+      NeedUser("the agent's own user account");
+    } else if (IsWritten("user")) {
+      Fault("user", "only act = \"agent-user\" has a user: remove user, or write that");
+    }
+    const Credential* blueprint = FindProof();
+    if (blueprint == nullptr || blueprint->kind.empty()) return;
+    if (!ProvesApplication(blueprint->kind)) return FaultProof();
+    if (SameIgnoringCase(blueprint->client_id, credential_->client_id)) {
+      Fault("proof", "an agent identity is not its own blueprint: client_id is the agent's");
+    }
+  }
+
+  void CheckOnBehalfOf() {
+    const Credential* app = FindProof();
+    if (app == nullptr || app->kind.empty()) return;
+    if (!ProvesApplication(app->kind)) return FaultProof();
+    if (!SameIgnoringCase(app->client_id, credential_->client_id)) {
+      Fault("proof", "credential " + app->name +
+                         " is another application's: name one with the same client_id");
+    }
+  }
+
+  void FaultProof() {
+    Fault("proof",
+          "name a credential of kind \"certificate\", \"key-vault-key\", \"federated\" or "
+          "\"client-secret\": no other proves an application");
+  }
+
+  const Credential* FindProof() {
+    if (!IsWritten("proof")) {
+      Need("proof", credential_->kind == "agent-identity"
+                        ? "\"NAME\", the [credential.NAME] of its blueprint"
+                        : "\"NAME\", a [credential.NAME] of the same application");
+      return nullptr;
+    }
+    const auto found = draft_->config.credentials.find(credential_->proof);
+    if (found != draft_->config.credentials.end()) return &found->second;
+    if (!credential_->proof.empty()) {
+      Fault("proof", "there is no [credential." + credential_->proof + "]: add it");
+    }
+    return nullptr;
+  }
+
+  void NeedFiles(const std::string& key) {
+    if (served_.token_files) return;
+    Fault(key, "files of the platform are not read in this version: use another kind or source");
+  }
+
+  [[nodiscard]] bool IsProofOfAnother() const {
+    return std::ranges::any_of(draft_->config.credentials, [&](const auto& one) {
+      return one.second.proof == credential_->name;
+    });
+  }
+
+  void CheckScopes() {
+    const bool written = IsWritten("scopes");
+    if (written ? !credential_->scopes.empty() : IsProofOfAnother()) return;
+    Fault("scopes", written ? "list every scope that this registration is consented to"
+                            : "this credential lacks \"scopes\": write scopes = [\"…\"], every "
+                              "scope that this registration is consented to");
+  }
+
+  const Served& served_;
+  Draft* draft_;
+  Credential* credential_;
+  std::string path_;
+};
+
+}  // namespace
+
+void CheckCredentials(const Served& served, Draft* draft) {
+  CanonicalizeScopes("policy.never", &draft->config.never, draft);
+  for (auto& [name, credential] : draft->config.credentials) {
+    CredentialCheck(served, draft, &credential).Run();
+    CanonicalizeScopes("credential." + name + ".scopes", &credential.scopes, draft);
+  }
+}
+
+}  // namespace broker::policy

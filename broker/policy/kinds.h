@@ -1,0 +1,36 @@
+// broker/policy/kinds.h: what the kinds of credential have in common, and what sets them apart.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "broker/policy/config.h"
+
+namespace broker::policy {
+
+/// Who a credential's tokens speak for.
+enum class Subject : uint8_t {
+  kApplication,     // the registration, the managed identity or the agent identity itself
+  kConfiguredUser,  // the user that the configuration names
+  kAssertedUser,    // the user whose token the agent passes with each request
+};
+Subject SubjectOf(const Credential& credential);
+
+/// Whose rights they are, as one word: two credentials that differ in it are never chosen between.
+std::string PrincipalOf(const Credential& credential);
+
+/// Whether Entra is asked for all that is consented (".default") whatever was asked for: it is for
+/// applications, and for agent identities in each of their ways.
+bool AsksForDefault(const Credential& credential);
+
+/// Whether the kind proves an application to Entra, so that another credential can name it as
+/// proof.
+bool ProvesApplication(std::string_view kind);
+
+/// Whether a credential of this kind may have the key; every kind has the keys that are not
+/// some kinds' own.
+bool TakesKey(std::string_view kind, std::string_view key);
+/// The kinds that the key belongs to: "\"federated\" or \"agent-identity\"".
+std::string KindsOfKey(std::string_view key);
+
+}  // namespace broker::policy
