@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/minted_check.h"
+#include "broker/policy/kinds.h"
 #include "broker/policy/scopes.h"
 
 namespace broker {
@@ -45,9 +46,9 @@ TokenKey KeyFor(const policy::Grant& grant, const std::string& claims) {
 }
 
 // What is asked of Entra. An application's token always holds all its roles at the resource, by
-// whatever names it was asked for: one such token serves them all.
+// whatever names it was asked for, and so do an agent identity's: one such token serves them all.
 TokenKey MintKey(TokenKey asked, const policy::Credential& credential) {
-  if (credential.kind != "refresh-token") asked.scopes = {".default"};
+  if (policy::AsksForDefault(credential)) asked.scopes = {".default"};
   return asked;
 }
 
@@ -229,6 +230,9 @@ MintResult Broker::Try(const std::string& credential, const Entry& who) {
     return Refuse(Reason::kNotFound, "The configuration has no credential of that name.");
   }
   if (!ports_.unsealed()) return Refuse(Reason::kSealed);
+  if (policy::SubjectOf(found->second) == policy::Subject::kAssertedUser) {
+    return Refuse(Reason::kMissingField, "Only a request that brings a user's token can try it.");
+  }
   const auto scopes = FirstResource(found->second.scopes, now->tenant.graph);
   if (!scopes) return std::unexpected(scopes.error());
   const TokenKey key{credential, scopes->resource, scopes->names, {}, found->second.user};

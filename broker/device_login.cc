@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/credential_access.h"
 #include "broker/entra/device_code.h"
+#include "broker/entra/token_request.h"
 #include "broker/entra/upstream_error.h"
-#include "broker/mint_attempt.h"
 #include "broker/minted_check.h"
 #include "broker/minted_token.h"
 #include "broker/tenant_resolver.h"

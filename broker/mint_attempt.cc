@@ -3,8 +3,8 @@
 #include <array>
 #include <utility>
 
-#include "broker/entra/client_assertion.h"
 #include "broker/minted_token.h"
+#include "broker/policy/kinds.h"
 
 namespace broker {
 namespace {
@@ -23,12 +23,6 @@ std::chrono::milliseconds RetryDelay(Random& random) {
   return kRetryDelay + std::chrono::milliseconds(value % kRetryJitterMs);
 }
 
-std::string HostOf(std::string_view url) {
-  const size_t start = url.find("://");
-  const size_t host = start == url.npos ? 0 : start + 3;
-  return std::string(url.substr(host, url.find('/', host) - host));
-}
-
 bool MayBeStale(ErrorClass error_class) {
   return error_class == ErrorClass::kCredential || error_class == ErrorClass::kGrantDead;
 }
@@ -40,146 +34,108 @@ std::vector<std::string> NamesOf(const TokenKey& key) {
 
 }  // namespace
 
-std::optional<SecretKind> SecretKindOf(const policy::Credential& credential) {
-  if (credential.kind == "refresh-token") return SecretKind::kRefreshToken;
-  if (credential.kind == "client-secret") return SecretKind::kClientSecret;
-  if (credential.kind == "certificate") return SecretKind::kCertificate;
-  return std::nullopt;
-}
-
-Refusal VaultRefusal(const Error& error) {
-  const auto reason = error.code == ErrorCode::kNotFound ? Reason::kCredentialNotEnrolled
-                                                         : Reason::kStoreUnavailable;
-  return {reason, {}, "vault: " + error.detail, std::nullopt};
-}
-
-Refusal LedgerRefusal(const Error& error) {
-  if (error.code == ErrorCode::kDenied) return {Reason::kKilled, {}, error.detail, std::nullopt};
-  const auto reason =
-      error.code == ErrorCode::kInvalidRequest ? Reason::kInternal : Reason::kLedgerUnavailable;
-  return {reason, {}, "ledger: " + error.detail, std::nullopt};
-}
+MintAttempt::MintAttempt(const Minter::Ports& ports, UpstreamGuard& guard, const MintTask& task)
+    : ports_(ports),
+      guard_(guard),
+      task_(task),
+      http_(ports.http, ports.clock,
+            task.credential.kind == "managed-identity" ? task.credential.endpoint
+                                                       : task.config.tenant.authority),
+      access_(ports, task, http_),
+      prover_(ports, task, access_, http_) {}
 
 std::expected<AccessToken, Refusal> MintAttempt::Run() {
   auto minted = Mint();
   if (minted) return minted;
   // The refusal stands whether or not this can be written: nothing is released either way.
-  if (!RecordAccess(ledger::Outcome::kFailure, minted.error().reason)) {
+  if (!access_.RecordFailure(minted.error().reason)) {
     minted.error().detail += " (and the ledger did not take this failure)";
   }
   return minted;
 }
 
 std::expected<AccessToken, Refusal> MintAttempt::Mint() {
-  if (const auto done = FetchSecrets(); !done) return std::unexpected(done.error());
-  auto answer = Exchange();
-  if (answer && !*answer && MayBeStale(answer->error().error_class)) {
+  const bool asserted = policy::SubjectOf(task_.credential) == policy::Subject::kAssertedUser;
+  if (asserted && task_.user_assertion == nullptr) {
+    return Refuse(Reason::kMissingField, "Send user_assertion, the user's token.");
+  }
+  if (const auto read = prover_.Read(task_.credential); !read) {
+    return std::unexpected(RefusalOf(read.error()));
+  }
+  Answer answer = Exchange();
+  const auto* error = answer ? nullptr : std::get_if<entra::UpstreamError>(&answer.error());
+  if (error != nullptr && MayBeStale(error->error_class)) {
     // Somebody may have enrolled anew since: once more, but only with another secret.
-    const std::string refused = secret_.version;
-    if (const auto done = FetchSecrets(); !done) return std::unexpected(done.error());
-    if (secret_.version != refused) answer = Exchange();
+    const std::string refused = access_.Versions();
+    access_.Restart();
+    if (const auto read = prover_.Read(task_.credential); !read) {
+      return std::unexpected(RefusalOf(read.error()));
+    }
+    if (access_.Versions() != refused) answer = Exchange();
   }
-  if (!answer) return std::unexpected(answer.error());
-  if (!*answer) return std::unexpected(Remember(answer->error()));
+  if (!answer) return std::unexpected(RefusalOf(answer.error()));
   guard_.Succeeded(task_.credential.name);
-  if (const auto stored = StoreRotated(**answer); !stored) return std::unexpected(stored.error());
-  return ReadMintedToken(std::move(**answer),
-                         {ports_.clock, asked_at_, task_.config.tenant, task_.tenant_guid,
-                          secret_.version, ports_.fingerprint_key});
+  if (const auto stored = StoreRotated(*answer); !stored) return std::unexpected(stored.error());
+  auto token = ReadMintedToken(
+      std::move(*answer), {ports_.clock, http_.asked_at(), task_.config.tenant, task_.tenant_guid,
+                           access_.VersionOf(task_.credential), ports_.fingerprint_key});
+  // Nobody but the agent can renew it: the user's token is not kept.
+  if (token && task_.user_assertion != nullptr) token->refresh_at = token->expires_at;
+  return token;
 }
 
-std::expected<void, Refusal> MintAttempt::RecordAccess(ledger::Outcome outcome, Reason reason) {
-  ledger::Entry entry = task_.who;
-  entry.type = ledger::EntryType::kCredentialAccess;
-  entry.outcome = outcome;
-  entry.reason = outcome == ledger::Outcome::kSuccess ? "" : std::string(Describe(reason).name);
-  entry.credential_name = task_.credential.name;
-  entry.credential_kind = task_.credential.kind;
-  entry.credential_version = secret_.version;  // empty before the secret was read
-  entry.target_resource = task_.key.resource;
-  entry.scopes = task_.key.scopes;
-  entry.upstream_host = HostOf(task_.config.tenant.authority);
-  entry.upstream_status = upstream_status_;
-  entry.upstream_ms = upstream_ms_;
-  const auto receipt = ports_.ledger.Append(entry);
-  if (!receipt) return std::unexpected(LedgerRefusal(receipt.error()));
-  return {};
-}
-
-std::expected<void, Refusal> MintAttempt::FetchSecrets() {
-  const policy::Credential& credential = task_.credential;
-  const auto kind = SecretKindOf(credential);
-  if (!kind) return Refuse(Reason::kInternal, {}, "unknown kind of credential " + credential.kind);
-  const auto recorded = RecordAccess(ledger::Outcome::kSuccess, Reason::kInternal);
-  if (!recorded) return recorded;
-  auto fetched = ports_.vault.Fetch({credential.name, *kind});
-  if (!fetched) return std::unexpected(VaultRefusal(fetched.error()));
-  secret_ = std::move(*fetched);
-  if (*kind != SecretKind::kRefreshToken || !credential.confidential) return {};
-  auto client_secret = ports_.vault.Fetch({credential.name, SecretKind::kClientSecret});
-  if (!client_secret) return std::unexpected(VaultRefusal(client_secret.error()));
-  client_secret_ = std::move(*client_secret);
-  return {};
-}
-
-std::expected<HttpRequest, Refusal> MintAttempt::BuildRequest() {
-  const policy::Tenant& tenant = task_.config.tenant;
-  const entra::Authority authority{tenant.authority, tenant.id};
-  entra::Client client{task_.credential.client_id, {}, {}};
-  entra::Wanted wanted{{}, task_.key.claims, task_.who.request_id};
-  if (task_.credential.kind == "refresh-token") {
-    wanted.scope = entra::ScopeText(task_.key.resource, NamesOf(task_.key));
-    if (task_.credential.confidential) client.secret = client_secret_.value.Clone();
-    return entra::RefreshTokenGrant(authority, client, secret_.value, wanted);
-  }
-  wanted.scope = entra::ScopeText(task_.key.resource, {});
-  if (task_.credential.kind == "certificate") {
-    auto assertion = SignAssertion(authority);
-    if (!assertion) return std::unexpected(std::move(assertion.error()));
-    client.assertion = std::move(*assertion);
-  } else {
-    client.secret = secret_.value.Clone();
-  }
-  return entra::ClientCredentialsGrant(authority, client, wanted);
-}
-
-std::expected<Secret, Refusal> MintAttempt::SignAssertion(const entra::Authority& authority) {
-  const auto certificate = entra::ParseClientCertificate(secret_.value);
-  if (!certificate) {
-    return Refuse(Reason::kCredentialRejected, {}, certificate.error().detail);
-  }
-  auto assertion =
-      entra::SignClientAssertion(*certificate, task_.credential.client_id,
-                                 entra::TokenUrl(authority), ports_.clock.WallNow(), ports_.random);
-  if (!assertion) return Refuse(Reason::kInternal, {}, assertion.error().detail);
-  return std::move(*assertion);
-}
-
-// Outer error: nothing was sent. Inner error: what Entra, or the way to it, made of the request.
-std::expected<MintAttempt::Answer, Refusal> MintAttempt::Exchange() {
-  auto request = BuildRequest();
-  if (!request) return std::unexpected(request.error());
-  Answer answer = SendOnce(*request);
-  if (answer || answer.error().retry_after || !Describe(answer.error().error_class).retry_once) {
+MintAttempt::Answer MintAttempt::Exchange() {
+  Answer answer = SendOnce();
+  const auto* error = answer ? nullptr : std::get_if<entra::UpstreamError>(&answer.error());
+  if (error == nullptr || error->retry_after || !Describe(error->error_class).retry_once) {
     return answer;
   }
   ports_.sleeper.Sleep(RetryDelay(ports_.random));
-  request = BuildRequest();  // an assertion is used once
-  if (!request) return std::unexpected(request.error());
-  return SendOnce(*request);
+  return SendOnce();
 }
 
-MintAttempt::Answer MintAttempt::SendOnce(const HttpRequest& request) {
-  asked_at_ = ports_.clock.Now();
-  const auto response = ports_.http.Send(request);
-  upstream_ms_ =
-      std::chrono::duration_cast<std::chrono::milliseconds>(ports_.clock.Now() - asked_at_).count();
-  upstream_status_ = response ? response->status : 0;
-  if (!response) return std::unexpected(entra::ReadTransportError(response.error()));
-  if (response->status != 200) return std::unexpected(entra::ReadUpstreamError(*response));
-  auto read = entra::ReadTokenResponse(response->body, task_.key.resource);
-  if (!read) return std::unexpected(entra::ReadTransportError(read.error()));
-  return std::move(*read);
+MintAttempt::Answer MintAttempt::SendOnce() {
+  const policy::Credential& credential = task_.credential;
+  const std::string& resource = task_.key.resource;
+  if (credential.kind == "managed-identity") return prover_.ManagedIdentity(credential, resource);
+  auto client = prover_.Prove(credential);
+  if (!client) return std::unexpected(std::move(client.error()));
+  const entra::Authority authority{task_.config.tenant.authority, task_.config.tenant.id};
+  const bool all = policy::AsksForDefault(credential);
+  const entra::Wanted wanted{
+      entra::ScopeText(resource, all ? std::vector<std::string>() : NamesOf(task_.key)),
+      task_.key.claims, task_.who.request_id};
+  if (credential.kind == "refresh-token") {
+    auto refresh_token = access_.Fetch(credential, SecretKind::kRefreshToken);
+    if (!refresh_token) return std::unexpected(std::move(refresh_token.error()));
+    return http_.SendForToken(entra::RefreshTokenGrant(authority, *client, **refresh_token, wanted),
+                              resource);
+  }
+  switch (policy::SubjectOf(credential)) {
+    case policy::Subject::kConfiguredUser:
+      return SendAsAgentUser(*client, wanted);
+    case policy::Subject::kAssertedUser:
+      return http_.SendForToken(
+          entra::OnBehalfOfGrant(authority, *client, *task_.user_assertion, wanted), resource);
+    case policy::Subject::kApplication:
+      break;
+  }
+  return http_.SendForToken(entra::ClientCredentialsGrant(authority, *client, wanted), resource);
+}
+
+MintAttempt::Answer MintAttempt::SendAsAgentUser(const entra::Client& client,
+                                                 const entra::Wanted& wanted) {
+  auto agent_token = prover_.AgentToken(client);
+  if (!agent_token) return std::unexpected(std::move(agent_token.error()));
+  const entra::Authority authority{task_.config.tenant.authority, task_.config.tenant.id};
+  return http_.SendForToken(
+      entra::AgentUserGrant(authority, client, *agent_token, task_.credential.user, wanted),
+      task_.key.resource);
+}
+
+Refusal MintAttempt::RefusalOf(const MintFault& fault) {
+  if (const auto* refusal = std::get_if<Refusal>(&fault)) return *refusal;
+  return Remember(std::get<entra::UpstreamError>(fault));
 }
 
 Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
@@ -220,11 +176,12 @@ Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
 }
 
 std::expected<void, Refusal> MintAttempt::StoreRotated(const entra::TokenResponse& response) {
-  const bool rotated =
-      !response.refresh_token.empty() && !response.refresh_token.Equals(secret_.value);
-  if (task_.credential.kind != "refresh-token" || !rotated) return {};
+  if (task_.credential.kind != "refresh-token" || response.refresh_token.empty()) return {};
   const SecretId id{task_.credential.name, SecretKind::kRefreshToken};
-  const auto stored = ports_.vault.Replace(id, secret_.version, response.refresh_token);
+  const auto used = access_.Fetch(task_.credential, id.kind);
+  if (used && response.refresh_token.Equals(**used)) return {};
+  const auto stored =
+      ports_.vault.Replace(id, access_.VersionOf(task_.credential), response.refresh_token);
   // kConflict: somebody stored a newer one meanwhile, an operator's login perhaps. That one stays.
   if (stored || stored.error().code == ErrorCode::kConflict) return {};
   return std::unexpected(Refusal{Reason::kStoreUnavailable,

@@ -5,6 +5,7 @@
 
 #include "broker/entra/discovery.h"
 #include "broker/entra/scope_list.h"
+#include "broker/policy/kinds.h"
 
 namespace broker {
 namespace {
@@ -37,12 +38,15 @@ bool SameTenant(const AccessToken& token, const policy::Tenant& tenant) {
 const char* WrongPrincipal(const AccessToken& token, const policy::Credential& credential,
                            const TokenKey& key) {
   if (!entra::SameGuid(credential.client_id, token.app_id)) return "application";
-  if (credential.kind != "refresh-token") {
+  const auto subject = policy::SubjectOf(credential);
+  if (subject == policy::Subject::kApplication) {
     return token.app_only ? nullptr : "a user's token from an application's credential";
   }
   if (token.app_only) return "an application's token from a user's credential";
-  if (!entra::SameGuid(credential.user, token.user_oid)) return "user";
-  if (!key.user.empty() && !entra::SameGuid(key.user, token.user_oid)) return "user";
+  const bool configured = subject == policy::Subject::kConfiguredUser;
+  if (configured && !entra::SameGuid(credential.user, token.user_oid)) return "user";
+  const bool asked = !configured || !key.user.empty();
+  if (asked && !entra::SameGuid(key.user, token.user_oid)) return "user";
   return nullptr;
 }
 

@@ -25,8 +25,9 @@ inline constexpr std::chrono::hours kLongestLife{24};
 /// Audience: the resource with or without a final slash; Microsoft Graph also by its application
 /// id; api://<guid> also as that GUID. Other resources with v2.0 tokens of their own, whose
 /// audience is a GUID that the resource's URI does not name, are refused. Tenant: the configured
-/// GUID, or the domain that discovery resolved (AccessToken::tenant_domain). User: a refresh
-/// token's token must be the configured user's, others must be an application's.
+/// GUID, or the domain that discovery resolved (AccessToken::tenant_domain). User: the
+/// configured one's, on behalf of users the one of `asked`, else the token must be an
+/// application's.
 std::optional<Refusal> CheckMinted(const AccessToken& token, const policy::Config& config,
                                    const policy::Credential& credential, const TokenKey& asked,
                                    const std::vector<std::string>& allowed, Clock::Wall now);

@@ -45,7 +45,8 @@ Minter::Minter(Ports ports) : ports_(ports), state_(std::make_unique<State>(port
 Minter::~Minter() = default;
 
 MintResult Minter::Mint(const policy::Config& config, const policy::Credential& credential,
-                        const TokenKey& key, const ledger::Entry& who) {
+                        const TokenKey& key, const ledger::Entry& who,
+                        const Secret* user_assertion) {
   // One at a time for a refresh token: a server that detects reuse ends the grant when two requests
   // bring the same one, and whoever comes second must read what the first has stored.
   std::unique_lock<std::mutex> turn;
@@ -56,7 +57,7 @@ MintResult Minter::Mint(const policy::Config& config, const policy::Credential& 
   if (!tenant) {
     return Failed(ports_.log, credential.name, who.request_id, std::move(tenant.error()));
   }
-  const MintTask task{config, credential, key, who, std::move(*tenant)};
+  const MintTask task{config, credential, key, who, std::move(*tenant), user_assertion};
   auto token = MintAttempt(ports_, state_->guard, task).Run();
   if (!token) {
     return Failed(ports_.log, credential.name, who.request_id, std::move(token.error()));

@@ -11,8 +11,10 @@
 #include "broker/ports/http_transport.h"
 #include "broker/ports/ledger_sink.h"
 #include "broker/ports/random.h"
+#include "broker/ports/signer.h"
 #include "broker/ports/sleeper.h"
 #include "broker/ports/token_cache.h"
+#include "broker/ports/token_files.h"
 #include "broker/ports/vault.h"
 
 namespace broker {
@@ -32,6 +34,9 @@ class Minter {
     const Secret& fingerprint_key;
     /// Where the detail of each failure is written: the ledger's entry has the reason alone.
     const Log* log = nullptr;
+    /// Null: kinds that need it are refused.
+    TokenFiles* files = nullptr;
+    Signer* signer = nullptr;
   };
   static constexpr size_t kFingerprintKeyBytes = 32;
   explicit Minter(Ports ports);
@@ -42,8 +47,10 @@ class Minter {
   /// the secret from the vault · one request to the token endpoint, one retry with jitter on a
   /// transient failure · a rotated refresh token stored · the token's facts read.
   /// What the token may do for whom is not judged here: CheckMinted (broker/minted_check.h) does.
+  /// `user_assertion`: of an on-behalf-of mint, verified already; never kept.
   MintResult Mint(const policy::Config& config, const policy::Credential& credential,
-                  const TokenKey& key, const ledger::Entry& who);
+                  const TokenKey& key, const ledger::Entry& who,
+                  const Secret* user_assertion = nullptr);
 
   /// The credential was enrolled anew: forgets that its grant was dead and closes its breaker.
   void Forget(const std::string& credential);

@@ -32,6 +32,14 @@ struct Case {
     token.scopes = {"Mail.Read"};
     token.exp_unix = NowUnix() + 3600;
   }
+  void OnBehalfOf() {
+    credential.kind = "on-behalf-of";
+    credential.user = "";
+  }
+  void AgentUser() {
+    credential.kind = "agent-identity";
+    credential.act = "agent-user";
+  }
   void ForApplication() {
     credential.kind = "client-secret";
     credential.user = key.user = token.user_oid = "";
@@ -79,6 +87,12 @@ TEST_CASE("What was minted as configured may be released") {
       {"a resolved domain",
        [](Case& c) { c.config.tenant.id = c.token.tenant_domain = "contoso.com"; }},
       {"an application's token for an application", [](Case& c) { c.ForApplication(); }},
+      {"the agent's own user", [](Case& c) { c.AgentUser(); }},
+      {"the user who was asserted", [](Case& c) { c.OnBehalfOf(); }},
+      {"a managed identity",
+       [](Case& c) { c.ForApplication(), c.credential.kind = "managed-identity"; }},
+      {"an autonomous agent",
+       [](Case& c) { c.ForApplication(), c.credential.kind = "agent-identity"; }},
       {".default asked for", [](Case& c) { c.key.scopes = {".default"}; }},
       {"a whole day", [](Case& c) { c.token.exp_unix = NowUnix() + 24 * 3600; }},
   };
@@ -122,6 +136,21 @@ TEST_CASE("What differs from the configuration is never released") {
        kMintedMismatch},
       {"a user's token from an application's credential",
        [](Case& c) { c.ForApplication(), c.token.app_only = false; }, kMintedMismatch},
+      {"an agent's token that is its blueprint's",
+       [](Case& c) { c.AgentUser(), c.token.app_id = kOther; }, kMintedMismatch},
+      {"an agent's user who is another", [](Case& c) { c.AgentUser(), c.token.user_oid = kOther; },
+       kMintedMismatch},
+      {"an agent itself instead of its user",
+       [](Case& c) { c.AgentUser(), c.token.app_only = true; }, kMintedMismatch},
+      {"an agent's user instead of itself",
+       [](Case& c) { c.AgentUser(), c.credential.act = "application"; }, kMintedMismatch},
+      {"on behalf of another user", [](Case& c) { c.OnBehalfOf(), c.token.user_oid = kOther; },
+       kMintedMismatch},
+      {"on behalf of nobody", [](Case& c) { c.OnBehalfOf(), c.key.user = ""; }, kMintedMismatch},
+      {"on behalf of nobody, for nobody",
+       [](Case& c) { c.OnBehalfOf(), c.key.user = c.token.user_oid = ""; }, kMintedMismatch},
+      {"an application on behalf of a user",
+       [](Case& c) { c.OnBehalfOf(), c.token.app_only = true; }, kMintedMismatch},
       {"expired", [](Case& c) { c.token.exp_unix = NowUnix(); }, kMintedMismatch},
       {"no expiry", [](Case& c) { c.token.exp_unix = 0; }, kMintedMismatch},
       {"28 hours without having asked for it",

@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "broker/mint_attempt.h"
+#include "broker/credential_access.h"
 #include "broker/upstream_guard.h"
 #include "test/fakes/entra_answers.h"
 #include "test/fakes/fake_http.h"

@@ -1,0 +1,93 @@
+#include "broker/credential_access.h"
+
+#include <utility>
+
+namespace broker {
+
+using ledger::Outcome;
+
+std::optional<SecretKind> SecretKindOf(const policy::Credential& credential) {
+  if (credential.kind == "refresh-token") return SecretKind::kRefreshToken;
+  if (credential.kind == "client-secret") return SecretKind::kClientSecret;
+  if (credential.kind == "certificate") return SecretKind::kCertificate;
+  return std::nullopt;
+}
+
+Refusal VaultRefusal(const Error& error) {
+  const auto reason = error.code == ErrorCode::kNotFound ? Reason::kCredentialNotEnrolled
+                                                         : Reason::kStoreUnavailable;
+  return {reason, {}, "vault: " + error.detail, std::nullopt};
+}
+
+Refusal LedgerRefusal(const Error& error) {
+  if (error.code == ErrorCode::kDenied) return {Reason::kKilled, {}, error.detail, std::nullopt};
+  const auto reason =
+      error.code == ErrorCode::kInvalidRequest ? Reason::kInternal : Reason::kLedgerUnavailable;
+  return {reason, {}, "ledger: " + error.detail, std::nullopt};
+}
+
+MintStep<void> CredentialAccess::Announce(const policy::Credential& credential) {
+  if (announced_.contains(credential.name)) return {};
+  const auto receipt = Record(credential, Outcome::kSuccess, {});
+  if (!receipt) return Stop(LedgerRefusal(receipt.error()));
+  announced_.insert(credential.name);
+  return {};
+}
+
+MintStep<const Secret*> CredentialAccess::Fetch(const policy::Credential& credential,
+                                                SecretKind kind) {
+  const SecretId id{credential.name, kind};
+  if (const auto it = secrets_.find(id); it != secrets_.end()) return &it->second.value;
+  if (auto done = Announce(credential); !done) return std::unexpected(std::move(done.error()));
+  auto fetched = ports_.vault.Fetch(id);
+  if (!fetched) return Stop(VaultRefusal(fetched.error()));
+  // A confidential client's own secret has a version too; the refresh token's is what is written.
+  if (SecretKindOf(credential) == kind) versions_[credential.name] = fetched->version;
+  return &secrets_.emplace(id, std::move(*fetched)).first->second.value;
+}
+
+void CredentialAccess::SetVersion(const policy::Credential& credential, std::string version) {
+  versions_[credential.name] = std::move(version);
+}
+
+std::string CredentialAccess::VersionOf(const policy::Credential& credential) const {
+  const auto it = versions_.find(credential.name);
+  return it == versions_.end() ? std::string() : it->second;
+}
+
+std::string CredentialAccess::Versions() const {
+  std::string all;
+  for (const auto& [name, version] : versions_) {
+    all.append(name).append("=").append(version).append("\n");
+  }
+  return all;
+}
+
+void CredentialAccess::Restart() {
+  announced_.clear();
+  secrets_.clear();
+}
+
+bool CredentialAccess::RecordFailure(Reason reason) {
+  return Record(task_.credential, Outcome::kFailure, std::string(Describe(reason).name))
+      .has_value();
+}
+
+Result<LedgerReceipt> CredentialAccess::Record(const policy::Credential& credential,
+                                               Outcome outcome, std::string reason) {
+  ledger::Entry entry = task_.who;
+  entry.type = ledger::EntryType::kCredentialAccess;
+  entry.outcome = outcome;
+  entry.reason = std::move(reason);
+  entry.credential_name = credential.name;
+  entry.credential_kind = credential.kind;
+  entry.credential_version = VersionOf(credential);
+  entry.target_resource = task_.key.resource;
+  entry.scopes = task_.key.scopes;
+  entry.upstream_host = http_.host();
+  entry.upstream_status = http_.status();
+  entry.upstream_ms = http_.took().count();
+  return ports_.ledger.Append(entry);
+}
+
+}  // namespace broker

@@ -1,0 +1,56 @@
+// broker/credential_access.h: the secrets that a mint needs, each after its entry in the ledger.
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+
+#include "broker/mint_step.h"
+#include "broker/minter.h"
+#include "broker/timed_http.h"
+
+namespace broker {
+
+/// One attempt's. A credential that proves another is named in entries of its own.
+class CredentialAccess {
+ public:
+  CredentialAccess(const Minter::Ports& ports, const MintTask& task, const TimedHttp& http)
+      : ports_(ports), task_(task), http_(http) {}
+
+  /// Writes `credential.access` of this credential, durable on return; once until Restart().
+  MintStep<void> Announce(const policy::Credential& credential);
+  /// Announces, and reads the secret; once until Restart(). Borrowed until then.
+  MintStep<const Secret*> Fetch(const policy::Credential& credential, SecretKind kind);
+  /// A version that no vault's Fetch told: of a key that signs where it is.
+  void SetVersion(const policy::Credential& credential, std::string version);
+
+  /// Of the credential's secret as last read; empty: none was.
+  [[nodiscard]] std::string VersionOf(const policy::Credential& credential) const;
+  /// All of them in one text, to see whether reading anew has changed any.
+  [[nodiscard]] std::string Versions() const;
+  /// What follows reads and announces everything anew.
+  void Restart();
+
+  /// Of a mint that failed for `reason`: `credential.access`, failure. False: it was not written.
+  bool RecordFailure(Reason reason);
+
+ private:
+  Result<LedgerReceipt> Record(const policy::Credential& credential, ledger::Outcome outcome,
+                               std::string reason);
+
+  const Minter::Ports& ports_;
+  const MintTask& task_;
+  const TimedHttp& http_;
+  std::set<std::string> announced_;
+  std::map<SecretId, VaultSecret> secrets_;
+  std::map<std::string, std::string> versions_;  // by credential
+};
+
+/// What is kept for a credential of this kind; nothing for a kind whose proof is not a stored
+/// secret.
+std::optional<SecretKind> SecretKindOf(const policy::Credential& credential);
+/// Of a vault that could not deliver.
+Refusal VaultRefusal(const Error& error);
+/// Of a ledger that could not write, or that knows of a kill.
+Refusal LedgerRefusal(const Error& error);
+
+}  // namespace broker

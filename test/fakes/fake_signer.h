@@ -1,0 +1,24 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/ports/signer.h"
+
+/// Signs nothing truly: the signature is "signed by NAME VERSION". Not thread-safe.
+class FakeSigner final : public broker::Signer {
+ public:
+  broker::Result<broker::SigningKey> Current(const std::string& /*credential*/) override {
+    if (fail_with) return broker::Fail(*fail_with, "fake");
+    return broker::SigningKey{version, "thumbprint"};
+  }
+  broker::Result<std::string> SignPs256(const std::string& credential, const std::string& of,
+                                        const Digest& digest) override {
+    digests.push_back(digest);
+    if (fail_signing_with) return broker::Fail(*fail_signing_with, "fake");
+    return "signed by " + credential + " " + of;
+  }
+  std::string version = "v1";
+  std::optional<broker::ErrorCode> fail_with, fail_signing_with;
+  std::vector<Digest> digests;
+};
