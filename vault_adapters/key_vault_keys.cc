@@ -27,6 +27,16 @@ Result<SecretPlace> KeyVaultKeys::PlaceOf(const std::string& credential) const {
   return found->second;
 }
 
+// A path without the version is not one that the service documents for operations.
+KeyVaultResult<SecretPlace> KeyVaultKeys::Pinned(const SecretPlace& place) {
+  const auto fits = CheckPlace(place);
+  if (!fits) return Fault(Problem::kBadRequest, client_.host(), fits.error().detail);
+  if (!place.version.empty()) return place;
+  auto key = GetKey(place);
+  if (!key) return std::unexpected(key.error());
+  return SecretPlace{place.name, std::move(key->version)};
+}
+
 KeyVaultResult<KeyOperationResult> KeyVaultKeys::Operate(const KeyVaultRequest& request,
                                                          const SecretPlace& place) {
   const auto response = client_.Send(request);
@@ -39,10 +49,9 @@ KeyVaultResult<KeyOperationResult> KeyVaultKeys::Operate(const KeyVaultRequest& 
 KeyVaultResult<KeyVaultKeys::Made> KeyVaultKeys::Sign(const SecretPlace& place,
                                                       KeyVaultAlgorithm algorithm,
                                                       std::span<const std::byte, 32> digest) {
-  if (const auto fits = CheckPlace(place); !fits) {
-    return Fault(Problem::kBadRequest, client_.host(), fits.error().detail);
-  }
-  auto result = Operate(SignRequest(place, algorithm, digest), place);
+  const auto pinned = Pinned(place);
+  if (!pinned) return std::unexpected(pinned.error());
+  auto result = Operate(SignRequest(*pinned, algorithm, digest), *pinned);
   if (!result) return std::unexpected(result.error());
   if (!HasLengthOf(algorithm, result->value.size())) {
     return Fault(Problem::kInvalid, client_.host(), "a signature of another length");
@@ -52,12 +61,12 @@ KeyVaultResult<KeyVaultKeys::Made> KeyVaultKeys::Sign(const SecretPlace& place,
 
 KeyVaultResult<KeyVaultKeys::Made> KeyVaultKeys::Wrap(const SecretPlace& place, const Secret& key) {
   constexpr size_t kMaxWrapped = 190;  // of RSA 2048: 256 - 2 * 32 - 2 (RFC 8017 §7.1.1)
-  const auto fits = CheckPlace(place);
-  if (!fits) return Fault(Problem::kBadRequest, client_.host(), fits.error().detail);
   if (key.empty() || key.size() > kMaxWrapped) {
     return Fault(Problem::kBadRequest, client_.host(), "a key of 1 to 190 bytes can be wrapped");
   }
-  auto result = Operate(WrapKeyRequest(place, key), place);
+  const auto pinned = Pinned(place);
+  if (!pinned) return std::unexpected(pinned.error());
+  auto result = Operate(WrapKeyRequest(*pinned, key), *pinned);
   if (!result) return std::unexpected(result.error());
   if (!IsRsaLength(result->value.size())) {
     return Fault(Problem::kInvalid, client_.host(), "a wrapped key of another length");

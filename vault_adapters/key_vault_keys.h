@@ -31,12 +31,13 @@ class KeyVaultKeys final : public broker::Signer {
     std::string version;  // of the key
     std::string bytes;    // a signature (ES256: r and s, 32 bytes each) or a wrapped key
   };
-  /// The signature has the length that its algorithm has: of RSA with 2048, 3072 or 4096 bits.
+  /// Without a version, both take the newest, which costs a look at the key. The signature has the
+  /// length that its algorithm has: of RSA with 2048, 3072 or 4096 bits.
   KeyVaultResult<Made> Sign(const SecretPlace& place, KeyVaultAlgorithm algorithm,
                             std::span<const std::byte, 32> digest);
-  /// RSA-OAEP-256 of a key of up to 190 bytes; unwrapping needs the version that wrapped.
+  /// RSA-OAEP-256 of a key of up to 190 bytes.
   KeyVaultResult<Made> Wrap(const SecretPlace& place, const broker::Secret& key);
-  /// kInvalid unless `size` bytes come back.
+  /// Needs the version that wrapped. kInvalid unless `size` bytes come back.
   KeyVaultResult<broker::Secret> Unwrap(const SecretPlace& place, std::string_view wrapped,
                                         size_t size);
   /// Usable now by its own dates.
@@ -44,6 +45,7 @@ class KeyVaultKeys final : public broker::Signer {
   KeyVaultResult<CertificateFacts> GetCertificate(const SecretPlace& place);
 
  private:
+  KeyVaultResult<SecretPlace> Pinned(const SecretPlace& place);
   KeyVaultResult<KeyOperationResult> Operate(const KeyVaultRequest& request,
                                              const SecretPlace& place);
   broker::Result<SecretPlace> PlaceOf(const std::string& credential) const;

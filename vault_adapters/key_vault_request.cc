@@ -30,11 +30,11 @@ KeyVaultRequest Get(KeyVaultOperation operation, std::string target) {
 KeyVaultRequest KeyOperation(KeyVaultOperation operation, const SecretPlace& place,
                              std::string_view verb, std::string_view algorithm,
                              const Secret& value) {
-  std::string rest = place.version.empty() ? "" : place.version + "/";
-  KeyVaultRequest request{.operation = operation,
-                          .method = "POST",
-                          .target = Target("keys", place.name, rest.append(verb)),
-                          .body = Secret::CopyOf("{\"alg\":\"")};
+  KeyVaultRequest request{
+      .operation = operation,
+      .method = "POST",
+      .target = Target("keys", place.name, std::string(place.version).append("/").append(verb)),
+      .body = Secret::CopyOf("{\"alg\":\"")};
   request.body.Append(algorithm);
   request.body.Append("\",\"value\":\"");
   request.body.Append(value);

@@ -49,6 +49,7 @@ KeyVaultRequest GetKeyRequest(const SecretPlace& place);
 broker::Result<KeyVaultRequest> SetSecretRequest(const std::string& name,
                                                  const broker::Secret& value,
                                                  std::string_view content_type);
+// The three that follow also REQUIRE a version.
 /// `digest` is the SHA-256 of what is signed.
 KeyVaultRequest SignRequest(const SecretPlace& place, KeyVaultAlgorithm algorithm,
                             std::span<const std::byte, 32> digest);

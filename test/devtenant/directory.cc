@@ -71,7 +71,7 @@ void PatchRegistration(Registration& registration, const nlohmann::json& change)
 }
 
 Directory ParseDirectory(const nlohmann::json& document) {
-  RequireKnown(document, {"tenant_id", "domain", "users", "registrations"});
+  RequireKnown(document, {"tenant_id", "domain", "users", "registrations", "vault"});
   Directory directory{.tenant_id = document.value("tenant_id", NewGuid()),
                       .domain = document.value("domain", "contoso.example"),
                       .users = {},

@@ -41,7 +41,7 @@ Fault ParseFault(const nlohmann::json& document) {
                {"invalid_json", "truncated", "huge", "empty", "html", "array", "duplicate_key"});
   RequireOneOf(fault.tls, {"close", "wrong_ca", "wrong_name", "expired"});
   RequireOneOf(fault.endpoint,
-               {"token", "devicecode", "keys", "discovery", "graph", "any", "login"});
+               {"token", "devicecode", "keys", "discovery", "graph", "vault", "any", "login"});
   return fault;
 }
 

@@ -9,6 +9,7 @@
 #include "test/devtenant/control.h"
 #include "test/devtenant/encoding.h"
 #include "test/devtenant/graph.h"
+#include "test/devtenant/key_vault_routes.h"
 #include "test/devtenant/listener.h"
 #include "test/devtenant/login_routes.h"
 
@@ -18,7 +19,7 @@ using namespace devtenant;
 
 struct Options {
   std::string dir, tenant_file;
-  int login_port = 0, graph_port = 0;
+  int login_port = 0, graph_port = 0, vault_port = 0;
 };
 
 constexpr char kNames[] = "DNS:localhost,IP:127.0.0.1";
@@ -46,22 +47,28 @@ void WriteFile(const std::filesystem::path& path, const std::string& text) {
 
 // Serves until a signal ends the process; the threads are not joined, they only serve tests.
 void Run(Options options, Tenant& tenant) {
-  static Routes login, graph, control;
+  static Routes login, graph, vault, control;
   static const Identity authority = CreateAuthority("purser devtenant");
   static const ServerIdentities identities = MakeIdentities(authority);
   const std::filesystem::path dir = options.dir;
   std::filesystem::create_directories(dir);
   const int login_socket = BindLoopback(options.login_port);
   const int graph_socket = BindLoopback(options.graph_port);
+  const int vault_socket = BindLoopback(options.vault_port);
   const int control_socket = BindUnix(dir / "control.sock");
   tenant.authority = "https://localhost:" + std::to_string(options.login_port);
   tenant.graph = "https://localhost:" + std::to_string(options.graph_port);
+  tenant.vault_url = "https://localhost:" + std::to_string(options.vault_port);
   tenant.signing = CreateAuthority("Token signing");
   tenant.signing_key_id = ToBase64Url(Sha1(ToDer(tenant.signing.certificate)));
-  tenant.directory = ParseDirectory(ReadTenantFile(options.tenant_file));
+  const nlohmann::json tenant_file = ReadTenantFile(options.tenant_file);
+  tenant.directory = ParseDirectory(tenant_file);
+  ParseKeyVault(tenant.vault, tenant_file.value("vault", nlohmann::json::object()), tenant.Now());
   AddLoginRoutes(login, tenant);
   AddGraphRoutes(graph, tenant);
+  AddKeyVaultRoutes(vault, tenant);
   AddControlRoutes(control, tenant);
+  AddKeyVaultControl(control, tenant);
   const auto trouble = [&tenant](const char* listener) {
     return [&tenant, listener] {
       const std::lock_guard lock(tenant.mutex);
@@ -71,12 +78,14 @@ void Run(Options options, Tenant& tenant) {
   WriteFile(dir / "ca.pem", ToPem(authority.certificate));
   const nlohmann::json ready = {{"authority", tenant.authority},
                                 {"graph", tenant.graph},
+                                {"vault", tenant.vault_url},
                                 {"tenant_id", tenant.directory.tenant_id},
                                 {"ca_file", (dir / "ca.pem").string()},
                                 {"control", (dir / "control.sock").string()}};
   WriteFile(dir / "ready.json", ready.dump() + "\n");
   ServeTls(login_socket, login, identities, trouble("login"));
   ServeTls(graph_socket, graph, identities, trouble("graph"));
+  ServeTls(vault_socket, vault, identities, trouble("vault"));
   ServePlain(control_socket, control);
   std::cout << ready.dump() << std::endl;
 }
@@ -90,6 +99,7 @@ int main(int argc, char** argv) {
   app.add_option("--tenant-file", options.tenant_file, "JSON of users and registrations");
   app.add_option("--login-port", options.login_port, "Port of the login host; 0: any");
   app.add_option("--graph-port", options.graph_port, "Port of Graph; 0: any");
+  app.add_option("--vault-port", options.vault_port, "Port of the Key Vault; 0: any");
   CLI11_PARSE(app, argc, argv);
   signal(SIGPIPE, SIG_IGN);
   sigset_t ends;

@@ -11,6 +11,7 @@
 
 #include "test/devtenant/directory.h"
 #include "test/devtenant/faults.h"
+#include "test/devtenant/key_vault.h"
 #include "test/devtenant/keys.h"
 #include "test/devtenant/recorder.h"
 
@@ -43,13 +44,14 @@ struct DeviceCode {
 /// Everything below `mutex` is guarded by it. One lock for all: this is a test tool.
 struct Tenant {
   // Constant after start.
-  std::string authority, graph;  // URLs without trailing slash
+  std::string authority, graph, vault_url;  // URLs without trailing slash
   Identity signing;
   std::string signing_key_id;
 
   std::mutex mutex;
   std::condition_variable device_codes_changed;
   Directory directory;
+  KeyVault vault;
   Settings settings;
   Faults faults;
   Recorder recorder;

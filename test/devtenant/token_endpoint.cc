@@ -66,7 +66,9 @@ nlohmann::json GrantClientCredentials(Tenant& tenant, const Form& form, const Fa
   if (requested.names != std::set<std::string>{".default"}) throw EntraError{.code = 1002012};
   const auto& consents = client.registration->application;
   const auto roles = consents.find(requested.resource);
-  if (roles == consents.end() && requested.resource != kGraph) throw EntraError{.code = 500011};
+  // Graph and Key Vault are in every tenant, and need no consent to be asked.
+  const bool known = requested.resource == kGraph || requested.resource == tenant.vault.resource;
+  if (roles == consents.end() && !known) throw EntraError{.code = 500011};
   std::set<std::string> permissions;
   if (roles != consents.end()) permissions = roles->second;
   permissions.insert(fault.extra_scopes.begin(), fault.extra_scopes.end());

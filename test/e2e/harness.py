@@ -208,6 +208,7 @@ class DevTenant:
             self.__exit__()
             raise
         self.authority, self.graph = ready["authority"], ready["graph"]
+        self.vault = ready.get("vault")
         self.tenant_id, self.ca_file = ready["tenant_id"], ready["ca_file"]
         self.control_socket = ready["control"]
         return self

@@ -26,6 +26,13 @@ broker::Signer::Digest Digest() {
   return digest;
 }
 
+json RsaKey(const std::string& version) {
+  return {
+      {"key",
+       {{"kid", kUrl + "/keys/kek/" + version}, {"kty", "RSA-HSM"}, {"n", "AQAB"}, {"e", "AQAB"}}},
+      {"attributes", {{"enabled", true}}}};
+}
+
 json Certificate(const std::string& version) {
   return {{"id", kUrl + "/certificates/app-cert/" + version},
           {"kid", kUrl + "/keys/app-cert/" + version},
@@ -113,24 +120,26 @@ TEST_CASE("The certificate that Entra knows gives the version to sign with") {
 TEST_CASE("A key is wrapped, and unwrapped by the version that wrapped it") {
   Keys t;
   const std::string wrapped(256, 'w');
+  t.http.Push(200, RsaKey(kV1).dump());
   t.PushMade(kV1, wrapped, "kek");
   const auto made = t.keys.Wrap({"kek", {}}, Secret::CopyOf(std::string(32, 'k')));
   REQUIRE(made.has_value());
   CHECK(made->version == kV1);
   CHECK(made->bytes == wrapped);
-  CHECK(t.http.seen[0].url == kUrl + "/keys/kek/wrapkey?api-version=7.4");
-  CHECK(t.http.seen[0].body ==
+  CHECK(t.http.seen[1].url == kUrl + "/keys/kek/" + kV1 + "/wrapkey?api-version=7.4");
+  CHECK(t.http.seen[1].body ==
         R"({"alg":"RSA-OAEP-256","value":")" + Base64UrlEncode(std::string(32, 'k')) + R"("})");
   t.PushMade(kV1, std::string(32, 'k'), "kek");
   const auto key = t.keys.Unwrap({"kek", kV1}, wrapped, 32);
   REQUIRE(key.has_value());
   CHECK(key->Expose(Exit::kTest) == std::string(32, 'k'));
-  CHECK(t.http.seen[1].url == kUrl + "/keys/kek/" + kV1 + "/unwrapkey?api-version=7.4");
+  CHECK(t.http.seen[2].url == kUrl + "/keys/kek/" + kV1 + "/unwrapkey?api-version=7.4");
 
   t.PushMade(kV1, std::string(31, 'k'), "kek");
   CHECK(t.keys.Unwrap({"kek", kV1}, wrapped, 32).error().problem == KeyVaultProblem::kInvalid);
   t.PushMade(kV1, std::string(200, 'w'), "kek");
-  CHECK(t.keys.Wrap({"kek", {}}, Secret::CopyOf("k")).error().problem == KeyVaultProblem::kInvalid);
+  CHECK(t.keys.Wrap({"kek", kV1}, Secret::CopyOf("k")).error().problem ==
+        KeyVaultProblem::kInvalid);
 }
 
 TEST_CASE("What cannot be wrapped or unwrapped is not sent") {
@@ -147,10 +156,7 @@ TEST_CASE("What cannot be wrapped or unwrapped is not sent") {
 
 TEST_CASE("A key's public part is read as a JWK") {
   Keys t;
-  json rsa = {
-      {"key",
-       {{"kid", kUrl + "/keys/kek/" + kV1}, {"kty", "RSA-HSM"}, {"n", "AQAB"}, {"e", "AQAB"}}},
-      {"attributes", {{"enabled", true}}}};
+  json rsa = RsaKey(kV1);
   t.http.Push(200, rsa.dump());
   const auto key = t.keys.GetKey({"kek", {}});
   REQUIRE(key.has_value());
