@@ -26,8 +26,8 @@ struct Route {
   json (*serve)(Call&);
 };
 
-constexpr std::array<std::string_view, 9> kApiVersions = {
-    "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "7.6-preview.2", "2025-07-01"};
+constexpr std::array<std::string_view, 10> kApiVersions = {
+    "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "7.6-preview.2", "2025-07-01", "2026-04-01"};
 constexpr size_t kMaxSecretBytes = 25600;
 constexpr size_t kLongestPage = 25;
 
@@ -42,7 +42,7 @@ void RequireApiVersion(const Request& request) {
 }
 
 json ParseBody(const Request& request) {
-  if (request.method == "GET" || request.method == "DELETE") return json::object();
+  if (request.body.empty()) return json::object();
   if (!request.get_header_value("Content-Type").starts_with("application/json")) {
     throw VaultError{415, "UnsupportedMediaType", "The media type is not supported.", {}};
   }
