@@ -23,8 +23,8 @@ struct alignas(cmsghdr) ControlBuffer {
   std::array<char, CMSG_SPACE(sizeof(int) * kMaxFds)> bytes{};
 };
 
-Status SendFrame(int fd, char flag, std::string_view payload, const std::vector<int>& fds,
-                 int flags) {
+// 0, or the errno.
+int SendFrame(int fd, char flag, std::string_view payload, const std::vector<int>& fds, int flags) {
   std::array<iovec, 2> parts{{{&flag, 1}, {const_cast<char*>(payload.data()), payload.size()}}};
   msghdr header{};
   header.msg_iov = parts.data();
@@ -40,10 +40,13 @@ Status SendFrame(int fd, char flag, std::string_view payload, const std::vector<
     std::memcpy(CMSG_DATA(rights), fds.data(), sizeof(int) * fds.size());
   }
   while (sendmsg(fd, &header, flags) < 0) {
-    if (errno == EINTR) continue;
-    return Fail(ErrorCode::kUnavailable, std::string("sendmsg: ") + strerrorname_np(errno));
+    if (errno != EINTR) return errno;
   }
-  return {};
+  return 0;
+}
+
+Status NotSent(int error) {
+  return Fail(ErrorCode::kUnavailable, std::string("sendmsg: ") + strerrorname_np(error));
 }
 
 bool TakeFds(msghdr& header, std::vector<Fd>* fds) {
@@ -125,7 +128,9 @@ Status Send(int fd, std::string_view bytes, const std::vector<int>& fds, bool no
     const std::string_view payload = bytes.substr(0, kPayloadBytes);
     bytes.remove_prefix(payload.size());
     const char flag = bytes.empty() ? kLastFrame : kMoreFrames;
-    if (Status sent = SendFrame(fd, flag, payload, first ? fds : none, flags); !sent) return sent;
+    if (const int error = SendFrame(fd, flag, payload, first ? fds : none, flags); error != 0) {
+      return NotSent(error);
+    }
     if (flag == kLastFrame) return {};
   }
 }
@@ -150,6 +155,18 @@ Status ReceiveShort(int fd, Message* message) {
   const auto last = ReceiveFrame(fd, message, /*nonblocking=*/true);
   if (!last) return std::unexpected(last.error());
   if (!*last) return Fail(ErrorCode::kCorrupt, "more than one frame");
+  return {};
+}
+
+Status SendPart(int fd, std::string_view* rest) {
+  while (!rest->empty()) {
+    const std::string_view payload = rest->substr(0, kPayloadBytes);
+    const char flag = payload.size() == rest->size() ? kLastFrame : kMoreFrames;
+    const int error = SendFrame(fd, flag, payload, {}, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (error == EAGAIN) return {};
+    if (error != 0) return NotSent(error);
+    rest->remove_prefix(payload.size());
+  }
   return {};
 }
 

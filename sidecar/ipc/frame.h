@@ -76,6 +76,11 @@ broker::Result<bool> ReceiveNext(int fd, Message* message);
 /// keeps silent: for a receiver that serves many. Errors: as Receive; kCorrupt for more frames.
 broker::Status ReceiveShort(int fd, Message* message);
 
+/// Sends the frames of `*rest` that the peer's queue takes, and never waits: removes them from
+/// `*rest`, which is empty once the message is sent. REQUIRES: not empty, and at most
+/// kMaxMessageBytes at first. Errors: kUnavailable (peer gone).
+broker::Status SendPart(int fd, std::string_view* rest);
+
 /// Wipes bytes that held a token or an unsealing key.
 void WipeMessage(Message* message);
 

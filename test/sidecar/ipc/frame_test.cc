@@ -76,3 +76,39 @@ TEST_CASE("A receiver of many never waits for the rest of one message") {
   REQUIRE(send(pair->first.get(), first_of_two.data(), first_of_two.size(), 0) > 0);
   CHECK(ReceiveShort(pair->second.get(), &got).error().code == ErrorCode::kCorrupt);
 }
+
+TEST_CASE("A receiver of many takes a long message as its frames come") {
+  auto pair = MakePair();
+  REQUIRE(pair.has_value());
+  Message got;
+  CHECK(ReceiveNext(pair->second.get(), &got).error().detail == "empty");
+  const std::string first = "\x01" "ab";
+  REQUIRE(send(pair->first.get(), first.data(), first.size(), 0) > 0);
+  CHECK_FALSE(ReceiveNext(pair->second.get(), &got).value());
+  CHECK(ReceiveNext(pair->second.get(), &got).error().detail == "empty");
+  CHECK(got.bytes == "ab");  // what has come is kept
+  REQUIRE(Send(pair->first.get(), "c").has_value());
+  CHECK(ReceiveNext(pair->second.get(), &got).value());
+  CHECK(got.bytes == "abc");
+}
+
+TEST_CASE("A sender that never waits sends what the queue takes, and the rest later") {
+  auto pair = MakePair();
+  REQUIRE(pair.has_value());
+  const std::string sent(kMaxMessageBytes, 'z');  // more than any queue
+  std::string_view rest = sent;
+  REQUIRE(SendPart(pair->first.get(), &rest).has_value());
+  CHECK_FALSE(rest.empty());
+  Message got;
+  while (true) {
+    const auto whole = ReceiveNext(pair->second.get(), &got);
+    REQUIRE(whole.has_value());
+    if (*whole) break;
+    REQUIRE(SendPart(pair->first.get(), &rest).has_value());
+  }
+  CHECK(rest.empty());
+  CHECK(got.bytes == sent);
+  pair->second.Reset();
+  rest = sent;
+  CHECK(SendPart(pair->first.get(), &rest).error().code == ErrorCode::kUnavailable);
+}
