@@ -58,12 +58,12 @@ Framer::State Framer::Examine() {
     if (const State state = Scan(); state != State::kComplete) return state;
     if (auto read = ReadHead(); !read) return Refused(std::move(read.error()));
   }
-  if (buffer_.size() - head_bytes_ < head_.content_length) return State::kMore;
-  // The body made the buffer move, and the head's views point to where it was.
+  // A body makes the buffer move, and the head's views point to where it was.
   if (buffer_.data() != head_at_) {
     if (auto read = ReadHead(); !read) return Refused(std::move(read.error()));
   }
-  return State::kComplete;
+  const bool complete = buffer_.size() - head_bytes_ >= head_.content_length;
+  return complete ? State::kComplete : State::kMore;
 }
 
 std::expected<void, Refusal> Framer::ReadHead() {
