@@ -1,9 +1,10 @@
 // The second half of Connection: what is answered to a request.
-#include <array>
+#include <exception>
 #include <utility>
 
 #include "broker/answer.h"
 #include "sidecar/window/connection.h"
+#include "sidecar/window/request_id.h"
 #include "sidecar/window/wire.h"
 
 namespace sidecar::window {
@@ -18,7 +19,25 @@ constexpr uint32_t kRetryAfterSeconds = 1;
 
 }  // namespace
 
-Reply Connection::AnswerRequest() {
+// `refusal`: of bytes that are no request.
+void Connection::Begin(const Refusal* refusal) {
+  const Head& head = framer_.head();
+  framed_ = refusal == nullptr;
+  head_only_ = head.method == "HEAD";
+  answered_ = false;
+  close_ = !framed_ || head.close || ++served_ == HttpServer::kMaxRequests;
+  request_id_ = NewRequestId(shared_.wall);
+  try {
+    framed_ ? Answer() : Refuse(*refusal);
+  } catch (const std::exception&) {
+    if (answered_) throw;
+    LoseBroker();
+    close_ = true;
+    RefuseLocally({Reason::kInternal, {}, {}, {}});
+  }
+}
+
+void Connection::Answer() {
   const Head& head = framer_.head();
   const auto route = Match(shared_.socket, head.method, head.path);
   if (!route) return Refuse(route.error());
@@ -33,100 +52,122 @@ Reply Connection::AnswerRequest() {
     case Route::kAdmin:
       return AnswerAdmin();
     case Route::kHealth:
-      return {.status = 200, .body = kAlive, .close = close_};
+      return Send({.status = 200, .body = kAlive, .close = close_});
     case Route::kWhoami:
-      message_.clear();
-      ipc::Encode(ipc::PlainRequest{ipc::MessageType::kWhoami, request_id_}, &message_);
-      return Forward(message_);
+      return AnswerPlain(ipc::MessageType::kWhoami);
     case Route::kReady:
-      message_.clear();
-      ipc::Encode(ipc::PlainRequest{ipc::MessageType::kReady, request_id_}, &message_);
-      return Forward(message_);
+      return AnswerPlain(ipc::MessageType::kReady);
   }
-  return RefuseLocally({Reason::kInternal, {}, {}, {}});
 }
 
-Reply Connection::AnswerToken() {
+void Connection::AnswerPlain(ipc::MessageType type) {
+  shared_.question.clear();
+  ipc::Encode(ipc::PlainRequest{type, request_id_}, &shared_.question);
+  Ask();
+}
+
+void Connection::AnswerToken() {
   auto request = ParseTokenRequest(framer_.head(), framer_.body());
   if (!request) return Refuse(request.error());
-  message_.clear();
-  ipc::Encode(ipc::TokenRequestMessage{request_id_, std::move(*request)}, &message_);
-  return Forward(message_);
+  shared_.question.clear();
+  ipc::TokenRequestMessage message{std::move(request_id_), std::move(*request)};
+  ipc::Encode(message, &shared_.question);
+  request_id_ = std::move(message.request_id);
+  Ask();
 }
 
-Reply Connection::AnswerAudit() {
+void Connection::AnswerAudit() {
   const auto after = ParseAuditQuery(framer_.head().query);
   if (!after) return Refuse(after.error());
-  auto page = shared_.audit.Read(*after);
-  if (!page) return RefuseLocally({Reason::kLedgerUnavailable, {}, {}, {}});
-  body_ = std::move(*page);
-  return {.status = 200, .body = body_, .close = close_};
+  state_ = State::kAuditing;
+  shared_.deadlines.Clear(slot_);
+  shared_.audit.Ask(slot_, *after);
 }
 
-Reply Connection::AnswerAdmin() {
+void Connection::OnAudit(std::optional<std::string_view> page) {
+  if (!page) return RefuseLocally({Reason::kLedgerUnavailable, {}, {}, {}});
+  Send({.status = 200, .body = *page, .close = close_});
+}
+
+void Connection::AnswerAdmin() {
   const Head& head = framer_.head();
   if (const auto checked = CheckAdminBody(head, framer_.body()); !checked) {
     return Refuse(checked.error());
   }
-  message_.clear();
+  shared_.question.clear();
   ipc::Encode(ipc::AdminRequest{request_id_, std::string(head.method), std::string(head.path),
                                 std::string(framer_.body())},
-              &message_);
-  return Forward(message_);
+              &shared_.question);
+  Ask();
 }
 
-Reply Connection::Forward(std::string_view message) {
-  const auto answer = broker_.Ask(message, peer_.get(), After(shared_.timing.answer));
-  if (answer) {
-    return {.status = answer->status,
-            .body = answer->body,
-            .retry_after_s = answer->retry_after_s,
-            .close = close_};
+void Connection::Ask() {
+  state_ = State::kAsking;
+  shared_.deadlines.Set(slot_, shared_.now + shared_.timing.answer);
+  if (!broker_.Ask(shared_.question)) return FailAsking(Reason::kRestarting);
+  if (broker_.has_rest()) {
+    shared_.poller.Change(broker_.fd(), EPOLLIN | EPOLLOUT, {Watched::Kind::kPair, slot_});
   }
+}
+
+void Connection::AskRest() {
+  if (!broker_.SendRest()) return FailAsking(Reason::kRestarting);
+  if (!broker_.has_rest()) {
+    shared_.poller.Change(broker_.fd(), EPOLLIN, {Watched::Kind::kPair, slot_});
+  }
+}
+
+void Connection::ReceiveAnswer() {
+  struct Wiped {
+    BrokerLink& broker;
+    ipc::Message* scratch;
+    ~Wiped() { broker.Wipe(scratch); }
+  };
+  const auto received = broker_.Receive(&shared_.answer);
+  if (received && !received->has_value()) return;  // the rest is on its way
+  const Wiped after{broker_, &shared_.answer};
+  shared_.answered = true;
+  if (!received || broker_.has_rest()) return FailAsking(Reason::kRestarting);
+  const ipc::Answer& answer = **received;
+  Reply reply{.status = answer.status,
+              .body = answer.body,
+              .retry_after_s = answer.retry_after_s,
+              .close = close_};
+  const auto recorded = std::exchange(recorded_, std::nullopt);
+  if (recorded && recorded->reason == Reason::kMethodNotAllowed) {
+    reply.allow = AllowedMethods(shared_.socket, kTokenPath);
+  }
+  Send(reply);
+}
+
+// What was refused here is refused without a trace: nothing is released.
+void Connection::FailAsking(Reason reason) {
+  LoseBroker();
   close_ = true;
-  switch (answer.error()) {
-    case AskError::kPeerGone:
-      peer_gone_ = true;
-      break;
-    case AskError::kBrokerGone:
-      break;
-    case AskError::kTimeout:
-      return RefuseLocally({Reason::kOverloaded, {}, {}, {}});
-  }
-  return RefuseLocally({Reason::kRestarting, {}, {}, {}});
+  const auto recorded = std::exchange(recorded_, std::nullopt);
+  RefuseLocally(recorded ? *recorded : Refusal{reason, {}, {}, {}});
 }
 
 // A refusal on the token route leaves its trace in the ledger, through the broker, whose answer
-// says where; without a broker it is answered all the same, for nothing is released.
-Reply Connection::Refuse(const Refusal& refusal) {
+// says where.
+void Connection::Refuse(const Refusal& refusal) {
   const bool recorded = shared_.socket == Socket::kAgent && framer_.head().path == kTokenPath;
   if (!recorded) return RefuseLocally(refusal);
-  message_.clear();
-  ipc::Encode(ipc::Rejected{request_id_, refusal.reason, refusal.hint}, &message_);
-  const auto answer = broker_.Ask(message_, peer_.get(), After(shared_.timing.answer));
-  if (!answer) {
-    close_ = true;
-    peer_gone_ = answer.error() == AskError::kPeerGone;
-    return RefuseLocally(refusal);
-  }
-  Reply reply{.status = answer->status,
-              .body = answer->body,
-              .retry_after_s = answer->retry_after_s,
-              .close = close_};
-  if (refusal.reason == Reason::kMethodNotAllowed)
-    reply.allow = AllowedMethods(shared_.socket, kTokenPath);
-  return reply;
+  recorded_ = refusal;
+  shared_.question.clear();
+  ipc::Encode(ipc::Rejected{request_id_, refusal.reason, refusal.hint}, &shared_.question);
+  Ask();
 }
 
-Reply Connection::RefuseLocally(const Refusal& refusal) {
+void Connection::RefuseLocally(const Refusal& refusal) {
   const broker::ReasonInfo& info = broker::Describe(refusal.reason);
-  body_ = broker::RenderRefusal(refusal, request_id_, std::nullopt);
-  Reply reply{.status = info.http_status, .body = body_, .close = close_};
+  const std::string body = broker::RenderRefusal(refusal, request_id_, std::nullopt);
+  Reply reply{.status = info.http_status, .body = body, .close = close_};
   if (info.http_status == 503) reply.retry_after_s = kRetryAfterSeconds;
   if (refusal.reason == Reason::kMethodNotAllowed) {
     reply.allow = AllowedMethods(shared_.socket, framer_.head().path);
   }
-  return reply;
+  Send(reply);
 }
 
 }  // namespace sidecar::window

@@ -1,7 +1,7 @@
 #include "sidecar/window/audit_reader.h"
 
-#include <poll.h>
-
+#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "sidecar/ipc/messages.h"
@@ -9,44 +9,79 @@
 namespace sidecar::window {
 
 void AuditReader::Attach(ipc::Fd channel) {
-  auto attached = std::make_shared<ipc::Fd>(std::move(channel));
-  const std::scoped_lock lock(channel_mutex_);
-  channel_.swap(attached);
+  if (asking_) {
+    successor_ = std::move(channel);
+    return;
+  }
+  Drop();
+  channel_ = std::move(channel);
+  if (!poller_.Add(channel_.get(), EPOLLIN, {Watched::Kind::kAudit})) channel_.Reset();
 }
 
-std::optional<std::string> AuditReader::Ask(int channel, uint64_t after) const {
-  std::string request;
-  ipc::Encode(ipc::ReadAudit{after, kPageEntries}, &request);
-  if (!ipc::Send(channel, request, {}, /*nonblocking=*/true)) return std::nullopt;
-  const Deadline deadline = After(patience_);
-  pollfd watched{channel, POLLIN, 0};
-  while (true) {
-    const int ready = poll(&watched, 1, MillisecondsUntil(deadline));
-    if (ready == 0) return std::nullopt;
-    if (ready > 0) break;
-  }
-  ipc::Message message;
-  if (!ipc::Receive(channel, &message)) return std::nullopt;
-  const auto page = ipc::DecodeAuditPage(message.bytes);
-  if (!page || page->body.empty()) return std::nullopt;
-  return std::string(page->body);
+void AuditReader::Drop() {
+  if (!channel_.valid()) return;
+  poller_.Remove(channel_.get());
+  channel_.Reset();
 }
 
-std::optional<std::string> AuditReader::Read(uint64_t after) {
-  const std::scoped_lock turn(turn_);
-  std::shared_ptr<ipc::Fd> channel;
-  {
-    const std::scoped_lock lock(channel_mutex_);
-    channel = channel_;
+void AuditReader::Ask(size_t slot, uint64_t after) { questions_.push_back({slot, after}); }
+
+void AuditReader::Forget(size_t slot) {
+  for (Question& question : questions_) {
+    if (question.slot == slot) question.slot.reset();
   }
-  if (!channel) return std::nullopt;
-  auto page = Ask(channel->get(), after);
-  if (!page) {
-    // A late answer must not meet the next question: this channel is over.
-    const std::scoped_lock lock(channel_mutex_);
-    if (channel_ == channel) channel_.reset();
+}
+
+bool AuditReader::Send(uint64_t after) const {
+  std::string question;
+  ipc::Encode(ipc::ReadAudit{after, kPageEntries}, &question);
+  return channel_.valid() &&
+         ipc::Send(channel_.get(), question, {}, /*nonblocking=*/true).has_value();
+}
+
+Deadline AuditReader::deadline() const {
+  if (asking_) return patience_ends_;
+  return questions_.empty() ? kNever : Deadline::min();
+}
+
+void AuditReader::Advance(Deadline now) {
+  if (asking_ && patience_ends_ <= now) Finish(std::nullopt);
+  while (!asking_ && !questions_.empty()) {
+    asking_ = true;
+    patience_ends_ = now + patience_;
+    const Question& next = questions_.front();
+    const bool sent = next.slot && Send(next.after);
+    if (sent) return;
+    if (next.slot) {
+      Finish(std::nullopt);
+    } else {  // never sent: the channel is as good as before
+      asking_ = false;
+      questions_.pop_front();
+    }
   }
-  return page;
+}
+
+void AuditReader::OnChannel(Deadline now) {
+  if (!channel_.valid()) return;  // dropped in the same round
+  if (!asking_) return Drop();    // it has nothing to say unasked: its end, or nonsense
+  auto whole = ipc::ReceiveNext(channel_.get(), &page_);
+  while (whole && !*whole) whole = ipc::ReceiveNext(channel_.get(), &page_);
+  if (!whole && whole.error().detail == "empty") return;
+  const auto page = ipc::DecodeAuditPage(page_.bytes);
+  const bool good = whole && page_.fds.empty() && page && !page->body.empty();
+  Finish(good ? std::optional(page->body) : std::nullopt);
+  Advance(now);
+}
+
+// Without a page the channel is over: a late answer must not meet the next question.
+void AuditReader::Finish(std::optional<std::string_view> page) {
+  const Question question = questions_.front();
+  questions_.pop_front();
+  asking_ = false;
+  if (!page) Drop();
+  if (successor_.valid()) Attach(std::move(successor_));
+  if (question.slot) answered_(*question.slot, page);
+  page_ = {};
 }
 
 }  // namespace sidecar::window

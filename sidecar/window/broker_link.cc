@@ -1,32 +1,42 @@
 #include "sidecar/window/broker_link.h"
 
-#include <poll.h>
-
-#include <array>
-
 namespace sidecar::window {
 
-std::expected<ipc::Answer, AskError> BrokerLink::Over(AskError error) {
-  pair_.Reset();
-  return std::unexpected(error);
+std::expected<void, BrokerLink::Gone> BrokerLink::Ask(std::string_view question) {
+  if (!pair_.valid() || !ipc::SendPart(pair_.get(), &question)) return std::unexpected(Gone{});
+  rest_ = question;
+  return {};
 }
 
-std::expected<ipc::Answer, AskError> BrokerLink::Ask(std::string_view request, int peer,
-                                                     Deadline deadline) {
-  if (!pair_.valid() || !ipc::Send(pair_.get(), request)) return Over(AskError::kBrokerGone);
-  // Of the peer only its end is of interest (POLLHUP needs no asking): what it sends is for later.
-  std::array<pollfd, 2> watched{{{pair_.get(), POLLIN, 0}, {peer, 0, 0}}};
-  while (true) {
-    const int ready = poll(watched.data(), watched.size(), MillisecondsUntil(deadline));
-    if (ready < 0) continue;  // a signal
-    if (watched[0].revents != 0) break;
-    if (ready == 0) return Over(AskError::kTimeout);
-    return Over(AskError::kPeerGone);
+std::expected<void, BrokerLink::Gone> BrokerLink::SendRest() {
+  std::string_view rest = rest_;
+  if (!ipc::SendPart(pair_.get(), &rest)) return std::unexpected(Gone{});
+  rest_.erase(0, rest_.size() - rest.size());
+  return {};
+}
+
+std::expected<std::optional<ipc::Answer>, BrokerLink::Gone> BrokerLink::Receive(
+    ipc::Message* scratch) {
+  ipc::Message* const message = pieces_ ? pieces_.get() : scratch;
+  auto whole = ipc::ReceiveNext(pair_.get(), message);
+  while (whole && !*whole) whole = ipc::ReceiveNext(pair_.get(), message);
+  if (!whole && whole.error().detail == "empty") {
+    const bool begun = !pieces_ && !message->bytes.empty();
+    if (begun) pieces_ = std::make_unique<ipc::Message>(std::exchange(*scratch, {}));
+    return std::nullopt;
   }
-  if (!ipc::Receive(pair_.get(), &message_)) return Over(AskError::kBrokerGone);
-  const auto answer = ipc::DecodeAnswer(message_.bytes);
-  if (!answer || answer->body.empty()) return Over(AskError::kBrokerGone);
+  if (!whole || !message->fds.empty()) return std::unexpected(Gone{});
+  const auto answer = ipc::DecodeAnswer(message->bytes);
+  if (!answer || answer->body.empty()) return std::unexpected(Gone{});
   return *answer;
+}
+
+void BrokerLink::Wipe(ipc::Message* scratch) {
+  ipc::WipeMessage(scratch);
+  scratch->fds.clear();
+  if (!pieces_) return;
+  ipc::WipeMessage(pieces_.get());
+  pieces_.reset();
 }
 
 }  // namespace sidecar::window

@@ -2,23 +2,19 @@
 
 #include <algorithm>
 #include <cstring>
-
-#include "broker/answer.h"
+#include <stdexcept>
 
 namespace sidecar::window {
 namespace {
 
-// What this thread serves. Handlers find it here: nothing of it travels in headers.
-struct Current {
-  const std::function<Reply()>& answer;
-  httplib::Request* request = nullptr;
-};
-thread_local Current* current = nullptr;
+// Stands for each request: nothing of one travels through the library.
+constexpr std::string_view kStandIn = "GET / HTTP/1.1\r\n\r\n";
 
-// A request line to read, and a string to write to.
+// A request to read, and a string that takes what is written until `stop` is set.
 class MemoryStream final : public httplib::Stream {
  public:
-  MemoryStream(std::string_view in, std::string* out) : in_(in), out_(out) {}
+  MemoryStream(std::string_view in, const bool& stop, std::string* out)
+      : in_(in), stop_(stop), out_(out) {}
 
   bool is_readable() const override { return !in_.empty(); }
   bool is_writable() const override { return true; }
@@ -29,7 +25,7 @@ class MemoryStream final : public httplib::Stream {
     return static_cast<ssize_t>(count);
   }
   ssize_t write(const char* from, size_t size) override {
-    out_->append(from, size);
+    if (!stop_) out_->append(from, size);
     return static_cast<ssize_t>(size);
   }
   void get_remote_ip_and_port(std::string& /*ip*/, int& /*port*/) const override {}
@@ -38,32 +34,9 @@ class MemoryStream final : public httplib::Stream {
 
  private:
   std::string_view in_;
+  const bool& stop_;
   std::string* out_;
 };
-
-void Fill(const Reply& reply, httplib::Response* response) {
-  response->status = reply.status;
-  response->set_header("Cache-Control", "no-store");  // RFC 6749 §5.1
-  if (reply.retry_after_s > 0) {
-    response->set_header("Retry-After", std::to_string(reply.retry_after_s));
-  }
-  // The library looks at the request's own header when it writes the answer's.
-  if (reply.close && current->request != nullptr)
-    current->request->set_header("Connection", "close");
-  if (!reply.allow.empty()) response->set_header("Allow", reply.allow);
-  // A provider, not set_content: the library keeps no copy of a body that may hold a token.
-  response->set_content_provider(
-      reply.body.size(), "application/json",
-      [body = reply.body](size_t offset, size_t length, httplib::DataSink& sink) {
-        return sink.write(body.data() + offset, length);
-      });
-}
-
-void FillInternalError(httplib::Response* response) {
-  static const std::string body =
-      broker::RenderRefusal({broker::Reason::kInternal, {}, {}, {}}, {}, std::nullopt);
-  Fill({.status = 500, .body = body, .close = true}, response);
-}
 
 }  // namespace
 
@@ -73,28 +46,56 @@ HttpServer::HttpServer(int idle_seconds) {
   set_keep_alive_timeout(idle_seconds);
   set_keep_alive_max_count(kMaxRequests);
   // Before the library's own routing, which would try one regular expression after the other.
-  set_pre_routing_handler([](const httplib::Request&, httplib::Response& response) {
-    Fill(current->answer(), &response);
+  set_pre_routing_handler([this](const httplib::Request&, httplib::Response& response) {
+    Fill(&response);
     return HandlerResponse::Handled;
   });
-  set_exception_handler([](const httplib::Request&, httplib::Response& response,
-                           const std::exception_ptr&) { FillInternalError(&response); });
-  // The library makes its tables on first use: here, before there are threads and filters.
-  std::string discarded;
-  Serve("GET", "/", [] { return Reply{.status = 200, .body = "{}"}; }, &discarded);
+  // The library's own would write what() into the answer.
+  set_exception_handler([this](const httplib::Request&, httplib::Response&,
+                               const std::exception_ptr&) { failed_ = true; });
+  // The library makes its tables on first use: here, before there are filters.
+  Head({.status = 200, .body = "{}"});
 }
 
-void HttpServer::Serve(std::string_view method, std::string_view path,
-                       const std::function<Reply()>& answer, std::string* out) {
-  std::string request_line(method);
-  request_line.append(" ").append(path).append(" HTTP/1.1\r\n\r\n");
-  MemoryStream stream(request_line, out);
-  Current here{answer};
-  current = &here;
+void HttpServer::Fill(httplib::Response* response) {
+  response->status = reply_->status;
+  response->set_header("Cache-Control", "no-store");  // RFC 6749 §5.1
+  if (reply_->retry_after_s > 0) {
+    response->set_header("Retry-After", std::to_string(reply_->retry_after_s));
+  }
+  // The library looks at the request's own header when it writes the answer's.
+  if (reply_->close) request_->set_header("Connection", "close");
+  if (!reply_->allow.empty()) response->set_header("Allow", reply_->allow);
+  // A provider, not set_content: the library learns the length, and sees no body.
+  response->set_content_provider(reply_->body.size(), "application/json",
+                                 [this](size_t offset, size_t length, httplib::DataSink& sink) {
+                                   at_body_ = true;
+                                   return sink.write(reply_->body.data() + offset, length);
+                                 });
+}
+
+std::string HttpServer::Write(const Reply& reply) {
+  reply_ = &reply;
+  at_body_ = failed_ = false;
+  std::string head;
+  MemoryStream stream(kStandIn, at_body_, &head);
   bool closed = false;
   process_request(stream, false, closed,
-                  [](httplib::Request& request) { current->request = &request; });
-  current = nullptr;
+                  [this](httplib::Request& request) { request_ = &request; });
+  if (failed_ || !at_body_) throw std::runtime_error("no head");
+  return head;
+}
+
+std::string_view HttpServer::Head(const Reply& reply) {
+  Known& known = known_[reply.body.size() % kKnownHeads];
+  if (!known.Fits(reply)) {
+    known.head = Write(reply);
+    known.status = reply.status;
+    known.retry_after_s = reply.retry_after_s;
+    known.body_bytes = reply.allow.empty() ? reply.body.size() : 0;  // no other body is empty
+    known.close = reply.close;
+  }
+  return known.head;
 }
 
 }  // namespace sidecar::window

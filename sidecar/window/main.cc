@@ -1,7 +1,5 @@
 // purser-window (--agent NAME | --admin) [--off-limits PATH]…: reads the bytes of one agent, or of
 // one connection of the admin socket; holds no secret, opens nothing.
-#include <malloc.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -20,18 +18,6 @@
 namespace {
 
 constexpr int kControl = 3;  // the descriptor that every role finds its supervisor on
-
-// Threads of connections need little stack, and few arenas serve them all.
-bool KeepThreadsSmall() {
-  pthread_attr_t attributes;
-  if (pthread_attr_init(&attributes) != 0) return false;
-  const bool set =
-      pthread_attr_setstacksize(&attributes, sidecar::window::Window::kStackBytes) == 0 &&
-      pthread_setattr_default_np(&attributes) == 0;
-  pthread_attr_destroy(&attributes);
-  mallopt(M_ARENA_MAX, 2);  // a sanitizer's allocator has no such thing
-  return set;
-}
 
 struct CommandLine {
   std::string agent;  // empty: the admin socket
@@ -64,7 +50,7 @@ int main(int argc, char** argv) {
     std::fputs("usage: purser-window (--agent NAME | --admin) [--off-limits PATH]...\n", stderr);
     return 2;
   }
-  if (sodium_init() < 0 || !KeepThreadsSmall()) return EXIT_FAILURE;
+  if (sodium_init() < 0) return EXIT_FAILURE;
   window::Window window({line->agent}, ipc::Fd(kControl), {}, log);
   const auto findings = hardening::Harden(hardening::Role::kWindow, line->hardening);
   if (!findings) {

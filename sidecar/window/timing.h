@@ -2,11 +2,12 @@
 #pragma once
 #include <algorithm>
 #include <chrono>
+#include <climits>
 
 namespace sidecar::window {
 
 struct Timing {
-  // An idle connection costs a thread and a few pages; clients reconnect without being asked.
+  // An idle connection costs a place and a few kilobytes; clients reconnect without being asked.
   std::chrono::milliseconds idle{60'000};
   // From the first byte of a request to its last: 64 KiB over a Unix socket take a millisecond.
   std::chrono::milliseconds request{10'000};
@@ -16,19 +17,18 @@ struct Timing {
   std::chrono::milliseconds write{10'000};
   // For the ledger to send a page of the agent's trail.
   std::chrono::milliseconds audit{5'000};
+  // For a refused peer to look at the answer.
+  std::chrono::milliseconds linger{1'000};
 };
 
 using Deadline = std::chrono::steady_clock::time_point;
+inline constexpr Deadline kNever = Deadline::max();
 
-inline Deadline After(std::chrono::milliseconds time) {
-  return std::chrono::steady_clock::now() + time;
-}
-
-/// For poll(2): milliseconds until then, rounded up, never negative.
-inline int MillisecondsUntil(Deadline deadline) {
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-  return static_cast<int>(std::max<int64_t>(0, left.count()));
+/// For epoll_wait(2): milliseconds from `now` until then, rounded up, never negative; -1 for never.
+inline int MillisecondsUntil(Deadline deadline, Deadline now) {
+  if (deadline == kNever) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now);
+  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, INT_MAX));
 }
 
 }  // namespace sidecar::window

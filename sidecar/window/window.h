@@ -1,16 +1,17 @@
 // sidecar/window/window.h: the window's process: takes connections from the supervisor, serves
 // them.
 #pragma once
+#include <array>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/base/log.h"
 #include "sidecar/ipc/frame.h"
-#include "sidecar/window/audit_reader.h"
 #include "sidecar/window/connection.h"
-#include "sidecar/window/http_server.h"
-#include "sidecar/window/timing.h"
-#include "sidecar/window/workers.h"
+#include "sidecar/window/shared.h"
 
 namespace sidecar::window {
 
@@ -19,17 +20,11 @@ struct Identity {
   std::string agent;  // empty: the admin socket
 };
 
+/// One thread that waits for all at once, and does in each round, for each connection that has
+/// something to say, one thing that never waits: a read, a request, an answer. So no connection
+/// holds up another. Not thread-safe.
 class Window {
  public:
-  // Of one agent; the supervisor has limits of its own. Bounds the threads that an agent can cost.
-  static constexpr size_t kMaxConnections = 256;
-  // Enough for a request at its limits (measured: a tenth), small enough for all of them.
-#ifdef PURSER_SANITIZED
-  static constexpr size_t kStackBytes = size_t{4} << 20;  // a sanitizer keeps its own there
-#else
-  static constexpr size_t kStackBytes = size_t{256} << 10;
-#endif
-
   /// Takes the control channel. REQUIRES: sodium_init() has succeeded.
   Window(Identity identity, ipc::Fd control, const Timing& timing, const broker::Log& log);
 
@@ -41,6 +36,15 @@ class Window {
   enum class Next { kGoOn, kDrain, kBroken };
 
   bool Say(ipc::MessageType type, std::string_view text) const;
+  void Round();
+  void ReadClocks();
+  std::span<const Poller::Event> Wait();
+  void Handle(const Poller::Event& event);
+  void TakeTurns();
+  void BuryEnded();
+  template <class Step>
+  void On(size_t slot, const Step& step);
+
   Next TakeMessage();
   Next TakeConnection(ipc::Message& message);
   void Drain();
@@ -48,11 +52,15 @@ class Window {
   Identity identity_;
   ipc::Fd control_;
   const broker::Log& log_;
-  ipc::Fd stop_event_;
   HttpServer server_;
+  Poller poller_;
   AuditReader audit_;
   Shared shared_;
-  Workers workers_;  // last: its destructor waits for the connections that use the rest
+  std::array<std::unique_ptr<Connection>, kMaxConnections> connections_;  // by slot
+  std::vector<uint32_t> free_slots_;
+  std::vector<size_t> turns_;  // of this round
+  std::vector<uint32_t> ended_;
+  bool broken_ = false;
 };
 
 }  // namespace sidecar::window

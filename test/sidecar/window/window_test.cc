@@ -296,7 +296,7 @@ TEST_CASE("Many connections of one agent that sit idle or drip are bounded, and 
   CHECK(StatusOf(ReadAnswer(peer)) == 200);
 }
 
-TEST_CASE("Threads are used again, and many short connections leave nothing behind") {
+TEST_CASE("Places are used again, and many short connections leave nothing behind") {
   AgentWindow window;
   for (int i = 0; i < 600; ++i) {
     const auto peer = window.Connect();
