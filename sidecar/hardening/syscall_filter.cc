@@ -78,7 +78,6 @@ void AllowByArgument(Filter& filter) {
   // No code that was not there at the start.
   filter.Allow(SCMP_SYS(mmap), {Masked(2, PROT_EXEC, 0)});
   filter.Allow(SCMP_SYS(mprotect), {Masked(2, PROT_EXEC, 0)});
-  filter.Allow(SCMP_SYS(clone), {Equals(0, kThreadFlags)});
   for (const int command : {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_GET_SEALS}) {
     filter.Allow(SCMP_SYS(fcntl), {EqualsInt(1, command)});
   }
@@ -88,6 +87,8 @@ void AllowByArgument(Filter& filter) {
   filter.Allow(SCMP_SYS(prlimit64), {EqualsInt(0, 0), Equals(2, 0)});  // reads its own limits
   filter.Allow(SCMP_SYS(tgkill), {EqualsInt(0, getpid())});            // abort(3)
 }
+
+void AllowThreads(Filter& filter) { filter.Allow(SCMP_SYS(clone), {Equals(0, kThreadFlags)}); }
 
 void AllowStore(Filter& filter) {
   filter.Add(SCMP_ACT_ALLOW, StoreFileCalls());
@@ -125,6 +126,7 @@ Status LoadRoleFilter(Role role) {
   filter.Add(SCMP_ACT_ALLOW, ComputeCalls());
   filter.Add(SCMP_ACT_ALLOW, ChannelCalls());
   AllowByArgument(filter);
+  if (role != Role::kWindow) AllowThreads(filter);
   switch (role) {
     case Role::kBroker:
       AllowStore(filter);

@@ -94,7 +94,12 @@ struct Row {
 };
 
 // What a role is there for.
-constexpr Row kAllowed[] = {{"dialer", "connect to the network"}};
+constexpr Row kAllowed[] = {
+    {"dialer", "connect to the network"},
+    {"broker", "start a thread"},
+    {"ledger", "start a thread"},
+    {"dialer", "start a thread"},
+};
 
 // What only different users, or modes, keep from a role where the kernel has no Landlock.
 constexpr Row kOpenWithoutLandlock[] = {

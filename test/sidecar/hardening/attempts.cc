@@ -7,6 +7,7 @@
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
@@ -117,6 +118,12 @@ bool StartProcessByClone3(const Target&) {
   return child > 0;
 }
 
+bool StartThread(const Target&) {
+  pthread_t thread{};
+  errno = pthread_create(&thread, nullptr, [](void*) -> void* { return nullptr; }, nullptr);
+  return errno == 0 && pthread_join(thread, nullptr) == 0;
+}
+
 bool MapCode(const Target&) {
   return mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
          MAP_FAILED;
@@ -202,6 +209,7 @@ constexpr std::array kAttempts{
     Attempt{"start a process", StartProcess, true},
     Attempt{"start a process with vfork's flags", [](const Target&) { return Done(syscall(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD | CLONE_UNTRACED, nullptr)); }, false},
     Attempt{"start a process with clone3", StartProcessByClone3, true},
+    Attempt{"start a thread", StartThread, true},
     Attempt{"trace another process", [](const Target& t) { return Done(ptrace(PTRACE_SEIZE, t.victim, nullptr, nullptr)); }, true},
     Attempt{"let itself be traced", [](const Target&) { return Done(ptrace(PTRACE_TRACEME, 0, nullptr, nullptr)); }, true},
     Attempt{"kill another process", [](const Target& t) { return Done(kill(t.victim, SIGURG)); }, true},

@@ -107,7 +107,7 @@ bool StartAndSignal(const Target& target) {
 }
 
 constexpr std::array kDuties{
-    Duty{kAll, "run threads", RunThreads},
+    Duty{"broker ledger dialer supervisor", "run threads", RunThreads},
     Duty{kAll, "throw and catch", ThrowAndCatch},
     Duty{kAll, "lock memory and draw random numbers", KeepSecrets},
     Duty{"broker supervisor", "make channels and pass descriptors", SendAndReceive},
