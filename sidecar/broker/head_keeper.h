@@ -10,8 +10,11 @@
 
 namespace sidecar::broker_role {
 
-/// Two folders that two processes write remember the same number: a ledger whose end was cut, or
-/// that was replaced by an older copy, is noticed when the store is unsealed. Thread-safe.
+/// Two folders that two processes write remember the same number: a ledger that ends before what it
+/// acknowledged, or there with another entry, is noticed when the store is unsealed. One that was
+/// cut and has since grown beyond the noted number is not noticed here: the entry in that place is
+/// not looked up. `purser audit verify --head` looks it up, with the head from the operational log.
+/// Thread-safe.
 class HeadKeeper {
  public:
   // What was acknowledged since the last note can be cut unnoticed by this means; each note is a
@@ -26,8 +29,8 @@ class HeadKeeper {
   };
   explicit HeadKeeper(Ports ports) : ports_(std::move(ports)) {}
 
-  /// Errors: kCorrupt (the ledger is behind what it acknowledged, or has another entry in that
-  /// place) · those of the ports.
+  /// Errors: kCorrupt (the ledger ends before what it acknowledged, or there with another entry) ·
+  /// those of the ports.
   broker::Status Compare();
   /// Notes the head if it moved. Errors: those of the ports; a latched ledger's head stands still.
   broker::Status Keep();

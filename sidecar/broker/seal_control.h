@@ -30,10 +30,12 @@ class SealControl {
       : ports_(ports), on_unsealed_(std::move(on_unsealed)) {}
 
   /// From a descriptor of the supervisor; `kind` is "file", "next" (the file that a rotation of the
-  /// seal was about to put in the other's place), "systemd-credential", or "kept" (a memfd_secret
-  /// of this process's predecessor).
+  /// seal was about to put in the other's place), "systemd-credential", "kept" (a memfd_secret
+  /// of this process's predecessor), or "kept-next" (such a one whose key is that of the file
+  /// "next"). Errors: those of the key, the ledger and the store; kUnavailable (out of memory).
   broker::Status UnsealFromDescriptor(const std::string& kind, int fd);
-  /// What an operator typed. Errors: kDenied (wrong passphrase) and the store's.
+  /// What an operator typed. Errors: kDenied (wrong passphrase), kUnavailable (out of memory) and
+  /// the store's.
   broker::Status UnsealWithPassphrase(const broker::Secret& passphrase);
   /// Re-wraps with a key made of `new_key` as `seal.kind` says, and re-encrypts every row; requests
   /// go on meanwhile. Returns how many secrets were rewritten.
@@ -50,15 +52,18 @@ class SealControl {
   [[nodiscard]] std::string advice() const;
 
  private:
-  broker::Status Unseal(const broker::Secret& kek);
-  void KeepForSuccessor(const broker::Secret& kek, const std::string& which);
+  broker::Result<broker::Secret> ReadKey(const std::string& kind, int fd);
+  broker::Status Unseal(const broker::Secret& kek, bool by_next);
+  broker::Status KeepForSuccessor(const broker::Secret& kek, const std::string& which);
+  void NoteKept(const broker::Status& kept);
   broker::Status Opened(broker::Status done);
 
   Ports ports_;
   std::function<broker::Status()> on_unsealed_;
   std::atomic<bool> usable_ = false;
   std::atomic<bool> opened_by_next_ = false;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards the texts
+  std::string not_kept_;      // why a successor will not have the key; empty: it will
   std::string trouble_ = "sealed: an operator must unseal it (purser unseal)";
 };
 

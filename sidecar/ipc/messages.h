@@ -125,8 +125,9 @@ broker::Result<Connection> DecodeConnection(std::string_view bytes);
 
 /// Messages that carry one text (or none) beside their type: kConfigured (empty: prepared; else the
 /// reason), kReaderChannel (agent), kUnseal ("file" | "next" | "systemd-credential" |
-/// "kept"), kKeepUnsealed ("" | "next": besides the one before), kHosts ("host:port" lines, "direct " before
-/// those that no proxy leads to, then "proxy <url>"), kStarted (findings as JSON, see IPC.md), kStatusReport,
+/// "kept" | "kept-next"), kKeepUnsealed ("" | "next": besides the one before | "as-next": the key
+/// of the file "next"), kHosts ("host:port" lines, "direct " before those that no proxy leads to,
+/// then "proxy <url>"), kStarted (findings as JSON, see IPC.md), kStatusReport,
 /// kReloadReport, kReloadRequest ("" | "dry-run"), kLatched (reason), and all without content.
 struct TextMessage {
   MessageType type;

@@ -106,8 +106,11 @@ Status CoreRoles::OfferKeys() {
   RoleProcess* broker = Get(RoleKind::kBroker);
   if (broker == nullptr) return {};
   const bool kept = kept_key_.valid();
-  for (const Fd* key : {&kept_key_, &kept_next_key_}) {
-    if (key->valid()) broker->Tell(MessageType::kUnseal, "kept", {key->get()});
+  if (kept) {
+    broker->Tell(MessageType::kUnseal, kept_is_next_ ? "kept-next" : "kept", {kept_key_.get()});
+  }
+  if (kept_next_key_.valid()) {
+    broker->Tell(MessageType::kUnseal, "kept-next", {kept_next_key_.get()});
   }
   auto keys = hooks_.open_keys();
   // A key file that is only there while the daemon starts is a good habit.
@@ -122,6 +125,7 @@ void CoreRoles::Keep(const std::string& which, Fd key) {
   } else {
     kept_key_ = std::move(key);
     kept_next_key_ = Fd();
+    kept_is_next_ = which == "as-next";
   }
 }
 

@@ -93,6 +93,7 @@ class CoreRoles {
   // memfd_secrets of the broker, never mapped here. Two while the seal is rotated: until the broker
   // says which, either may be the one that opens the store.
   ipc::Fd kept_key_, kept_next_key_;
+  bool kept_is_next_ = false;  // the first of them is the key of the file "next"
   // The ledger's own word: a latch outlives its process, and ends by a resume or with the daemon.
   std::string ledger_latch_;
   bool stopping_ = false;

@@ -1,8 +1,8 @@
 // Plays any role of purser for the supervisor's tests: the name it was started as decides which. It
 // writes one line for each event to $FAKE/<role>.log, and obeys the files $FAKE/<role>.findings
 // (text of kStarted), <role>.fault (text of kConfigured), <role>.mute (never says kStarted),
-// <role>.latch (text of kLatched), <role>.crash (exits at once) and <role>.rude (sends what no role
-// may send).
+// <role>.latch (text of kLatched), <role>.keep (text of kKeepUnsealed), <role>.crash (exits at
+// once) and <role>.rude (sends what no role may send).
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -98,9 +98,9 @@ class FakeRole {
     if (type == MessageType::kConfigure || type == MessageType::kHosts) {
       if (!Exists("silent")) Say(MessageType::kConfigured, Exists("fault") ? Text("fault") : "");
     }
-    if (type == MessageType::kUnseal && text != "kept") {
+    if (type == MessageType::kUnseal && !text.starts_with("kept")) {
       const Fd kept(memfd_create("kept", MFD_CLOEXEC));
-      Say(MessageType::kKeepUnsealed, "", {kept.get()});
+      Say(MessageType::kKeepUnsealed, Exists("keep") ? Text("keep") : "", {kept.get()});
     }
   }
 

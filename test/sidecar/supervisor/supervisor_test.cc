@@ -125,6 +125,15 @@ TEST_CASE("A role that dies comes back with its channels and its key, and the le
   CHECK(world.Logged("window", "29 helpdesk", 2));  // a second reader channel
 }
 
+TEST_CASE("A successor is told of the key that it gets what its predecessor said of it") {
+  World world(Agent("helpdesk", OwnUid()));
+  world.folder.Write("fake/purser-broker.keep", "as-next");
+  REQUIRE(world.Start().has_value());
+  CHECK(world.Logged("broker", "30 file fds=1"));
+  REQUIRE(kill(world.supervisor->core().Get(RoleKind::kBroker)->pid(), SIGKILL) == 0);
+  CHECK(world.Logged("broker", "30 kept-next fds=1"));
+}
+
 TEST_CASE("A ledger that had latched is latched in its next life, until it says that it is not") {
   World world(Agent("helpdesk", OwnUid()));
   world.folder.Write("fake/purser-ledger.latch", "sync failed: EIO");
