@@ -55,6 +55,7 @@ MintResult Minter::Mint(const policy::Config& config, const policy::Credential& 
   if (auto refusal = state_->guard.Check(credential.name)) return std::unexpected(*refusal);
   auto tenant = state_->tenants.Resolve(config.tenant);
   if (!tenant) {
+    state_->guard.DiscoveryFailed(credential.name, tenant.error());
     return Failed(ports_.log, credential.name, who.request_id, std::move(tenant.error()));
   }
   const MintTask task{config, credential, key, who, std::move(*tenant), user_assertion};

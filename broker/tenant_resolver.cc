@@ -20,8 +20,10 @@ std::expected<std::string, Refusal> TenantResolver::Resolve(const policy::Tenant
   if (!response || response->status != 200) {
     const auto error = response ? entra::ReadUpstreamError(*response)
                                 : entra::ReadTransportError(response.error());
-    return Refuse(entra::Describe(error.error_class).reason, {},
-                  "tenant discovery: " + error.detail);
+    return std::unexpected(Refusal{entra::Describe(error.error_class).reason,
+                                   {},
+                                   "tenant discovery: " + error.detail,
+                                   error.retry_after});
   }
   auto guid = entra::ReadTenantGuid(response->body);
   if (!guid) return Refuse(Reason::kUpstreamInvalid, {}, guid.error().detail);

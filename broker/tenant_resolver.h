@@ -17,7 +17,9 @@ class TenantResolver {
  public:
   explicit TenantResolver(HttpTransport& http) : http_(http) {}
 
-  /// Refuses: kUpstreamUnavailable, kUpstreamRejected (no such tenant), kUpstreamInvalid.
+  /// One request at most, not repeated: what it refuses, the caller's UpstreamGuard remembers.
+  /// Refuses: kUpstreamUnavailable, kUpstreamThrottled, kUpstreamRejected (no such tenant),
+  /// kUpstreamInvalid; with retry_after where Entra named one.
   std::expected<std::string, Refusal> Resolve(const policy::Tenant& tenant);
 
  private:

@@ -55,6 +55,15 @@ void UpstreamGuard::Rejected(const std::string& credential, Refusal refusal) {
   memory.rejected_until = clock_.Now() + kRejectionPause;
 }
 
+void UpstreamGuard::DiscoveryFailed(const std::string& credential, const Refusal& refusal) {
+  if (refusal.retry_after) Throttled(credential, *refusal.retry_after);
+  if (refusal.reason == Reason::kUpstreamUnavailable) {
+    FailedTransiently(credential);
+  } else if (!refusal.retry_after) {
+    Rejected(credential, refusal);
+  }
+}
+
 void UpstreamGuard::GrantDied(const std::string& credential, Refusal refusal) {
   const std::scoped_lock lock(mutex_);
   memory_[credential].dead_grant = std::move(refusal);

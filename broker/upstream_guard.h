@@ -38,6 +38,9 @@ class UpstreamGuard {
   void Throttled(const std::string& credential, std::chrono::seconds wait);
   /// Refuses with `refusal` for kRejectionPause.
   void Rejected(const std::string& credential, Refusal refusal);
+  /// The tenant of the credential could not be looked up. It is asked for the same again whatever
+  /// an agent wants, so that nothing but an outage is worth another try within kRejectionPause.
+  void DiscoveryFailed(const std::string& credential, const Refusal& refusal);
   /// Refuses with `refusal` until Forget().
   void GrantDied(const std::string& credential, Refusal refusal);
   void Forget(const std::string& credential);

@@ -2,12 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "test/fakes/entra_answers.h"
-#include "test/fakes/fake_http.h"
-#include "test/fakes/fake_ledger.h"
-#include "test/fakes/fake_random.h"
-#include "test/fakes/fake_sleeper.h"
-#include "test/fakes/fake_store.h"
+#include "test/broker/mint_bench.h"
 
 using namespace entra_answers;
 using broker::ErrorCode;
@@ -22,19 +17,10 @@ constexpr const char* kCode =
     R"({"device_code":"the-device-code","user_code":"WDJB-MJHT",)"
     R"("verification_uri":"https://microsoft.com/devicelogin","expires_in":900,"interval":5})";
 
-struct Setup {
-  Setup() {
-    config.tenant = {kTenant, "public", "https://login.microsoftonline.com", kGraph};
-    credential.name = "aid-mail";
-    credential.kind = "refresh-token";
-    credential.client_id = kClient;
-    credential.user = kUser;
-    credential.scopes = {"Mail.Read"};
-  }
+struct Setup : MintBench {
+  Setup() { credential.scopes = {"Mail.Read"}; }
   void Begin() {
-    login = std::make_unique<broker::DeviceLogin>(
-        broker::Minter::Ports{http, vault, ledger, clock, random, sleeper, fingerprint_key},
-        vault.store, config, credential);
+    login = std::make_unique<broker::DeviceLogin>(ports(), vault.store, config, credential);
   }
   void Start() {
     Begin();
@@ -47,15 +33,6 @@ struct Setup {
   }
   bool stored() { return vault.store.Get({"aid-mail", SecretKind::kRefreshToken}).has_value(); }
 
-  broker::policy::Config config;
-  broker::policy::Credential credential;
-  FakeHttp http;
-  FakeVault vault;
-  FakeLedger ledger;
-  FakeClock clock;
-  FakeRandom random;
-  FakeSleeper sleeper;
-  Secret fingerprint_key = Secret::CopyOf(std::string(broker::Minter::kFingerprintKeyBytes, 'k'));
   std::unique_ptr<broker::DeviceLogin> login;
 };
 
