@@ -56,17 +56,24 @@ std::string EncodeAcl(const SocketAccess& access) {
 Status Permit(const std::string& path, const SocketAccess& access) {
   constexpr mode_t kMode = 0660;
   constexpr uid_t kUnchanged = ~0U;
-  const bool one = access.gids.size() + (access.uid ? 1 : 0) <= 1;
-  const uid_t uid = access.uid.value_or(kUnchanged);
+  const bool own = access.uid && *access.uid == geteuid();
   const gid_t gid = access.gids.empty() ? kUnchanged : access.gids.front();
-  if (one && chown(path.c_str(), uid, gid) == 0) {
+  const bool by_mode = access.gids.size() <= 1 && (!access.uid || (own && access.gids.empty()));
+  if (by_mode && chown(path.c_str(), kUnchanged, gid) == 0) {
     if (chmod(path.c_str(), kMode) == 0) return {};
     return FailOn(path, std::string("chmod: ") + strerrorname_np(errno));
   }
+  // A user gets an ACL: as the owner of its socket it could let others in.
   const std::string acl = EncodeAcl(access);
   if (setxattr(path.c_str(), "system.posix_acl_access", acl.data(), acl.size(), 0) == 0) return {};
-  return FailOn(path, std::string("cannot be given to those who may connect (") +
-                          strerrorname_np(errno) + "): start purserd as root, or use one group");
+  const std::string why = strerrorname_np(errno);
+  // On a file system without them (rare for /run) owning it is the only way to one user.
+  if (access.uid && access.gids.empty() && chown(path.c_str(), *access.uid, kUnchanged) == 0 &&
+      chmod(path.c_str(), kMode) == 0) {
+    return {};
+  }
+  return FailOn(path, "cannot be given to those who may connect (" + why +
+                          "): start purserd as root, or use one group");
 }
 
 }  // namespace

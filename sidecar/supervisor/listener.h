@@ -27,9 +27,9 @@ class Listener {
   Listener(Listener&& other) noexcept = default;
   Listener& operator=(Listener&& other) noexcept;
 
-  /// Binds `path` (replacing a socket that an earlier run left) with mode 0660: for one user or one
-  /// group by ownership, for several, or where ownership cannot be given away, by an access control
-  /// list (acl(5)).
+  /// Binds `path` (replacing a socket that an earlier run left) with mode 0660. It belongs to
+  /// purser; one group has it by ownership, a user and several groups by an access control list
+  /// (acl(5)). Only where the file system has none does a user own its socket.
   /// Errors: kInvalidRequest (path too long, not permitted; the text says what to do).
   static broker::Result<Listener> Open(const std::string& path, const SocketAccess& access);
 
