@@ -4,6 +4,7 @@
 
 #include "broker/entra/scope_list.h"
 #include "sidecar/broker/admin_service.h"
+#include "sidecar/broker/credential_secrets.h"
 #include "sidecar/ipc/messages.h"
 
 namespace sidecar::broker_role {
@@ -59,7 +60,7 @@ AdminService::Outcome AdminService::TryCredential(const Call& call) {
       duration_cast<seconds>(ports_.minter_ports.clock.WallNow().time_since_epoch()).count();
   const auto config = ports_.broker.config();
   const auto credential = config->credentials.find(call.argument);
-  if (credential == config->credentials.end()) return broker::Refuse(broker::Reason::kNotFound);
+  if (credential == config->credentials.end()) return NoSuchCredential();
   return json{{"scopes", (*token)->scopes},
               {"over_consented", OverConsented(credential->second, (*token)->scopes)},
               {"app_only", (*token)->app_only},

@@ -29,7 +29,7 @@ Outcome AdminService::Reload(const Call& call) {
 Outcome AdminService::StartLogin(const Call& call) {
   const auto config = ports_.broker.config();
   const auto credential = config->credentials.find(call.argument);
-  if (credential == config->credentials.end()) return Refuse(Reason::kNotFound);
+  if (credential == config->credentials.end()) return NoSuchCredential();
   if (credential->second.kind != "refresh-token") {
     return Refuse(Reason::kValueOutOfRange,
                   "A " + credential->second.kind + " has no login; use purser secret set.");
@@ -79,7 +79,7 @@ std::expected<broker::Secret, Refusal> AdminService::Unwrap(const Call& call) co
 Outcome AdminService::SetSecret(const Call& call) {
   const auto config = ports_.broker.config();
   const auto credential = config->credentials.find(call.argument);
-  if (credential == config->credentials.end()) return Refuse(Reason::kNotFound);
+  if (credential == config->credentials.end()) return NoSuchCredential();
   const auto kind = TypedSecretOf(credential->second);
   if (!kind) return Refuse(Reason::kValueOutOfRange, "A refresh token comes from purser login.");
   const auto secret = Unwrap(call);

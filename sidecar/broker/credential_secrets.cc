@@ -24,6 +24,11 @@ std::optional<SecretKind> TypedSecretOf(const broker::policy::Credential& creden
   return std::nullopt;
 }
 
+std::unexpected<Refusal> NoSuchCredential() {
+  return broker::Refuse(Reason::kNotFound,
+                        "No credential has this name; purser credentials lists them.");
+}
+
 std::optional<Refusal> CheckTyped(SecretKind kind, const Secret& secret) {
   if (kind == SecretKind::kCertificate) {
     const auto parsed = broker::entra::ParseClientCertificate(secret);

@@ -1,5 +1,6 @@
 // sidecar/broker/credential_secrets.h: which secrets a credential needs, and whether one will do.
 #pragma once
+#include <expected>
 #include <optional>
 #include <vector>
 
@@ -15,6 +16,9 @@ std::vector<broker::SecretKind> SecretsOf(const broker::policy::Credential& cred
 
 /// What `purser secret set` stores for it; nothing where only a login enrols it.
 std::optional<broker::SecretKind> TypedSecretOf(const broker::policy::Credential& credential);
+
+/// Refuses a name that the configuration does not have, and says where names are listed.
+[[nodiscard]] std::unexpected<broker::Refusal> NoSuchCredential();
 
 /// Refuses what was typed for the wrong credential or pasted in part, before it replaces a good
 /// secret: a certificate must parse, with a private key that belongs to it; a client secret is one
