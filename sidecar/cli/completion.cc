@@ -43,13 +43,13 @@ int PrintCompletion(const CLI::App& app, const std::string& shell, std::ostream&
          "  case \"$1\" in\n";
   PrintCases(app, "purser", out);
   // Words that are no command, such as an option's value, leave the place as it is. No variable is
-  // named `path`: to zsh that is PATH.
+  // named `path`: to zsh that is PATH; and behind a colon zsh takes a letter for a modifier.
   out << "    *) return 1 ;;\n"
          "  esac\n"
          "}\n"
          "_purser() {\n"
          "  local at=purser word\n"
-         "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+         "  for word in \"${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}\"; do\n"
          "    if _purser_words \"$at $word\" > /dev/null; then at=\"$at $word\"; fi\n"
          "  done\n"
          "  COMPREPLY=($(compgen -W \"$(_purser_words \"$at\")\" -- "
