@@ -22,9 +22,38 @@ std::string Octal(mode_t mode) {
   return text;
 }
 
-// One file or folder: there, not wider than `widest`.
-void ExaminePath(const std::string& path, mode_t widest, const std::string& if_missing,
-                 Findings* found) {
+// Whose a path has to be. Only root is told: purserd is then started as root, and who asks sees
+// what belongs to others.
+struct Owner {
+  std::string user;  // empty: anybody's
+
+  // Empty, or who owns it instead.
+  [[nodiscard]] std::string Other(uid_t uid) const {
+    if (user.empty() || geteuid() != 0) return {};
+    const passwd* expected = getpwnam(user.c_str());
+    if (expected == nullptr || expected->pw_uid == uid) return {};  // ExamineUsers misses it
+    const passwd* other = getpwuid(uid);
+    return other != nullptr ? other->pw_name : "user " + std::to_string(uid);
+  }
+};
+
+// The folder above decides who can put another file in the place of this one.
+void ExamineFolderOf(const std::string& path, const Owner& owner, Findings* found) {
+  const std::string folder = path.substr(0, path.rfind('/'));
+  struct stat status{};
+  if (stat(folder.c_str(), &status) != 0) return;  // the path itself is missing, too
+  const std::string other = owner.Other(status.st_uid);
+  if (!other.empty() && status.st_uid != 0) {
+    found->push_back({Level::kBad, folder + " belongs to " + other,
+                      "find out why, then: chown " + owner.user + ": " + folder});
+  } else if ((status.st_mode & 022) != 0 && (status.st_mode & S_ISVTX) == 0) {
+    found->push_back({Level::kBad, folder + " can be written by others", "chmod go-w " + folder});
+  }
+}
+
+// One file or folder: there, of its owner, not wider than `widest`.
+void ExaminePath(const std::string& path, mode_t widest, const Owner& owner,
+                 const std::string& if_missing, Findings* found) {
   struct stat status{};
   if (lstat(path.c_str(), &status) != 0) {
     const bool unseen = errno == EACCES;
@@ -35,6 +64,9 @@ void ExaminePath(const std::string& path, mode_t widest, const std::string& if_m
   const mode_t mode = status.st_mode & 07777;
   if (S_ISLNK(status.st_mode)) {
     found->push_back({Level::kBad, path + " is a symbolic link", "put the file itself there"});
+  } else if (const std::string other = owner.Other(status.st_uid); !other.empty()) {
+    found->push_back({Level::kBad, path + " belongs to " + other,
+                      "find out why, then: chown " + owner.user + ": " + path});
   } else if ((mode & ~widest & 0777) != 0) {
     found->push_back(
         {Level::kBad, path + " has mode " + Octal(mode), "chmod " + Octal(widest) + " " + path});
@@ -80,12 +112,18 @@ void ExamineKernel(Findings* found) {
 Findings ExamineMachine(const broker::policy::Config& config) {
   Findings found;
   const auto& paths = config.paths;
-  if (config.seal.kind == "file") ExaminePath(config.seal.path, 0600, "purser init", &found);
-  ExaminePath(paths.state + "/store/store.db", 0600, "purser init", &found);
-  ExaminePath(paths.state + "/ledger", 0750, "start purserd once", &found);
-  ExaminePath(paths.run + "/admin/sock", 0660, "start purserd", &found);
+  const auto examine = [&found](const std::string& path, mode_t widest, const Owner& owner,
+                                const std::string& if_missing) {
+    ExaminePath(path, widest, owner, if_missing, &found);
+    ExamineFolderOf(path, owner, &found);
+  };
+  if (config.seal.kind == "file") examine(config.seal.path, 0600, {"root"}, "purser init");
+  examine(paths.state + "/store/store.db", 0600, {"purser-broker"}, "purser init");
+  ExaminePath(paths.state + "/ledger", 0750, {"purser-ledger"}, "start purserd once", &found);
+  examine(paths.run + "/admin/sock", 0660, {"root"}, "start purserd");
   for (const auto& [name, agent] : config.agents) {
-    ExaminePath(paths.run + "/agents/" + name + "/sock", 0660, "start purserd", &found);
+    // Not examined for its owner: where a file system has no access lists it is the agent.
+    ExaminePath(paths.run + "/agents/" + name + "/sock", 0660, {}, "start purserd", &found);
   }
   ExamineUsers(&found);
   ExamineKernel(&found);
