@@ -10,6 +10,7 @@
 #include "broker/ledger/line_scanner.h"
 #include "broker/ledger/segment_name.h"
 #include "sidecar/cli/audit_view.h"
+#include "sidecar/cli/complaint.h"
 #include "sidecar/cli/ledger_files.h"
 
 namespace sidecar::cli {
@@ -18,11 +19,6 @@ namespace {
 using broker::Result;
 using broker::ledger::ScannedLine, broker::ledger::ScanLine;
 using nlohmann::json;
-
-int Complain(std::ostream& err, const std::string& why, ExitCode code = kExitRefused) {
-  err << "purser audit: " << why << "\n";
-  return code;
-}
 
 bool IsTimePrefix(const std::string& text) {
   constexpr std::string_view kShape = "0000-00-00T00:00:00.000000Z";
@@ -106,11 +102,11 @@ bool ForEachLine(std::string_view lines, Visit visit) {
 }
 
 // Prints what is appended from now on. `segment` and `offset` are where reading stopped.
-int Follow(const AuditTailOptions& options, std::string segment, uint64_t offset, std::ostream& out,
-           std::ostream& err) {
+int Follow(const AuditTailOptions& options, std::string segment, uint64_t offset,
+           const Output& to) {
   while (true) {
     const auto segments = ListSegments(options.folder);
-    if (!segments) return Complain(err, segments.error().detail);
+    if (!segments) return Complain(to, segments.error().detail);
     for (const std::string& name : *segments) {
       if (name < segment) continue;
       if (name != segment) offset = 0;
@@ -118,13 +114,13 @@ int Follow(const AuditTailOptions& options, std::string segment, uint64_t offset
       const auto rest =
           ReadLines(options.folder + "/" + name, &offset, [&](std::string_view lines) {
             return ForEachLine(lines, [&](std::string_view line) {
-              if (Passes(line, options.filter)) Print(line, options.json, out);
+              if (Passes(line, options.filter)) Print(line, options.json, to.out);
               return true;
             });
           });
-      if (!rest) return Complain(err, rest.error().detail);
+      if (!rest) return Complain(to, rest.error().detail);
     }
-    out.flush();
+    to.out.flush();
     if (!options.wait || !options.wait()) return kExitDone;
   }
 }
@@ -141,14 +137,14 @@ Result<uint64_t> EndOf(const std::string& path) {
 
 int AuditTail(const AuditTailOptions& options, std::ostream& out, std::ostream& err) {
   if (const std::string fault = FaultOf(options.filter); !fault.empty()) {
-    return Complain(err, fault, kExitUsage);
+    return Complain({out, err, options.json}, fault, kExitUsage);
   }
   const auto segments = ListSegments(options.folder);
-  if (!segments) return Complain(err, segments.error().detail);
+  if (!segments) return Complain({out, err, options.json}, segments.error().detail);
   uint64_t offset = 0;  // taken before the lines are read: what comes meanwhile is not missed
   if (options.follow && !segments->empty()) {
     const auto end = EndOf(options.folder + "/" + segments->back());
-    if (!end) return Complain(err, end.error().detail);
+    if (!end) return Complain({out, err, options.json}, end.error().detail);
     offset = *end;
   }
   std::deque<std::string> lines;
@@ -158,12 +154,13 @@ int AuditTail(const AuditTailOptions& options, std::ostream& out, std::ostream& 
       if (Passes(line, options.filter)) lines.emplace_front(line);
       return lines.size() < options.count;
     });
-    if (!read) return Complain(err, read.error().detail);
+    if (!read) return Complain({out, err, options.json}, read.error().detail);
   }
   if (!options.json) out << AuditRowHeader() << "\n";
   for (const std::string& line : lines) Print(line, options.json, out);
   if (!options.follow) return kExitDone;
-  return Follow(options, segments->empty() ? std::string() : segments->back(), offset, out, err);
+  return Follow(options, segments->empty() ? std::string() : segments->back(), offset,
+                {out, err, options.json});
 }
 
 Result<std::string> FindAuditLine(const std::string& folder, uint64_t seq) {
@@ -190,8 +187,9 @@ Result<std::string> FindAuditLine(const std::string& folder, uint64_t seq) {
 
 int AuditShow(const AuditShowOptions& options, std::ostream& out, std::ostream& err) {
   const auto line = FindAuditLine(options.folder, options.seq);
-  if (!line) return Complain(err, line.error().detail);
-  if (line->empty()) return Complain(err, "no entry " + std::to_string(options.seq));
+  if (!line) return Complain({out, err, options.json}, line.error().detail);
+  if (line->empty())
+    return Complain({out, err, options.json}, "no entry " + std::to_string(options.seq));
   const auto entry = broker::ParseStrictJson(*line);
   if (options.json || !entry) {
     out << *line << "\n";
@@ -203,10 +201,10 @@ int AuditShow(const AuditShowOptions& options, std::ostream& out, std::ostream& 
 
 int AuditSearch(const AuditSearchOptions& options, std::ostream& out, std::ostream& err) {
   if (const std::string fault = FaultOf(options.filter); !fault.empty()) {
-    return Complain(err, fault, kExitUsage);
+    return Complain({out, err, options.json}, fault, kExitUsage);
   }
   const auto segments = ListSegments(options.folder);
-  if (!segments) return Complain(err, segments.error().detail);
+  if (!segments) return Complain({out, err, options.json}, segments.error().detail);
   uint64_t found = 0;
   for (const std::string& name : *segments) {
     uint64_t offset = 0;
@@ -218,7 +216,7 @@ int AuditSearch(const AuditSearchOptions& options, std::ostream& out, std::ostre
         return ++found != options.limit;
       });
     });
-    if (!rest) return Complain(err, rest.error().detail);
+    if (!rest) return Complain({out, err, options.json}, rest.error().detail);
     if (options.limit != 0 && found >= options.limit) break;
   }
   if (found == 0 && !options.json) out << "no entry matches\n";

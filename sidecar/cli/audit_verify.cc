@@ -6,6 +6,7 @@
 
 #include "broker/ledger/verifier.h"
 #include "sidecar/cli/audit_command.h"
+#include "sidecar/cli/complaint.h"
 #include "sidecar/cli/ledger_files.h"
 
 namespace sidecar::cli {
@@ -117,16 +118,14 @@ int AuditVerify(const AuditVerifyOptions& options, std::ostream& out, std::ostre
   if (!options.head.empty()) {
     anchor = ParseAnchor(options.head);
     if (!anchor) {
-      err << "purser audit: write --head SEQ:LEAF as the log has them, for instance --head 41:"
-          << std::string(64, 'e') << "\n";
-      return kExitUsage;
+      return Complain({out, err, options.json},
+                      "write --head SEQ:LEAF as the log has them, for instance --head 41:" +
+                          std::string(64, 'e'),
+                      kExitUsage);
     }
   }
   const auto verified = VerifyFolder(options.folder, anchor);
-  if (!verified) {
-    err << "purser audit: " << verified.error().detail << "\n";
-    return kExitRefused;
-  }
+  if (!verified) return Complain({out, err, options.json}, verified.error().detail);
   options.json ? PrintJson(*verified, out) : PrintText(*verified, out);
   return verified->report.tampered() ? kExitTampering : kExitDone;
 }

@@ -23,12 +23,14 @@ std::optional<std::string> FromEnvironment(const std::string& name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-// Root, and the users that the roles run as where purserd was installed.
-std::vector<uint32_t> UidsOfPurser(const broker::policy::Accounts& accounts) {
+// Root, and the users that the roles run as where purserd was installed; elsewhere purserd runs as
+// whoever tries it out, which is the one who asks.
+std::vector<uint32_t> UidsOfPurser(const broker::policy::Accounts& accounts, uint32_t who_asks) {
   std::vector<uint32_t> uids = {0};
   for (const char* role : {"window", "broker", "ledger", "dialer"}) {
     if (const auto uid = accounts.UserId("purser-" + std::string(role))) uids.push_back(*uid);
   }
+  if (uids.size() == 1 && who_asks != 0) uids = {who_asks};
   return uids;
 }
 
@@ -40,11 +42,12 @@ std::expected<Config, std::vector<Diagnostic>> Load(const ConfigOptions& options
   if (!files) {
     return std::unexpected(std::vector<Diagnostic>{{{options.path, 0, 0}, files.error().detail}});
   }
-  return broker::policy::ParseConfig(
-      {.files = *files,
-       .accounts = accounts,
-       .env = FromEnvironment,
-       .own_uids = options.own_uids.empty() ? UidsOfPurser(accounts) : options.own_uids});
+  return broker::policy::ParseConfig({.files = *files,
+                                      .accounts = accounts,
+                                      .env = FromEnvironment,
+                                      .own_uids = options.own_uids.empty()
+                                                      ? UidsOfPurser(accounts, options.who_asks)
+                                                      : options.own_uids});
 }
 
 std::string Line(const Diagnostic& fault) {

@@ -1,5 +1,7 @@
 // sidecar/cli/config_command.h: `purser config check|show|schema`, without asking the daemon.
 #pragma once
+#include <unistd.h>
+
 #include <iosfwd>
 #include <string>
 #include <vector>
@@ -13,7 +15,10 @@ struct ConfigOptions {
   bool json = false;
   /// Who is who; nullptr: this machine's users and groups. Borrowed.
   const broker::policy::Accounts* accounts = nullptr;
-  /// Whom purser runs as; empty: the role users that exist here, and root.
+  /// The user at the keyboard.
+  uint32_t who_asks = geteuid();
+  /// Whom purser runs as; empty: root and the role users that exist here; where none does,
+  /// who_asks.
   std::vector<uint32_t> own_uids = {};
 };
 

@@ -51,24 +51,47 @@ void PrintSeparation(const Console& console, const json& body) {
     console.out << Yellow("hardening allow_same_uid: an agent may read purser's memory and files")
                 << '\n';
   }
+  const json findings =
+      body["processes"].value(json::json_pointer("/hardening/findings"), json::array());
+  for (const json& finding : findings) {
+    console.out << Yellow("finding   ") << Field(finding, "role") << ": " << Field(finding, "what")
+                << ". To do: " << Field(finding, "remedy") << '\n';
+  }
+}
+
+// What the supervisor knows: its version, the file it read, and what it has in hand.
+void PrintDaemon(const Console& console, const json& processes) {
+  if (!processes.contains("roles")) {
+    console.out << Red("purserd   does not answer: ") << Field(processes, "error") << '\n';
+    return;
+  }
+  const json config = processes.value("config", json::object());
+  console.out << "purserd   " << Field(processes, "version") << ", " << Field(config, "path")
+              << ", connections " << Field(processes, "connections") << '\n';
+  if (const auto lost = processes.value("entries_lost", uint64_t{0}); lost > 0) {
+    console.out << Yellow("entries   ") << lost
+                << " of purserd's own did not reach the ledger: it was latched, away, or flooded\n";
+  }
 }
 
 void PrintProcesses(const Console& console, const json& processes) {
   if (!processes.contains("roles")) return;
   std::vector<std::vector<std::string>> rows;
   for (const json& role : processes["roles"]) {
-    rows.push_back({Field(role, "role"), Field(role, "agent"), Field(role, "pid"),
-                    Field(role, "uptime_s"), Field(role, "restarts")});
+    const std::string agent = role.contains("admin") ? "(operator)" : Field(role, "agent");
+    rows.push_back({Field(role, "role"), agent, Field(role, "pid"), Field(role, "uptime_s"),
+                    role.value("ready", false) ? "yes" : "no", Field(role, "restarts")});
   }
-  PrintTable(console.out, {"PROCESS", "AGENT", "PID", "UPTIME_S", "RESTARTS"}, rows);
+  PrintTable(console.out, {"PROCESS", "AGENT", "PID", "UPTIME_S", "READY", "RESTARTS"}, rows);
 }
 
 }  // namespace
 
 int Judge(const Console& console, const broker::Result<AdminAnswer>& answer) {
   if (!answer) {
-    console.err << "purser: " << answer.error().detail << '\n';
-    return answer.error().code == broker::ErrorCode::kUnavailable ? kExitUnreachable : kExitRefused;
+    const bool away = answer.error().code == broker::ErrorCode::kUnavailable;
+    return Complain(console.output(), answer.error().detail,
+                    away ? kExitUnreachable : kExitRefused);
   }
   if (answer->status >= 200 && answer->status < 300) return kExitDone;
   if (PrintedAsJson(console, answer->body)) return kExitRefused;
@@ -100,6 +123,7 @@ int RunStatus(const Console& console) {
   const json& store = body["store"];
   console.out << (store.value("usable", false) ? "store     usable\n"
                                                : Red("store     ") + Field(store, "reason") + "\n");
+  PrintDaemon(console, body["processes"]);
   PrintSeparation(console, body);
   PrintProblems(console, body);
   PrintProcesses(console, body["processes"]);

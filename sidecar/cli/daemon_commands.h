@@ -5,6 +5,7 @@
 
 #include "broker/base/secret.h"
 #include "sidecar/cli/admin_client.h"
+#include "sidecar/cli/complaint.h"
 
 namespace sidecar::cli {
 
@@ -14,6 +15,8 @@ struct Console {
   std::ostream& out;
   std::ostream& err;
   bool json = false;
+
+  [[nodiscard]] Output output() const { return {out, err, json}; }
 };
 
 // Each returns an ExitCode.

@@ -9,7 +9,7 @@
 
 #include "broker/policy/explain.h"
 #include "broker/policy/inert.h"
-#include "sidecar/cli/terminal.h"
+#include "sidecar/cli/complaint.h"
 
 namespace sidecar::cli {
 namespace {
@@ -62,18 +62,19 @@ broker::policy::PastExplanation ExplainHere(const broker::policy::Config& config
   return explanation;
 }
 
-int NoSuchAgent(const ExplainOptions& options, std::ostream& err) {
-  err << "purser: there is no agent " << Inert(options.agent) << "; configured:";
-  for (const auto& [name, agent] : options.config.agents) err << ' ' << name;
-  err << '\n';
-  return kExitRefused;
+int NoSuchAgent(const ExplainOptions& options, const Output& to) {
+  std::string why = "there is no agent " + Inert(options.agent) + "; configured:";
+  for (const auto& [name, agent] : options.config.agents) why += " " + name;
+  return Complain(to, why);
 }
 
 }  // namespace
 
 int ExplainScopes(const ExplainOptions& options, const std::vector<std::string>& scopes,
                   std::ostream& out, std::ostream& err) {
-  if (!options.config.agents.contains(options.agent)) return NoSuchAgent(options, err);
+  if (!options.config.agents.contains(options.agent)) {
+    return NoSuchAgent(options, {out, err, options.json});
+  }
   const auto explanation = broker::policy::Explain(options.config, options.agent, scopes);
   if (options.json) {
     Print(AsJson(explanation), out);
@@ -86,9 +87,9 @@ int ExplainScopes(const ExplainOptions& options, const std::vector<std::string>&
 int ExplainPast(const ExplainOptions& options, const json& entry, std::ostream& out,
                 std::ostream& err) {
   if (const std::string agent = AgentOf(entry); agent != options.agent) {
-    err << "purser: that entry is " << (agent.empty() ? "of no agent" : "of agent " + Inert(agent))
-        << '\n';
-    return kExitRefused;
+    return Complain(
+        {out, err, options.json},
+        "that entry is " + (agent.empty() ? "of no agent" : "of agent " + Inert(agent)));
   }
   const auto explanation = ExplainHere(options.config, entry);
   if (options.json) {
@@ -113,7 +114,8 @@ int ExplainRefused(const ExplainOptions& options, const std::vector<json>& entri
   if (options.json) {
     Print(list, out);
   } else if (text.empty()) {
-    err << "purser: no refused connection of agent " << Inert(options.agent) << " is recorded\n";
+    return Complain({out, err},
+                    "no refused connection of agent " + Inert(options.agent) + " is recorded");
   } else {
     out << text;
   }

@@ -28,11 +28,6 @@ namespace fs = std::filesystem;
 constexpr std::array kRoleUsers = {"purser-window", "purser-broker", "purser-ledger",
                                    "purser-dialer"};
 
-int Complain(std::ostream& err, const std::string& why) {
-  err << "purser: " << why << '\n';
-  return kExitRefused;
-}
-
 std::string ConfigText(const NewConfigOptions& options) {
   return "# What every key means, and which there are: purser config schema\n"
          "# After a change: purser config check && purser reload\n\n"
@@ -81,12 +76,12 @@ struct Wrapping {
   token_cache::Kdf kdf;
 };
 
-Result<Wrapping> KeyFromFile(const std::string& path, broker::Random& random, std::ostream& out) {
+Result<Wrapping> KeyFromFile(const std::string& path, broker::Random& random, InitReport& report) {
   if (const auto made = MakeFolder(fs::path(path).parent_path(), 0700); !made) {
     return std::unexpected(made.error());
   }
   const auto generated = token_cache::GenerateKeyFile(path, random);
-  if (generated) out << "made      " << path << "  (keep a copy apart from the store's backups)\n";
+  if (generated) report.Made(path, "keep a copy apart from the store's backups");
   if (!generated && generated.error().code != ErrorCode::kConflict) {
     return std::unexpected(generated.error());
   }
@@ -117,8 +112,8 @@ Result<Wrapping> KeyFromCredential(const std::string& name) {
 }
 
 Result<Wrapping> NewWrapping(const broker::policy::Seal& seal, broker::Random& random,
-                             std::ostream& out) {
-  if (seal.kind == "file") return KeyFromFile(seal.path, random, out);
+                             InitReport& report) {
+  if (seal.kind == "file") return KeyFromFile(seal.path, random, report);
   if (seal.kind == "systemd-credential") return KeyFromCredential(seal.path);
   auto typed = ReadSecret("passphrase for the store");
   if (!typed) return std::unexpected(typed.error());
@@ -130,26 +125,44 @@ Result<Wrapping> NewWrapping(const broker::policy::Seal& seal, broker::Random& r
 
 }  // namespace
 
-int WriteNewConfig(const NewConfigOptions& options, std::ostream& out, std::ostream& err) {
+void InitReport::Step(const char* did, const std::string& what, const std::string& note) {
+  if (to_.json) {
+    steps_.push_back({{"did", did}, {"what", what}});
+    if (!note.empty()) steps_.back()["note"] = note;
+    return;
+  }
+  to_.out << did << "      " << what << (note.empty() ? "" : "  (" + note + ")") << '\n';
+}
+
+int InitReport::Done(int code) {
+  if (to_.json && code == kExitDone) {
+    to_.out << nlohmann::ordered_json{{"steps", steps_}}.dump(
+                   2, ' ', false, nlohmann::json::error_handler_t::replace)
+            << '\n';
+  }
+  return code;
+}
+
+int WriteNewConfig(const NewConfigOptions& options, InitReport& report) {
   if (fs::exists(options.path)) {
-    out << "kept      " << options.path << '\n';
+    report.Kept(options.path);
     return kExitDone;
   }
   if (options.tenant.empty()) {
-    return Complain(err,
-                    options.path + " does not exist; name your tenant: purser init --tenant GUID");
+    return report.Complain(options.path +
+                           " does not exist; name your tenant: purser init --tenant GUID");
   }
   std::error_code failed;
   fs::create_directories(fs::path(options.path).parent_path() / "agents.d", failed);
   std::ofstream file(options.path);
   file << ConfigText(options);
-  if (!file.flush()) return Complain(err, "cannot write " + options.path);
+  if (!file.flush()) return report.Complain("cannot write " + options.path);
   fs::permissions(options.path, fs::perms(0644), failed);
-  out << "made      " << options.path << "  (fill in a credential and an agent)\n";
+  report.Made(options.path, "fill in a credential and an agent");
   return kExitDone;
 }
 
-int CreateRoleUsers(std::ostream& out, std::ostream& err) {
+int CreateRoleUsers(InitReport& report) {
   if (geteuid() != 0) return kExitDone;
   for (const char* name : kRoleUsers) {
     if (getpwnam(name) != nullptr) continue;
@@ -161,23 +174,23 @@ int CreateRoleUsers(std::ostream& out, std::ostream& err) {
     }
     int status = 0;
     if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
-      return Complain(err, std::string("cannot create the user ") + name + " with useradd");
+      return report.Complain(std::string("cannot create the user ") + name + " with useradd");
     }
-    out << "made      user " << name << '\n';
+    report.Made(std::string("user ") + name);
   }
   return kExitDone;
 }
 
-int CreateStore(const broker::policy::Config& config, std::ostream& out, std::ostream& err) {
+int CreateStore(const broker::policy::Config& config, InitReport& report) {
   const std::string folder = config.paths.state + "/store";
   const std::string path = folder + "/store.db";
   if (fs::exists(path)) {
-    out << "kept      " << path << '\n';
+    report.Kept(path);
     return kExitDone;
   }
   SystemRandom random;
-  const auto wrapping = NewWrapping(config.seal, random, out);
-  if (!wrapping) return Complain(err, wrapping.error().detail);
+  const auto wrapping = NewWrapping(config.seal, random, report);
+  if (!wrapping) return report.Complain(wrapping.error().detail);
   Status done = MakeFolder(folder, 0700);
   if (done) {
     done = token_cache::SealedStore::Initialise(path, config.tenant.id, wrapping->kek,
@@ -185,8 +198,8 @@ int CreateStore(const broker::policy::Config& config, std::ostream& out, std::os
   }
   if (done) done = GiveToBroker(folder);
   if (done) done = GiveToBroker(path);
-  if (!done) return Complain(err, done.error().detail);
-  out << "made      " << path << '\n';
+  if (!done) return report.Complain(done.error().detail);
+  report.Made(path);
   return kExitDone;
 }
 

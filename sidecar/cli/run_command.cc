@@ -7,17 +7,11 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <ostream>
 
 #include "sidecar/cli/terminal.h"
 
 namespace sidecar::cli {
 namespace {
-
-int Complain(std::ostream& err, const std::string& why) {
-  err << "purser: " << why << '\n';
-  return kExitRefused;
-}
 
 // An agent known by its group only runs as whoever starts it; the group must be theirs.
 bool BecomeUser(const passwd& user) {
@@ -29,19 +23,19 @@ bool BecomeUser(const passwd& user) {
 }  // namespace
 
 int RunAs(const broker::policy::Config& config, const std::string& agent,
-          const std::vector<std::string>& command, std::ostream& err) {
+          const std::vector<std::string>& command, const Output& to) {
   const auto found = config.agents.find(agent);
-  if (found == config.agents.end()) return Complain(err, "no agent is named " + agent);
+  if (found == config.agents.end()) return Complain(to, "no agent is named " + agent);
   const auto& selectors = found->second.selectors;
   if (selectors.uid && *selectors.uid != geteuid()) {
     const passwd* user = getpwuid(*selectors.uid);
     if (geteuid() != 0) {
       return Complain(
-          err, agent + " runs as " + selectors.user + "; start this as root or as that user");
+          to, agent + " runs as " + selectors.user + "; start this as root or as that user");
     }
-    if (user == nullptr) return Complain(err, "no user has the number " + selectors.user);
+    if (user == nullptr) return Complain(to, "no user has the number " + selectors.user);
     if (!BecomeUser(*user)) {
-      return Complain(err, "cannot become " + selectors.user + ": " + std::strerror(errno));
+      return Complain(to, "cannot become " + selectors.user + ": " + std::strerror(errno));
     }
     setenv("HOME", user->pw_dir, 1);
     setenv("USER", user->pw_name, 1);
@@ -52,7 +46,7 @@ int RunAs(const broker::policy::Config& config, const std::string& agent,
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   execvp(arguments[0], arguments.data());
-  return Complain(err, "cannot run " + command[0] + ": " + std::strerror(errno));
+  return Complain(to, "cannot run " + command[0] + ": " + std::strerror(errno));
 }
 
 }  // namespace sidecar::cli

@@ -25,11 +25,6 @@ broker::Result<AdminAnswer> SendSealed(const Console& console, const std::string
   return console.client.Call(method, path, {{"sealed", *sealed}});
 }
 
-int Complain(const Console& console, const std::string& why) {
-  console.err << "purser: " << why << '\n';
-  return kExitRefused;
-}
-
 int Rotated(const Console& console, const json& body, const std::string& also) {
   if (console.json) {
     console.out << body.dump(2) << '\n';
@@ -46,16 +41,16 @@ int RotateKeyFile(const Console& console, const std::string& path) {
   SystemRandom random;
   const auto made = token_cache::GenerateKeyFile(next, random);
   if (!made && made.error().code == broker::ErrorCode::kConflict) {
-    return Complain(console, next +
-                                 " is left from an interrupted rotation. If the store opens with " +
-                                 path + ", remove it; else put it in the place of " + path);
+    return Complain(console.output(),
+                    next + " is left from an interrupted rotation. If the store opens with " +
+                        path + ", remove it; else put it in the place of " + path);
   }
-  if (!made) return Complain(console, made.error().detail);
+  if (!made) return Complain(console.output(), made.error().detail);
   const auto fd = token_cache::OpenKeyFile(next);
-  if (!fd) return Complain(console, fd.error().detail);
+  if (!fd) return Complain(console.output(), fd.error().detail);
   const auto key = token_cache::ReadKey(*fd, token_cache::KeySource::kFile, next);
   close(*fd);
-  if (!key) return Complain(console, key.error().detail);
+  if (!key) return Complain(console.output(), key.error().detail);
 
   const auto answer = SendSealed(console, "POST", "/v1/seal/rotate", *key);
   if (const int code = Judge(console, answer)) {
@@ -65,7 +60,8 @@ int RotateKeyFile(const Console& console, const std::string& path) {
     return code;
   }
   if (std::rename(next.c_str(), path.c_str()) != 0) {
-    return Complain(console, "cannot rename " + next + " to " + path + ": " + std::strerror(errno));
+    return Complain(console.output(),
+                    "cannot rename " + next + " to " + path + ": " + std::strerror(errno));
   }
   return Rotated(console, answer->body, ", " + path + " replaced");
 }
@@ -74,7 +70,7 @@ int RotateKeyFile(const Console& console, const std::string& path) {
 
 int RunSecretSet(const Console& console, const std::string& credential) {
   const auto typed = ReadSecret("secret of " + credential);
-  if (!typed) return Complain(console, typed.error().detail);
+  if (!typed) return Complain(console.output(), typed.error().detail);
   const auto answer =
       SendSealed(console, "PUT", "/v1/credentials/" + credential + "/secret", *typed);
   if (const int code = Judge(console, answer)) return code;
@@ -88,7 +84,7 @@ int RunSecretSet(const Console& console, const std::string& credential) {
 
 int RunUnseal(const Console& console) {
   const auto typed = ReadSecret("passphrase");
-  if (!typed) return Complain(console, typed.error().detail);
+  if (!typed) return Complain(console.output(), typed.error().detail);
   const auto answer = SendSealed(console, "POST", "/v1/unseal", *typed);
   if (const int code = Judge(console, answer)) return code;
   console.out << (console.json ? answer->body.dump(2) : std::string("unsealed")) << '\n';
@@ -98,7 +94,7 @@ int RunUnseal(const Console& console) {
 int RunSealRotate(const Console& console, const std::string& kind, const std::string& key_path) {
   if (kind == "file") return RotateKeyFile(console, key_path);
   const auto typed = ReadSecret(kind == "passphrase" ? "new passphrase" : "new credential");
-  if (!typed) return Complain(console, typed.error().detail);
+  if (!typed) return Complain(console.output(), typed.error().detail);
   const auto answer = SendSealed(console, "POST", "/v1/seal/rotate", *typed);
   if (const int code = Judge(console, answer)) return code;
   return Rotated(console, answer->body, "");

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import select
 import shutil
 import subprocess
 import tempfile
@@ -85,10 +86,62 @@ class Alone(unittest.TestCase):
                 self.assertEqual(sorted(done.stdout.split()), sorted(expected), done.stderr)
 
     @unittest.skipUnless(shutil.which("zsh"), "no zsh here")
-    def test_zsh_takes_its_script(self):
-        script = purser("completion", "zsh").stdout
-        subprocess.run(["zsh", "-f", "-c", "autoload -Uz compinit; compinit -u; " + script],
-                       check=True)
+    def test_zsh_completes_what_a_person_types(self):
+        main, terminal = pty.openpty()
+        self.addCleanup(os.close, main)
+        # Its home has no start files.
+        shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=terminal, stdout=terminal,
+                                 stderr=terminal, start_new_session=True,
+                                 env={"PATH": os.environ["PATH"], "TERM": "dumb", "HOME": "/"})
+        self.addCleanup(shell.wait)
+        self.addCleanup(shell.kill)
+        os.close(terminal)
+
+        def shows(text):
+            seen = ""
+            while text not in seen:
+                ready, _, _ = select.select([main], [], [], harness.START_SECONDS)
+                self.assertTrue(ready, f"no {text!r} in {seen!r}")
+                seen += os.read(main, 65536).decode(errors="replace")
+
+        os.write(main, ("PS1='rea''dy> '; autoload -Uz compinit; compinit -u -D; "
+                        f"source <({BIN / 'purser'} completion zsh)\n").encode())
+        shows("ready> ")
+        for typed, completed in (("purser cred", "credentials"),
+                                 ("purser audit ver", "audit verify"),
+                                 ("purser --config f audit t", "audit tail"),
+                                 ("purser explain helpdesk --sc", "--scopes"),
+                                 ("purser secret s", "secret set")):
+            os.write(main, typed.encode() + b"\t")
+            shows(completed)
+            os.write(main, b"\x15")  # clears the line
+
+    def test_what_went_wrong_is_json_for_a_program(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "purser.toml"
+            path.write_text(f'[instance]\nname = "a"\n[tenant]\nid = "{harness.TENANT_ID}"\n'
+                            f'[paths]\nstate = "{folder}/state"\nrun = "{folder}/run"\n'
+                            f'[seal]\nkind = "file"\npath = "{folder}/key/kek"\n')
+            for code, row in ((UNREACHABLE, ["status"]), (UNREACHABLE, ["login", "x"]),
+                              (REFUSED, ["secret", "set", "x"]),
+                              (REFUSED, ["run", "nobody", "--", "true"]),
+                              (REFUSED, ["explain", "nobody", "--scopes", "x"]),
+                              (REFUSED, ["explain", "nobody", "--seq", "7"]),
+                              (REFUSED, ["audit", "verify"]), (REFUSED, ["audit", "tail"]),
+                              (USAGE, ["audit", "verify", "--head", "x"]),
+                              (USAGE, ["audit", "search", "--since", "yesterday"])):
+                with self.subTest(row):
+                    done = purser("--config", path, "--json", *row)
+                    self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+                    self.assertTrue(json.loads(done.stdout)["error_description"])
+                    self.assertEqual(done.stderr, "")
+            for row in (["doctor"], ["init"], ["seal", "rotate"]):
+                done = purser("--config", f"{folder}/none", "--json", *row)
+                self.assertEqual(done.returncode, REFUSED, done.stdout + done.stderr)
+                self.assertTrue(json.loads(done.stdout)["error_description"])
+            made = json.loads(purser("--config", path, "--json", "init").stdout)["steps"]
+            self.assertIn({"did": "kept", "what": str(path)}, made)
+            self.assertIn({"did": "made", "what": f"{folder}/state/store/store.db"}, made)
 
     def test_init_can_be_repeated_and_keeps_what_is_there(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -230,6 +283,24 @@ class WithDaemon(unittest.TestCase):
             self.assertEqual(finding["level"] == "good", not finding["remedy"], finding)
         self.assertIn("→", self.purser.cli("doctor").stdout)
 
+    @unittest.skipUnless(IS_ROOT, "gives files away")
+    def test_doctor_says_whose_a_file_is_that_it_should_not_be(self):
+        key = self.purser.dir / "kek"
+        owner = key.stat()
+        os.chown(key, OTHER_UID, OTHER_UID)
+        self.addCleanup(os.chown, key, owner.st_uid, owner.st_gid)
+        findings = json.loads(self.purser.cli("--json", "doctor").stdout)["findings"]
+        self.assertTrue(any(f["level"] == "bad" and f"{key} belongs to" in f["what"]
+                            and f"chown root: {key}" in f["remedy"] for f in findings),
+                        json.dumps(findings, indent=1))
+
+    def test_what_is_not_known_is_refused_with_where_to_look(self):
+        for row in (["login", "nonesuch"], ["secret", "set", "nonesuch"]):
+            with self.subTest(row):
+                outcome = self.purser.cli(*row, stdin="x")
+                self.assertEqual(outcome.returncode, REFUSED)
+                self.assertIn("purser credentials", outcome.stderr)
+
     def test_explain_names_users_beside_numbers(self):
         if IS_ROOT:
             status = self.purser.token(HELPDESK, ["Mail.Read"], uid=0).status
@@ -273,6 +344,8 @@ class AsOneUser(unittest.TestCase):
             shown = purserd.cli("status", uid=SOLO_UID).stdout
             self.assertIn("hardening weak", shown)
             self.assertIn("allow_same_uid", shown)
+            for field in ("purserd   ", str(purserd.dir), "connections ", "READY", "(operator)"):
+                self.assertIn(field, shown)
             self.assertNotEqual(purserd.cli("status", uid=OTHER_UID).returncode, DONE)
 
 

@@ -120,6 +120,24 @@ TEST_CASE("config check: files that cannot be read are faults too") {
   CHECK(Run(RunConfigCheck, path, false).err.find("not a regular file") != std::string::npos);
 }
 
+TEST_CASE("config check knows whom purser runs as, also where nothing is installed") {
+  FakeAccounts accounts;
+  const Folder folder;
+  const std::string path = folder.Write("purser.toml", kGood);
+  const auto check = [&](uint32_t who_asks) {
+    std::ostringstream out, err;
+    RunConfigCheck({.path = path, .accounts = &accounts, .who_asks = who_asks}, out, err);
+    return err.str();
+  };
+  CHECK(check(0).empty());
+  CHECK(check(2002).empty());
+  CHECK(check(2001).find(":12:") != std::string::npos);  // helpdesk would run its own purser
+  accounts.users["purser-broker"] = 2003;
+  CHECK(check(2001).empty());  // installed: helpdesk looks at root's
+  accounts.users["purser-broker"] = 2001;
+  CHECK_FALSE(check(0).empty());
+}
+
 TEST_CASE("config show prints what is in force, as TOML or JSON; schema prints JSON") {
   const Folder folder;
   const std::string path = folder.Write("purser.toml", kGood);

@@ -1,0 +1,30 @@
+#include "sidecar/cli/session.h"
+
+#include <cstdlib>
+
+#include "sidecar/cli/config_command.h"
+
+namespace sidecar::cli {
+
+std::string FromEnvironment(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? value : otherwise;
+}
+
+AdminClient Session::Client() const {
+  if (!admin_socket.empty()) return AdminClient(admin_socket);
+  const auto config = LoadForCommand(config_path);
+  return AdminClient((config ? config->paths.run : "/run/purser") + "/admin/sock");
+}
+
+int Session::WithDaemon(const std::function<int(const Console&)>& command) const {
+  const AdminClient client = Client();
+  return command({client, std::cout, std::cerr, json});
+}
+
+int Session::WithConfig(const std::function<int(const broker::policy::Config&)>& command) const {
+  const auto config = LoadForCommand(config_path);
+  return config ? command(*config) : Complain(output(), config.error().detail);
+}
+
+}  // namespace sidecar::cli

@@ -1,0 +1,31 @@
+// sidecar/cli/session.h: the options of every command, and what they lead to.
+#pragma once
+#include <functional>
+#include <iostream>
+#include <string>
+
+#include "broker/policy/config.h"
+#include "sidecar/cli/daemon_commands.h"
+
+namespace sidecar::cli {
+
+// The environment names places only (design §5).
+std::string FromEnvironment(const char* name, const char* otherwise);
+
+/// One command line.
+struct Session {
+  std::string config_path = FromEnvironment("PURSER_CONFIG", "/etc/purser/purser.toml");
+  std::string admin_socket = FromEnvironment("PURSER_ADMIN_SOCKET", "");
+  bool json = false;
+  bool dry_run = false;
+  std::function<int()> chosen;  // set by the command that was typed
+
+  [[nodiscard]] Output output() const { return {std::cout, std::cerr, json}; }
+  /// The operator's socket, as given, else as the configuration places it.
+  [[nodiscard]] AdminClient Client() const;
+  [[nodiscard]] int WithDaemon(const std::function<int(const Console&)>& command) const;
+  [[nodiscard]] int WithConfig(
+      const std::function<int(const broker::policy::Config&)>& command) const;
+};
+
+}  // namespace sidecar::cli
