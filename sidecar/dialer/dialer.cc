@@ -47,7 +47,7 @@ Status Dialer::Run() {
     if (Status taken = TakeControl(); !taken) return taken;
   }
   if (Status written = count_.Flush(Now(), /*all=*/true); !written) {
-    log_.Error("connections.not_written", {{"error", written.error().detail}});
+    log_.Error("connection_counts_not_written", {{"error", written.error().detail}});
   }
   return {};
 }
@@ -61,7 +61,7 @@ void Dialer::FlushWhatIsDue() {
   const Time now = Now();
   if (NextFlush() > now) return;
   if (Status written = count_.Flush(now); !written) {
-    log_.Error("connections.not_written", {{"error", written.error().detail}});
+    log_.Error("connection_counts_not_written", {{"error", written.error().detail}});
     retry_ = now + kRetryFlush;
   }
 }
@@ -135,13 +135,13 @@ void Dialer::TakeDial() {
   if (!received) {
     // The supervisor brings a new channel with a new broker.
     if (received.error().code == ErrorCode::kCorrupt) {
-      log_.Error("broker_channel.closed", {{"error", received.error().detail}});
+      log_.Error("broker_channel_closed", {{"error", received.error().detail}});
     }
     broker_.Reset();
     return;
   }
   if (!streams_.Start(std::move(message_.fds.front()))) {
-    log_.Warn("stream.refused", {{"running", StreamThreads::kMaxStreams}});
+    log_.Warn("stream_refused", {{"running", StreamThreads::kMaxStreams}});
   }
 }
 

@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   dialer::Dialer dialer(kControl, log);
   const auto findings = hardening::Harden(hardening::Role::kDialer, options);
   if (!findings) {
-    log.Error("hardening.failed", {{"error", findings.error().detail}});
+    log.Error("hardening_failed", {{"error", findings.error().detail}});
     return EXIT_FAILURE;
   }
   std::string started;

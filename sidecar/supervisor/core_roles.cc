@@ -56,7 +56,7 @@ Status CoreRoles::StartOne(RoleKind kind) {
   const std::string latch = kind == RoleKind::kLedger ? ledger_latch_ : "";
   auto role = factory_.Start({.kind = kind}, config_->config, std::move(callbacks), latch);
   if (!role) return std::unexpected(role.error());
-  log_.Info("role.started", {{"of", NameOf(kind)}, {"pid", (*role)->pid()}});
+  log_.Info("role_started", {{"of", NameOf(kind)}, {"pid", (*role)->pid()}});
   slots_.at(Index(kind)).process = std::move(*role);
   Connect(kind);
   if (kind == RoleKind::kLedger) hooks_.ledger_replaced();
@@ -88,7 +88,7 @@ void CoreRoles::Pair(RoleKind a, MessageType to_a, RoleKind b, MessageType to_b)
   RoleProcess* second = Get(b);
   if (first == nullptr || second == nullptr) return;  // the later one to start makes the pair
   auto pair = ipc::MakePair();
-  if (!pair) return log_.Error("channel.failed", {{"why", pair.error().detail}});
+  if (!pair) return log_.Error("channel_failed", {{"why", pair.error().detail}});
   first->Tell(to_a, {}, {pair->first.get()});
   second->Tell(to_b, {}, {pair->second.get()});
 }
@@ -158,7 +158,9 @@ void CoreRoles::OnStarted(RoleProcess& role, const std::string& text) {
 
 void CoreRoles::OnConfigured(RoleProcess& role, const std::string& fault) {
   if (!fault.empty()) {
-    log_.Error("role.cannot_configure", {{"of", NameOf(role.name().kind)}, {"why", fault}});
+    log_.Error(
+        "role_not_configured",
+        {{"of", NameOf(role.name().kind)}, {"why", fault}, {"to_do", "purser config check"}});
     return role.Kill();
   }
   role.Tell(MessageType::kCommitConfig);
@@ -185,7 +187,7 @@ void CoreRoles::OnDied(RoleKind kind, const std::string& how) {
   slot.process.reset();
   slot.last_end = how;
   if (!stopping_) {
-    log_.Error("role.died", {{"of", NameOf(kind)}, {"end", how}});
+    log_.Error("role_died", {{"of", NameOf(kind)}, {"end", how}});
     ScheduleRestart(kind);
   }
   hooks_.died(kind, how);
@@ -201,7 +203,9 @@ void CoreRoles::Restart(RoleKind kind) {
   ++slots_.at(Index(kind)).restarts;
   const Status started = StartOne(kind);
   if (started) return;
-  log_.Error("role.cannot_start", {{"of", NameOf(kind)}, {"why", started.error().detail}});
+  log_.Error("role_not_started", {{"of", NameOf(kind)},
+                                  {"why", started.error().detail},
+                                  {"to_do", "purser doctor; it is tried again"}});
   // A broker without its key still serves: it says that it is sealed.
   if (Get(kind) == nullptr) ScheduleRestart(kind);
 }

@@ -82,7 +82,7 @@ int RunDaemon(const Options& options, const EnvironmentLookup& environment) {
   const SystemClock clock;
   const broker::Log log(STDERR_FILENO, "supervisor", !options.journal_stream.empty());
   for (const hardening::Finding& finding : *findings) {
-    log.Warn("hardening.finding", {{"name", finding.name}, {"remedy", finding.remedy}});
+    log.Warn("hardening_finding", {{"name", finding.name}, {"to_do", finding.remedy}});
   }
   EventLoop loop(clock);
   if (Status opened = loop.Open(); !opened) return CannotStart(opened.error().detail);

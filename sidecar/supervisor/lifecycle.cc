@@ -36,7 +36,10 @@ void Supervisor::BeginReload(bool dry_run,
 
 void Supervisor::OnReloaded(const ReloadOutcome& outcome, const SharedConfig& committed) {
   if (outcome.dry_run) return;
-  for (const std::string& error : outcome.errors) log_.Error("reload.refused", {{"why", error}});
+  for (const std::string& error : outcome.errors) {
+    log_.Error("reload_refused",
+               {{"why", error}, {"to_do", "mend it, then: purser config check && purser reload"}});
+  }
   if (committed != nullptr) {
     config_ = committed;
     log_.Info("reloaded", {{"config", outcome.new_sha256}});

@@ -85,8 +85,8 @@ bool Supervisor::OnStarted(const RoleProcess& role, const std::vector<Finding>& 
   const bool strict = config_->config.hardening.strict;
   for (const Finding& finding : findings) {
     log_.Warn(
-        "hardening.finding",
-        {{"of", name}, {"name", finding.name}, {"what", finding.what}, {"remedy", finding.remedy}});
+        "hardening_finding",
+        {{"of", name}, {"name", finding.name}, {"what", finding.what}, {"to_do", finding.remedy}});
     if (strict && phase_ == Phase::kStarting && !start_fault_) {
       start_fault_ = "purser-" + name + ": " + finding.what + ". To do: " + finding.remedy +
                      "; or write [hardening] minimum = \"weak\" and live with it";
@@ -116,7 +116,9 @@ void Supervisor::OnBrokerAsks(RoleProcess& broker, MessageType type, const std::
     });
   } else if (type == MessageType::kOfferKeys) {
     if (const Status offered = core_.OfferKeys(); !offered) {
-      log_.Error("seal.no_key", {{"why", offered.error().detail}});
+      log_.Error("seal_key_missing",
+                 {{"why", offered.error().detail},
+                  {"to_do", "put the key of [seal] in its place, or: purser unseal"}});
     }
   } else {
     broker.Kill();
@@ -134,7 +136,7 @@ void Supervisor::OnCoreDied(RoleKind kind, const std::string& how) {
 
 void Supervisor::OnLedgerReplaced() {
   auto pair = ipc::MakePair();
-  if (!pair) return log_.Error("channel.failed", {{"why", pair.error().detail}});
+  if (!pair) return log_.Error("channel_failed", {{"why", pair.error().detail}});
   core_.Get(RoleKind::kLedger)->Tell(MessageType::kSupervisorChannel, {}, {pair->second.get()});
   journal_.Attach(std::move(pair->first));
   windows_.GiveReaders();

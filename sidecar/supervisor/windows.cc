@@ -25,13 +25,13 @@ RoleProcess* Windows::Acquire(const std::string& key, const broker::policy::Conf
       [this, key](RoleProcess&, const std::string& how) { OnDied(key, how); }};
   auto started = factory_.Start(name, config, std::move(callbacks));
   if (!started) {
-    log_.Error("window.cannot_start", {{"why", started.error().detail}});
+    log_.Error("window_not_started", {{"why", started.error().detail}});
     window.not_before = clock_.Now() + window.backoff.Died(clock_.Now());
     if (name.admin) windows_.erase(key);
     return nullptr;
   }
   window.process = std::move(*started);
-  log_.Info("role.started", {{"of", "window"},
+  log_.Info("role_started", {{"of", "window"},
                              {"for", name.admin ? "admin" : name.agent},
                              {"pid", window.process->pid()}});
   if (!name.admin) GiveReader(key, *window.process);
@@ -42,7 +42,7 @@ void Windows::GiveReader(const std::string& key, RoleProcess& window) {
   RoleProcess* ledger = hooks_.ledger();
   if (ledger == nullptr) return;  // GiveReaders follows when it is back
   auto pair = ipc::MakePair();
-  if (!pair) return log_.Error("channel.failed", {{"why", pair.error().detail}});
+  if (!pair) return log_.Error("channel_failed", {{"why", pair.error().detail}});
   ledger->Tell(MessageType::kReaderChannel, key, {pair->first.get()});
   window.Tell(MessageType::kReaderChannel, key, {pair->second.get()});
 }
@@ -108,7 +108,7 @@ void Windows::OnDied(const std::string& key, const std::string& how) {
   if (window.stopping || IsAdminKey(key)) {
     windows_.erase(found);
   } else {
-    log_.Error("role.died", {{"of", "window"}, {"agent", key}, {"end", how}});
+    log_.Error("role_died", {{"of", "window"}, {"agent", key}, {"end", how}});
     window.last_end = how;
     ++window.restarts;
     window.not_before = clock_.Now() + window.backoff.Died(clock_.Now());

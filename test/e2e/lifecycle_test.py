@@ -69,7 +69,7 @@ class Reloading(enrolled.TenantCase):
         self.with_agents(break_it)
         before = len(self.purser.ledger_lines())
         self.reload()
-        self.purser.program.wait_for_line(lambda line: "reload.refused" in line)
+        self.purser.program.wait_for_line(lambda line: "reload_refused" in line)
         self.assertFalse(os.path.exists(self.purser.agent_socket("newcomer")))
         self.assertTrue(os.path.exists(self.purser.agent_socket(harness.ROBOT)))
         self.granted(self.purser, self.purser.token(HELPDESK, ["User.Read.All"]))
