@@ -1,6 +1,7 @@
 #include "vault_adapters/azure_key_vault.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "vault_adapters/key_vault_request.h"
@@ -69,8 +70,10 @@ KeyVaultResult<std::vector<SecretVersion>> AzureKeyVault::ListVersions(const std
     if (!page) return Fault(Problem::kInvalid, client_.host(), page.error().detail);
     std::ranges::move(page->versions, std::back_inserter(all));
     if (page->next_target.empty()) {
-      std::ranges::stable_sort(all, std::ranges::greater{}, [](const SecretVersion& version) {
-        return version.attributes.created;
+      // The service counts seconds: within one, any order will do, as long as it is one order.
+      std::ranges::sort(all, [](const SecretVersion& a, const SecretVersion& b) {
+        return std::tie(a.attributes.created, a.version) >
+               std::tie(b.attributes.created, b.version);
       });
       return all;
     }

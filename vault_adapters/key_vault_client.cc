@@ -6,7 +6,7 @@
 namespace vault {
 namespace {
 
-using broker::ErrorCode, broker::Exit, broker::HttpResponse, broker::Secret;
+using broker::ErrorCode, broker::HttpResponse, broker::Secret;
 using Freshness = broker::VaultAuth::Freshness;
 using Problem = KeyVaultProblem;
 
