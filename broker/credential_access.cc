@@ -64,6 +64,8 @@ std::string CredentialAccess::Versions() const {
 }
 
 void CredentialAccess::Restart() {
+  // Entra refused what was made of them: a copy that the vault's policy keeps would be refused too.
+  for (const auto& [id, secret] : secrets_) ports_.vault.Invalidate(id, secret.version);
   announced_.clear();
   secrets_.clear();
 }

@@ -27,7 +27,7 @@ class CredentialAccess {
   [[nodiscard]] std::string VersionOf(const policy::Credential& credential) const;
   /// All of them in one text, to see whether reading anew has changed any.
   [[nodiscard]] std::string Versions() const;
-  /// What follows reads and announces everything anew.
+  /// What follows reads and announces everything anew, from the vaults themselves.
   void Restart();
 
   /// Of a mint that failed for `reason`: `credential.access`, failure. False: it was not written.

@@ -92,6 +92,22 @@ TEST_CASE("A refused secret is read again once, and used if it is another by now
   CHECK(setup.ledger.entries.size() == 2);  // the secret was read twice
 }
 
+TEST_CASE("A refused secret is forgotten by the vault that keeps a copy, once and by its version") {
+  MinterBench t("client-secret");
+  t.http.Push(401, ErrorBody("invalid_client", 7000215));
+  CHECK_FALSE(t.Mint().has_value());
+  REQUIRE(t.vault.invalidated.size() == 1);
+  CHECK(t.vault.invalidated[0].first == broker::SecretId{"aid-mail", SecretKind::kClientSecret});
+  CHECK(t.vault.invalidated[0].second == "1");
+  CHECK_FALSE(t.Mint().has_value());
+  CHECK(t.vault.invalidated.size() == 1);
+
+  MinterBench outage("client-secret");
+  for (int i = 0; i < 2; ++i) outage.http.Push(503, "");
+  CHECK_FALSE(outage.Mint().has_value());
+  CHECK(outage.vault.invalidated.empty());
+}
+
 TEST_CASE("A rejected application secret waits a minute before it is tried again") {
   MinterBench setup("client-secret");
   setup.http.Push(401, ErrorBody("invalid_client", 7000215));

@@ -10,7 +10,7 @@ import time
 import unittest
 
 import harness
-from harness import BIN, CERT_APP, CLIENT_SECRET, SECRET_APP, DevTenant, default_tenant
+from harness import BIN, CLIENT_SECRET, SECRET_APP, DevTenant, default_tenant
 from oauth import b64url
 
 RESOURCE = "https://vault.azure.net"

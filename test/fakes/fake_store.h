@@ -54,5 +54,9 @@ class FakeVault final : public broker::Vault {
     if (!put) return std::unexpected(put.error());
     return std::to_string(*put);
   }
+  void Invalidate(const broker::SecretId& id, const std::string& version) override {
+    invalidated.emplace_back(id, version);
+  }
   FakeStore store;
+  std::vector<std::pair<broker::SecretId, std::string>> invalidated;  // oldest first
 };
