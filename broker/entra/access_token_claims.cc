@@ -77,6 +77,7 @@ bool ReadRoles(const json& claims, std::vector<std::string>* out) {
 
 const char* ReadIdentity(const json& payload, AccessTokenClaims* claims) {
   std::string azp;
+  if (!ReadText(payload, "iss", &claims->iss)) return "iss";
   if (!ReadText(payload, "aud", &claims->aud) || claims->aud.empty()) return "aud";
   if (!ReadText(payload, "tid", &claims->tid) || claims->tid.empty()) return "tid";
   if (!ReadText(payload, "appid", &claims->app_id)) return "appid";

@@ -11,6 +11,7 @@ namespace broker::entra {
 
 /// Source: "Access token claims reference", Microsoft identity platform (v1.0 and v2.0 names).
 struct AccessTokenClaims {
+  std::string iss;  // may be empty
   std::string aud;
   std::string tid;
   std::string app_id;  // appid (v1.0) or azp (v2.0)

@@ -47,6 +47,10 @@ std::string DiscoveryUrl(const Authority& authority) {
   return TenantUrl(authority, "/v2.0/.well-known/openid-configuration");
 }
 
+std::string KeysUrl(const Authority& authority) {
+  return TenantUrl(authority, "/discovery/v2.0/keys");
+}
+
 std::string ScopeText(std::string_view resource, const std::vector<std::string>& names) {
   if (names.empty()) return std::string(resource) + "/.default";
   std::string text;

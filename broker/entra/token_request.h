@@ -19,6 +19,8 @@ std::string TokenUrl(const Authority& authority);
 std::string DeviceCodeUrl(const Authority& authority);
 /// OpenID Connect Discovery 1.0 §4, as Entra serves it per tenant.
 std::string DiscoveryUrl(const Authority& authority);
+/// The tenant's signing keys (RFC 7517), at the authority itself: no other host needs a listing.
+std::string KeysUrl(const Authority& authority);
 
 /// Which application asks, and how it proves that. At most one of the two secrets is set; neither:
 /// a public client.
