@@ -43,6 +43,11 @@ MintStep<const Secret*> CredentialAccess::Fetch(const policy::Credential& creden
   if (!fetched) return Stop(VaultRefusal(fetched.error()));
   // A confidential client's own secret has a version too; the refresh token's is what is written.
   if (SecretKindOf(credential) == kind) versions_[credential.name] = fetched->version;
+  // A vault elsewhere has a record of its own: this one says what to compare it with.
+  if (!fetched->host.empty()) {
+    const auto receipt = Record(credential, Outcome::kSuccess, {}, fetched->host);
+    if (!receipt) return Stop(LedgerRefusal(receipt.error()));
+  }
   return &secrets_.emplace(id, std::move(*fetched)).first->second.value;
 }
 
@@ -76,7 +81,8 @@ bool CredentialAccess::RecordFailure(Reason reason) {
 }
 
 Result<LedgerReceipt> CredentialAccess::Record(const policy::Credential& credential,
-                                               Outcome outcome, std::string reason) {
+                                               Outcome outcome, std::string reason,
+                                               const std::string& vault_host) {
   ledger::Entry entry = task_.who;
   entry.type = ledger::EntryType::kCredentialAccess;
   entry.outcome = outcome;
@@ -89,6 +95,10 @@ Result<LedgerReceipt> CredentialAccess::Record(const policy::Credential& credent
   entry.upstream_host = http_.host();
   entry.upstream_status = http_.status();
   entry.upstream_ms = http_.took().count();
+  if (!vault_host.empty()) {
+    entry.target_kind = "vault";
+    entry.target_id = vault_host;
+  }
   return ports_.ledger.Append(entry);
 }
 

@@ -18,7 +18,8 @@ class CredentialAccess {
 
   /// Writes `credential.access` of this credential, durable on return; once until Restart().
   MintStep<void> Announce(const policy::Credential& credential);
-  /// Announces, and reads the secret; once until Restart(). Borrowed until then.
+  /// Announces, and reads the secret; once until Restart(). Borrowed until then. What came from a
+  /// vault elsewhere is named once more, with its version and host, before it is used.
   MintStep<const Secret*> Fetch(const policy::Credential& credential, SecretKind kind);
   /// A version that no vault's Fetch told: of a key that signs where it is.
   void SetVersion(const policy::Credential& credential, std::string version);
@@ -35,7 +36,7 @@ class CredentialAccess {
 
  private:
   Result<LedgerReceipt> Record(const policy::Credential& credential, ledger::Outcome outcome,
-                               std::string reason);
+                               std::string reason, const std::string& vault_host = {});
 
   const Minter::Ports& ports_;
   const MintTask& task_;
