@@ -63,6 +63,18 @@ Entry Issued(Entry entry, const AccessToken& token) {
   return entry;
 }
 
+// Whose rights are asked for is never left open: a user's token where nobody acts for users is as
+// much an error as none where somebody does.
+std::optional<Refusal> CheckAsserted(const TokenRequest& request,
+                                     const policy::Credential& credential) {
+  const bool wanted = policy::SubjectOf(credential) == policy::Subject::kAssertedUser;
+  if (wanted == (request.user_assertion != nullptr)) return std::nullopt;
+  if (wanted) {
+    return Refusal{Reason::kMissingField, "Send user_assertion, the user's token.", {}, {}};
+  }
+  return Refusal{Reason::kUnknownField, "Leave out user_assertion: no user is acted for.", {}, {}};
+}
+
 // A registration may be consented to scopes of several resources; a token has one.
 std::expected<RequestedScopes, Refusal> FirstResource(const std::vector<std::string>& scopes,
                                                       const std::string& graph) {
@@ -117,6 +129,7 @@ struct Broker::Story {
   Answer answer;
   std::optional<policy::Grant> grant;  // points into `config`
   TokenKey asked{}, key{};
+  std::shared_ptr<const Secret> user_assertion;  // where the credential acts for its user
   std::chrono::seconds min_validity{};
 };
 
@@ -128,9 +141,8 @@ void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
     return Deny(std::move(story.entry), std::move(*refusal), std::move(story.answer));
   }
   if (request.dry_run) return story.answer(IssuedToken{nullptr, NamesOf(story.grant->rules), {}});
-  if (auto token = ports_.cache.Find(story.key, story.min_validity)) {
-    return Release(std::move(story), std::move(token));
-  }
+  auto token = story.user_assertion ? nullptr : ports_.cache.Find(story.key, story.min_validity);
+  if (token) return Release(std::move(story), std::move(token));
   const auto kept = std::make_shared<Story>(std::move(story));
   if (ports_.wait([this, kept] { Mint(*kept); })) return;
   Deny(std::move(kept->entry), {Reason::kOverloaded, {}, {}, {}}, std::move(kept->answer));
@@ -142,6 +154,7 @@ std::optional<Refusal> Broker::Guard(Story& story, const TokenRequest& request) 
   if (!grant) return std::move(grant.error());
   Describe(*grant, &story.entry);
   story.grant = std::move(*grant);
+  if (auto misplaced = CheckAsserted(request, *story.grant->credential)) return misplaced;
   if (request.dry_run) return std::nullopt;
   if (auto over = budgets_.Take(*story.grant->agent, story.grant->rules)) return over;
   if (!ports_.unsealed()) return Refusal{Reason::kSealed, {}, {}, {}};
@@ -150,6 +163,7 @@ std::optional<Refusal> Broker::Guard(Story& story, const TokenRequest& request) 
   story.asked = KeyFor(*story.grant, *claims);
   story.key = MintKey(story.asked, *story.grant->credential);
   story.min_validity = request.min_validity;
+  story.user_assertion = request.user_assertion;
   return std::nullopt;
 }
 
@@ -157,8 +171,18 @@ void Broker::Mint(Story& story) {
   if (IsGone(story.caller)) {
     return Deny(std::move(story.entry), {Reason::kCallerGone, {}, {}, {}}, std::move(story.answer));
   }
-  MintResult token = ports_.cache.GetOrMint(story.key, story.min_validity, [this, &story] {
-    return ports_.minter.Mint(*story.config, *story.grant->credential, story.key, story.entry);
+  const policy::Credential& credential = *story.grant->credential;
+  if (story.user_assertion) {
+    auto user = ports_.minter.VerifyUser(*story.config, credential, *story.user_assertion);
+    if (!user) {
+      return Deny(std::move(story.entry), std::move(user.error()), std::move(story.answer));
+    }
+    // From here on it is proven: no other assertion of the same user is needed for a kept token.
+    story.entry.user_oid = story.asked.user = story.key.user = *user;
+  }
+  MintResult token = ports_.cache.GetOrMint(story.key, story.min_validity, [&] {
+    return ports_.minter.Mint(*story.config, credential, story.key, story.entry,
+                              story.user_assertion.get());
   });
   if (token) return Release(std::move(story), std::move(*token));
   Deny(std::move(story.entry), std::move(token.error()), std::move(story.answer));

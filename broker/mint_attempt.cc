@@ -142,6 +142,10 @@ Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
   const std::string& name = task_.credential.name;
   Refusal refusal{Describe(error.error_class).reason, {}, error.detail, error.retry_after};
   if (error.retry_after) guard_.Throttled(name, *error.retry_after);
+  // One user's token or account says nothing about the others that the credential serves.
+  const bool of_user =
+      error.error_class == ErrorClass::kGrantDead || error.error_class == ErrorClass::kPrincipal;
+  if (of_user && task_.user_assertion != nullptr) return refusal;
   switch (error.error_class) {
     case ErrorClass::kTransient:
       guard_.FailedTransiently(name);

@@ -7,11 +7,16 @@
 #include "broker/mint_attempt.h"
 #include "broker/tenant_resolver.h"
 #include "broker/upstream_guard.h"
+#include "broker/user_verifier.h"
 
 namespace broker {
 
 struct Minter::State {
-  explicit State(const Ports& ports) : guard(ports.clock), tenants(ports.http) {}
+  explicit State(const Ports& ports)
+      : guard(ports.clock),
+        tenants(ports.http),
+        keys(ports.http, ports.clock),
+        users(keys, tenants, ports.clock) {}
 
   std::mutex& TurnOf(const std::string& credential) {
     const std::scoped_lock lock(mutex);
@@ -20,6 +25,8 @@ struct Minter::State {
 
   UpstreamGuard guard;
   TenantResolver tenants;
+  KeySets keys;
+  UserVerifier users;
   std::mutex mutex;
   std::map<std::string, std::mutex> turns;
 };
@@ -64,6 +71,12 @@ MintResult Minter::Mint(const policy::Config& config, const policy::Credential& 
     return Failed(ports_.log, credential.name, who.request_id, std::move(token.error()));
   }
   return std::make_shared<const AccessToken>(std::move(*token));
+}
+
+std::expected<std::string, Refusal> Minter::VerifyUser(const policy::Config& config,
+                                                       const policy::Credential& credential,
+                                                       const Secret& assertion) {
+  return state_->users.Verify(config, credential, assertion);
 }
 
 void Minter::Forget(const std::string& credential) {

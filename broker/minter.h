@@ -52,6 +52,11 @@ class Minter {
                   const TokenKey& key, const ledger::Entry& who,
                   const Secret* user_assertion = nullptr);
 
+  /// The user whose token an agent passes on (UserVerifier); before Mint() with that token.
+  std::expected<std::string, Refusal> VerifyUser(const policy::Config& config,
+                                                 const policy::Credential& credential,
+                                                 const Secret& assertion);
+
   /// The credential was enrolled anew: forgets that its grant was dead and closes its breaker.
   void Forget(const std::string& credential);
 

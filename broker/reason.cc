@@ -23,6 +23,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {kClientSecretSent,      "client_secret_sent",     "invalid_request",          400, false, "none",    "Do not send a client_secret: the socket itself says who you are."},
     {kUnsupportedGrantType,  "unsupported_grant_type", "unsupported_grant_type",   400, false, "none",    "Only grant_type=client_credentials is served."},
     {kInvalidClaims,         "invalid_claims",         "invalid_request",          400, false, "none",    "claims is not a claims request in JSON."},
+    {kInvalidUserAssertion,  "invalid_user_assertion", "invalid_grant",            400, false, "none",    "user_assertion is not a valid token of a user for this application; get a new one from the user's sign-in."},
     {kNotFound,              "not_found",              "invalid_request",          404, false, "none",    "There is no such route."},
     {kMethodNotAllowed,      "method_not_allowed",     "invalid_request",          405, false, "none",    "The route exists, with another method."},
     {kLengthRequired,        "length_required",        "invalid_request",          411, false, "none",    "Send the body with a Content-Length; chunked bodies are not read."},

@@ -27,6 +27,7 @@ enum class Reason {
   kClientSecretSent,
   kUnsupportedGrantType,
   kInvalidClaims,
+  kInvalidUserAssertion,
   // as HTTP means them
   kNotFound,
   kMethodNotAllowed,

@@ -2,10 +2,12 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "broker/base/secret.h"
 #include "broker/ledger/entry.h"
 #include "broker/reason.h"
 
@@ -17,12 +19,15 @@ struct TokenRequest {
   static constexpr size_t kMaxScopes = 64;
   static constexpr size_t kMaxScopeBytes = 256;
   static constexpr size_t kMaxClaimsBytes = 4096;
+  static constexpr size_t kMaxUserAssertionBytes = size_t{16} << 10;  // with many groups in it
   static constexpr size_t kMaxContextBytes = 800;  // 200 characters of at most 4 bytes
   static constexpr size_t kMaxTraceBytes = 64;
   static constexpr uint32_t kMaxMinValidity = 3600;  // the shortest usual token life
 
   std::vector<std::string> scopes;  // as sent: "Mail.Read", "https://…/.default"
   std::chrono::seconds min_validity{0};
+  /// A user's token for the application that acts on the user's behalf; null: none.
+  std::shared_ptr<const Secret> user_assertion;
   std::string claims;  // a claims challenge, JSON; empty: none
   bool dry_run = false;
   ledger::ClaimedContext context;

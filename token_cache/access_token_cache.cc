@@ -50,6 +50,7 @@ Blame BlameOf(Reason reason) {
     case Reason::kClientSecretSent:
     case Reason::kUnsupportedGrantType:
     case Reason::kInvalidClaims:
+    case Reason::kInvalidUserAssertion:
     case Reason::kNotFound:
     case Reason::kMethodNotAllowed:
     case Reason::kLengthRequired:
