@@ -38,6 +38,9 @@ void Describe(const policy::Grant& grant, Entry* entry) {
   entry->credential_name = grant.credential->name;
   entry->credential_kind = grant.credential->kind;
   entry->policy_rule = policy::JoinNames(NamesOf(grant.rules), ",");
+  std::vector<std::string> others;
+  for (const policy::Credential* other : grant.passed_over) others.push_back(other->name);
+  if (!others.empty()) entry->change["passed_over"] = policy::JoinNames(others, ",");
 }
 
 TokenKey KeyFor(const policy::Grant& grant, const std::string& claims) {
@@ -131,6 +134,7 @@ struct Broker::Story {
   TokenKey asked{}, key{};
   std::shared_ptr<const Secret> user_assertion;  // where the credential acts for its user
   std::chrono::seconds min_validity{};
+  bool challenged = false;  // the agent brings claims: a resource refused its token
 };
 
 void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
@@ -141,6 +145,7 @@ void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
     return Deny(std::move(story.entry), std::move(*refusal), std::move(story.answer));
   }
   if (request.dry_run) return story.answer(IssuedToken{nullptr, NamesOf(story.grant->rules), {}});
+  if (story.challenged && !story.user_assertion) DropRefused(story);
   auto token = story.user_assertion ? nullptr : ports_.cache.Find(story.key, story.min_validity);
   if (token) return Release(std::move(story), std::move(token));
   const auto kept = std::make_shared<Story>(std::move(story));
@@ -158,13 +163,25 @@ std::optional<Refusal> Broker::Guard(Story& story, const TokenRequest& request) 
   if (request.dry_run) return std::nullopt;
   if (auto over = budgets_.Take(*story.grant->agent, story.grant->rules)) return over;
   if (!ports_.unsealed()) return Refusal{Reason::kSealed, {}, {}, {}};
-  const auto claims = CanonicalClaims(request.claims);
+  auto claims = CanonicalClaims(request.claims);
   if (!claims) return claims.error();
+  story.challenged = !claims->empty();
+  if (story.grant->continuous_access) claims = WithContinuousAccess(*claims);
   story.asked = KeyFor(*story.grant, *claims);
   story.key = MintKey(story.asked, *story.grant->credential);
   story.min_validity = request.min_validity;
   story.user_assertion = request.user_assertion;
   return std::nullopt;
+}
+
+// A resource refused the token that the agent had: it gets no kept one that may be the same. What
+// others share serves on until it was renewed: the agent alone says that it was refused.
+void Broker::DropRefused(const Story& story) {
+  ports_.cache.Drop(story.key);
+  TokenKey plain = story.key;
+  plain.claims = story.grant->continuous_access ? WithContinuousAccess({}) : std::string();
+  if (story.user_assertion) return ports_.cache.Drop(plain);
+  ports_.cache.Doubt(plain);
 }
 
 void Broker::Mint(Story& story) {
@@ -179,6 +196,7 @@ void Broker::Mint(Story& story) {
     }
     // From here on it is proven: no other assertion of the same user is needed for a kept token.
     story.entry.user_oid = story.asked.user = story.key.user = *user;
+    if (story.challenged) DropRefused(story);
   }
   MintResult token = ports_.cache.GetOrMint(story.key, story.min_validity, [&] {
     return ports_.minter.Mint(*story.config, credential, story.key, story.entry,
@@ -190,12 +208,19 @@ void Broker::Mint(Story& story) {
 
 void Broker::Release(Story story, SharedToken token) {
   const policy::Grant& grant = *story.grant;
-  auto refusal = CheckMinted(*token, *story.config, *grant.credential, story.asked,
-                             policy::AllowedScopes(*story.config, grant), ports_.clock.WallNow());
+  auto refusal = CheckMinted(*token,
+                             {.config = *story.config,
+                              .credential = *grant.credential,
+                              .asked = story.asked,
+                              .allowed = policy::AllowedScopes(*story.config, grant),
+                              .max_lifetime = grant.max_lifetime,
+                              .continuous_access = grant.continuous_access},
+                             ports_.clock.WallNow());
+  if (refusal) ports_.minter.ReportRefused(*grant.credential, story.entry.request_id, *refusal);
   // A tenant that was mended serves again at once. What holds too much or too little was minted as
   // configured: minting it again and again at an agent's request would help nobody. Nor may claims
   // of an agent's own choosing take away what others share.
-  if (refusal && refusal->reason == Reason::kMintedMismatch && story.key.claims.empty()) {
+  if (refusal && refusal->reason == Reason::kMintedMismatch && !story.challenged) {
     ports_.cache.Evict(story.key.credential);
   }
   if (!refusal && IsGone(story.caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};

@@ -84,6 +84,7 @@ class Broker {
  private:
   struct Story;
   std::optional<Refusal> Guard(Story& story, const TokenRequest& request);
+  void DropRefused(const Story& story);
   void Mint(Story& story);
   void Release(Story story, SharedToken token);
   void Deny(ledger::Entry entry, Refusal refusal, Answer answer);

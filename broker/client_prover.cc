@@ -179,6 +179,9 @@ MintStep<Secret> ClientProver::ReadFile(const std::string& place) {
 MintStep<entra::TokenResponse> ClientProver::ManagedIdentity(const policy::Credential& credential,
                                                              const std::string& resource) {
   if (auto told = access_.Announce(credential); !told) return Pass(told);
+  if (&credential == &task_.credential && !task_.key.claims.empty()) {
+    return Stop(Refusal{Reason::kInvalidClaims, "This identity answers no claims.", {}, {}});
+  }
   auto response = AskEndpoint(credential, resource);
   if (!response) return Pass(response);
   if (response->status != 200) return Stop(entra::ReadManagedIdentityError(*response));

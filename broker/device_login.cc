@@ -179,7 +179,9 @@ std::expected<bool, Refusal> DeviceLogin::State::Finish(const HttpResponse& resp
 std::optional<Refusal> DeviceLogin::State::Check(const AccessToken& token) const {
   const TokenKey key{credential.name, scopes.resource, {}, {}, credential.user};
   // All that was consented to is allowed here: a login hands nothing to an agent.
-  auto refusal = CheckMinted(token, config, credential, key, token.scopes, ports.clock.WallNow());
+  auto refusal = CheckMinted(
+      token, {.config = config, .credential = credential, .asked = key, .allowed = token.scopes},
+      ports.clock.WallNow());
   if (refusal && !token.app_only && token.user_oid != credential.user) {
     refusal->hint = "The object id of the person who logged in is " + token.user_oid +
                     "; the configuration names " + credential.user + ".";

@@ -5,6 +5,7 @@
 
 #include "broker/minted_token.h"
 #include "broker/policy/kinds.h"
+#include "broker/token_request.h"
 
 namespace broker {
 namespace {
@@ -21,6 +22,11 @@ std::chrono::milliseconds RetryDelay(Random& random) {
   random.Fill(bytes);
   const auto value = static_cast<uint32_t>(bytes[0]) << 8 | static_cast<uint32_t>(bytes[1]);
   return kRetryDelay + std::chrono::milliseconds(value % kRetryJitterMs);
+}
+
+// Claims of an agent's choosing are none of purser's own.
+bool HasOnlyOwnClaims(const TokenKey& key) {
+  return key.claims.empty() || key.claims == WithContinuousAccess({});
 }
 
 bool MayBeStale(ErrorClass error_class) {
@@ -154,7 +160,7 @@ Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
       // An application has no grant that a login could renew: it may be tried again later. Nor does
       // an agent end a grant that others share with claims of its own choosing: where the grant is
       // dead indeed, the next request without any will tell.
-      if (task_.credential.kind == "refresh-token" && task_.key.claims.empty()) {
+      if (task_.credential.kind == "refresh-token" && HasOnlyOwnClaims(task_.key)) {
         guard_.GrantDied(name, refusal);
       } else {
         guard_.Rejected(name, refusal);

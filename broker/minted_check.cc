@@ -1,6 +1,7 @@
 #include "broker/minted_check.h"
 
 #include <algorithm>
+#include <cctype>
 #include <string_view>
 
 #include "broker/entra/discovery.h"
@@ -50,44 +51,63 @@ const char* WrongPrincipal(const AccessToken& token, const policy::Credential& c
   return nullptr;
 }
 
-const char* WrongLifetime(const AccessToken& token, Clock::Wall now) {
+std::string WrongLifetime(const AccessToken& token, const MintedTerms& terms, Clock::Wall now) {
   const Clock::Wall expires{std::chrono::seconds(token.exp_unix)};
   if (expires <= now) return "expired";
-  if (expires - now > kLongestLife + kClockSkew) return "lifetime";
-  return nullptr;
+  const auto longest = terms.continuous_access ? kLongestContinuousLife : kLongestLife;
+  if (expires - now > longest + kClockSkew) return "lifetime";
+  const auto life =
+      std::chrono::duration_cast<std::chrono::seconds>(token.expires_at - token.minted_at);
+  if (terms.max_lifetime.count() == 0 || life <= terms.max_lifetime) return {};
+  return "lifetime of " + std::to_string(life.count()) + " s, and max_lifetime is " +
+         std::to_string(terms.max_lifetime.count()) + " s";
 }
 
 bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
 
+// A permission's name; anything else a token holds there is not written anywhere.
+std::string Printable(const std::string& scope) {
+  constexpr size_t kLongest = 80;
+  const bool plain = std::ranges::all_of(scope, [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("._-:/").find(c) != std::string_view::npos;
+  });
+  return plain && scope.size() <= kLongest ? scope : "(no permission's name)";
+}
+
 std::string Excess(const AccessToken& token, const std::vector<std::string>& allowed) {
+  constexpr size_t kMostNames = 10;  // a registration may be consented to hundreds
   std::string excess;
+  size_t count = 0;
   for (const std::string& scope : token.scopes) {
     if (entra::IsOidcScope(scope) || Contains(allowed, scope)) continue;
-    excess += excess.empty() ? scope : " " + scope;
+    if (++count <= kMostNames) excess += (excess.empty() ? "" : " ") + Printable(scope);
   }
+  if (count > kMostNames) excess += " and " + std::to_string(count - kMostNames) + " more";
   return excess;
 }
 
-Refusal Mismatch(const char* what) {
-  return {Reason::kMintedMismatch, {}, std::string("minted token: ") + what, std::nullopt};
+Refusal Mismatch(const std::string& what) {
+  return {Reason::kMintedMismatch, {}, "minted token: " + what, std::nullopt};
 }
 
 }  // namespace
 
-std::optional<Refusal> CheckMinted(const AccessToken& token, const policy::Config& config,
-                                   const policy::Credential& credential, const TokenKey& asked,
-                                   const std::vector<std::string>& allowed, Clock::Wall now) {
-  if (!SameAudience(token.audience, asked.resource, config.tenant.graph))
+std::optional<Refusal> CheckMinted(const AccessToken& token, const MintedTerms& terms,
+                                   Clock::Wall now) {
+  const policy::Tenant& tenant = terms.config.tenant;
+  if (!SameAudience(token.audience, terms.asked.resource, tenant.graph))
     return Mismatch("audience");
-  if (!SameTenant(token, config.tenant)) return Mismatch("tenant");
-  if (const char* what = WrongPrincipal(token, credential, asked)) return Mismatch(what);
-  if (const char* what = WrongLifetime(token, now)) return Mismatch(what);
-  if (std::string excess = Excess(token, allowed); !excess.empty()) {
+  if (!SameTenant(token, tenant)) return Mismatch("tenant");
+  if (const char* what = WrongPrincipal(token, terms.credential, terms.asked))
+    return Mismatch(what);
+  if (const auto what = WrongLifetime(token, terms, now); !what.empty()) return Mismatch(what);
+  if (std::string excess = Excess(token, terms.allowed); !excess.empty()) {
     return Refusal{Reason::kOverScoped, {}, "can also do: " + excess, std::nullopt};
   }
-  for (const std::string& name : asked.scopes) {
+  for (const std::string& name : terms.asked.scopes) {
     if (name == ".default" || Contains(token.scopes, name)) continue;
     return Refusal{Reason::kConsentRequired, {}, "minted without " + name, std::nullopt};
   }

@@ -14,12 +14,23 @@ namespace broker {
 inline constexpr std::chrono::minutes kClockSkew{5};
 // The longest that a token lifetime policy can set.
 inline constexpr std::chrono::hours kLongestLife{24};
+// The longest with continuous access evaluation.
+inline constexpr std::chrono::hours kLongestContinuousLife{28};
 
-/// Pure. `asked`: what the agent asked for, whatever key the token is cached under. Nothing: the
-/// token may be released. Otherwise
+/// What a token is held against. Borrows for the call.
+struct MintedTerms {
+  const policy::Config& config;
+  const policy::Credential& credential;
+  const TokenKey& asked;  // what the agent asked for, whatever key the token is cached under
+  std::vector<std::string> allowed;      // AllowedScopes
+  std::chrono::seconds max_lifetime{0};  // 0: kLongestLife
+  bool continuous_access = false;        // was asked for: then kLongestContinuousLife
+};
+
+/// Pure. Nothing: the token may be released. Otherwise
 ///   kMintedMismatch   audience, tenant, application, user, kind or lifetime differ from what is
 ///                     configured; nothing is forgiven for being absent
-///   kOverScoped       scp, roles or the answer's scope hold more than `allowed` (AllowedScopes);
+///   kOverScoped       scp, roles or the answer's scope hold more than `allowed`;
 ///                     `openid profile email offline_access` never count
 ///   kConsentRequired  a scope of `asked` is not in it; `.default` there asks for what there is
 /// Audience: the resource with or without a final slash; Microsoft Graph also by its application
@@ -27,9 +38,9 @@ inline constexpr std::chrono::hours kLongestLife{24};
 /// audience is a GUID that the resource's URI does not name, are refused. Tenant: the configured
 /// GUID, or the domain that discovery resolved (AccessToken::tenant_domain). User: the
 /// configured one's, on behalf of users the one of `asked`, else the token must be an
-/// application's.
-std::optional<Refusal> CheckMinted(const AccessToken& token, const policy::Config& config,
-                                   const policy::Credential& credential, const TokenKey& asked,
-                                   const std::vector<std::string>& allowed, Clock::Wall now);
+/// application's. Lifetime: as it was minted, not what is left of it. The refusal's detail says
+/// what differs, for the log: names of permissions and numbers, nobody's name.
+std::optional<Refusal> CheckMinted(const AccessToken& token, const MintedTerms& terms,
+                                   Clock::Wall now);
 
 }  // namespace broker

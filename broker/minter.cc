@@ -33,16 +33,20 @@ struct Minter::State {
 
 namespace {
 
+void Write(const Log* log, std::string_view event, const std::string& credential,
+           const std::string& request_id, const Refusal& refusal) {
+  if (log == nullptr) return;
+  log->Warn(event, {{"credential", credential},
+                    {"reason", Describe(refusal.reason).name},
+                    {"why", refusal.detail},
+                    {"action", Describe(refusal.reason).action},
+                    {"request", request_id}});
+}
+
 // One line for each attempt that was made; what the guard remembers is not written again.
 MintResult Failed(const Log* log, const std::string& credential, const std::string& request_id,
                   Refusal refusal) {
-  if (log != nullptr) {
-    log->Warn("mint_failed", {{"credential", credential},
-                              {"reason", Describe(refusal.reason).name},
-                              {"why", refusal.detail},
-                              {"action", Describe(refusal.reason).action},
-                              {"request", request_id}});
-  }
+  Write(log, "mint_failed", credential, request_id, refusal);
   return std::unexpected(std::move(refusal));
 }
 
@@ -77,6 +81,11 @@ std::expected<std::string, Refusal> Minter::VerifyUser(const policy::Config& con
                                                        const policy::Credential& credential,
                                                        const Secret& assertion) {
   return state_->users.Verify(config, credential, assertion);
+}
+
+void Minter::ReportRefused(const policy::Credential& credential, const std::string& request_id,
+                           const Refusal& refusal) const {
+  Write(ports_.log, "minted_token_refused", credential.name, request_id, refusal);
 }
 
 void Minter::Forget(const std::string& credential) {

@@ -57,6 +57,10 @@ class Minter {
                                                  const policy::Credential& credential,
                                                  const Secret& assertion);
 
+  /// A token was not released because of what CheckMinted found: one line in the log.
+  void ReportRefused(const policy::Credential& credential, const std::string& request_id,
+                     const Refusal& refusal) const;
+
   /// The credential was enrolled anew: forgets that its grant was dead and closes its breaker.
   void Forget(const std::string& credential);
 

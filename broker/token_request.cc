@@ -86,4 +86,13 @@ std::expected<std::string, Refusal> CanonicalClaims(const std::string& claims) {
   return parsed->dump();
 }
 
+std::string WithContinuousAccess(const std::string& canonical) {
+  auto claims = nlohmann::json::object();
+  if (!canonical.empty()) claims = *ParseStrictJson(canonical);
+  auto& access = claims["access_token"];
+  if (!access.is_object()) access = nlohmann::json::object();
+  access["xms_cc"] = {{"values", {"cp1"}}};
+  return claims.dump();
+}
+
 }  // namespace broker

@@ -36,9 +36,9 @@ struct TokenRequest {
 
 /// Scopes of one resource, in Entra's terms.
 struct RequestedScopes {
-  std::string resource;             // "https://graph.microsoft.com" (no trailing slash)
-  std::vector<std::string> names;   // sorted, unique: {"Mail.Read"}; empty with is_default
-  bool is_default = false;          // ".default"
+  std::string resource;            // "https://graph.microsoft.com" (no trailing slash)
+  std::vector<std::string> names;  // sorted, unique: {"Mail.Read"}; empty with is_default
+  bool is_default = false;         // ".default"
 };
 
 /// Splits scopes into resource and names. A short name means Microsoft Graph, whose resource is
@@ -48,9 +48,13 @@ std::expected<RequestedScopes, Refusal> ParseScopes(const std::vector<std::strin
                                                     std::string_view graph_resource);
 
 /// `claims` as the one text for all its spellings, so that white space or escapes make no second
-/// token; empty for empty. Refuses with kInvalidClaims what is no JSON object, and `xms_cc`: it would
-/// make Entra mint a token of 20 to 28 hours (continuous access evaluation), where an agent's tokens
-/// are short-lived.
+/// token; empty for empty. Refuses with kInvalidClaims what is no JSON object, and `xms_cc`: it
+/// would make Entra mint a token of 20 to 28 hours (continuous access evaluation), where an agent's
+/// tokens are short-lived.
 std::expected<std::string, Refusal> CanonicalClaims(const std::string& claims);
+
+/// The same with `xms_cc` saying that the client answers claims challenges ("cp1"), for rules that
+/// ask for continuous access evaluation. REQUIRES: `canonical` is what CanonicalClaims returned.
+std::string WithContinuousAccess(const std::string& canonical);
 
 }  // namespace broker

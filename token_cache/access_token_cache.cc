@@ -196,10 +196,31 @@ void AccessTokenCache::Evict(const std::string& credential) {
   changed_.notify_all();
 }
 
+bool AccessTokenCache::IsFresh(const Entry& entry) const {
+  return entry.token && clock_.Now() - entry.token->minted_at < kFresh;
+}
+
+void AccessTokenCache::Drop(const TokenKey& key) {
+  const Lock lock(mutex_);
+  const auto it = entries_.find(key);
+  if (it == entries_.end() || !it->second.token || IsFresh(it->second)) return;
+  DropToken(it->second);
+  if (!it->second.flight) entries_.erase(it);
+  changed_.notify_all();
+}
+
+void AccessTokenCache::Doubt(const TokenKey& key) {
+  const Lock lock(mutex_);
+  const auto it = entries_.find(key);
+  if (it == entries_.end() || !it->second.token || IsFresh(it->second)) return;
+  it->second.doubted = true;
+  changed_.notify_all();
+}
+
 bool AccessTokenCache::IsDue(const Entry& entry) const {
   const auto now = clock_.Now();
   return entry.token && entry.used && !entry.flight && entry.token->expires_at > now &&
-         entry.token->refresh_at <= now && entry.retry_at <= now;
+         (entry.doubted || entry.token->refresh_at <= now) && entry.retry_at <= now;
 }
 
 std::vector<TokenKey> AccessTokenCache::CollectDue() const {
@@ -221,7 +242,8 @@ std::optional<broker::Clock::Steady> AccessTokenCache::NextEvent() const {
     if (!entry.token) continue;
     auto at = entry.token->expires_at;
     if (entry.used && !entry.flight)
-      at = std::min(at, std::max(entry.token->refresh_at, entry.retry_at));
+      at = std::min(
+          at, entry.doubted ? entry.retry_at : std::max(entry.token->refresh_at, entry.retry_at));
     if (!next || at < *next) next = at;
   }
   return next;

@@ -54,6 +54,8 @@ class AccessTokenCache final : public broker::TokenCache {
   broker::MintResult GetOrMint(const broker::TokenKey& key, std::chrono::seconds min_validity,
                                const broker::MintFunction& mint) override;
   void Evict(const std::string& credential) override;
+  void Drop(const broker::TokenKey& key) override;   // a moment: kFresh
+  void Doubt(const broker::TokenKey& key) override;  // likewise
 
   /// Tokens that are due for renewal now: past their refresh_at, handed out since they were minted,
   /// not being minted already, not backing off. Asking twice names them twice.
@@ -78,6 +80,7 @@ class AccessTokenCache final : public broker::TokenCache {
     broker::SharedToken token;
     std::shared_ptr<Flight> flight;
     bool used = false;      // handed out since it was minted
+    bool doubted = false;   // due whatever its refresh_at
     uint64_t last_use = 0;  // a count of uses: the smallest is the least recent
     int failures = 0;       // of renewals, in a row
     broker::Clock::Steady retry_at{};
@@ -93,6 +96,7 @@ class AccessTokenCache final : public broker::TokenCache {
   void DropToken(Entry& entry);
   void MakeRoom(const broker::TokenKey& newest);
   [[nodiscard]] bool IsDue(const Entry& entry) const;
+  [[nodiscard]] bool IsFresh(const Entry& entry) const;
   [[nodiscard]] std::optional<broker::Clock::Steady> NextEvent() const;
   size_t Sweep();
   std::vector<broker::TokenKey> CollectDue() const;

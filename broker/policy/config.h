@@ -105,6 +105,8 @@ struct Rule {
   std::string decision;  // "log" in this version
   std::string deliver;   // "token" in this version
   std::optional<Limit> limit;
+  std::chrono::seconds max_lifetime{0};  // of a token; 0: as long as Entra's policies let it live
+  bool continuous_access = false;        // tokens that live for a day and can be revoked meanwhile
   Place place;
 };
 

@@ -176,6 +176,10 @@ constexpr auto kRule = std::to_array<Key>({
      .doc = "log: granted and recorded. Default: log for reading scopes, [policy] writes for others.", .words = kDecisions, .later = kDecisionsLater},
     {.name = "limit", .slot = +[](Target& t) -> std::optional<Limit>& { return t.rule->limit; }, .wants = kLimitWants,
      .doc = "How many tokens this rule may grant.", .fallback = "none"},
+    {.name = "max_lifetime", .slot = +[](Target& t) -> std::chrono::seconds& { return t.rule->max_lifetime; }, .wants = "a duration such as \"90m\" or \"2h\", from 10m to 28h",
+     .doc = "Tokens that live longer are refused; how long they live is a matter of the tenant's policies."},
+    {.name = "continuous_access", .slot = +[](Target& t) -> bool& { return t.rule->continuous_access; }, .wants = "true or false, without quotes",
+     .doc = "Asks for continuous access evaluation: tokens that live for up to 28 hours, which Entra can revoke meanwhile; the agent must pass claims challenges on.", .fallback = "false"},
 });
 
 constexpr auto kAdmin = std::to_array<Key>({

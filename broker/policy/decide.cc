@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "broker/policy/kinds.h"
 #include "broker/policy/scopes.h"
 
 namespace broker::policy {
@@ -76,21 +77,50 @@ std::expected<RequestedScopes, Refusal> ResolveDefault(const Config& config, con
   return scopes;
 }
 
+// How much more the registration is consented to at the resource than what is asked for.
+size_t Excess(const Config& config, const Credential& credential, const RequestedScopes& scopes) {
+  return static_cast<size_t>(std::ranges::count_if(credential.scopes, [&](const std::string& one) {
+    if (ResourceOf(one, config.tenant.graph) != scopes.resource) return false;
+    return std::ranges::none_of(scopes.names, [&](const std::string& name) {
+      return QualifiedScope(scopes.resource, name, config.tenant.graph) == one;
+    });
+  }));
+}
+
+void TakeTerms(Grant* grant) {
+  grant->continuous_access = std::ranges::all_of(grant->rules, &Rule::continuous_access);
+  for (const Rule* rule : grant->rules) {
+    const bool shorter =
+        grant->max_lifetime.count() == 0 || rule->max_lifetime < grant->max_lifetime;
+    if (rule->max_lifetime.count() != 0 && shorter) grant->max_lifetime = rule->max_lifetime;
+  }
+}
+
 std::expected<Grant, Refusal> OneCredential(const Config& config, const Agent& agent,
                                             RequestedScopes scopes) {
   Grant grant{.agent = &agent, .scopes = std::move(scopes)};
+  size_t least = 0;
   for (const std::string& name : CredentialsOf(config, agent)) {
     auto rules = Cover(config, agent, name, grant.scopes);
     if (rules.empty()) continue;
-    if (grant.credential != nullptr) {
+    const Credential& credential = config.credentials.at(name);
+    if (grant.credential != nullptr && PrincipalOf(*grant.credential) != PrincipalOf(credential)) {
       return Refuse(Reason::kNoRule, {},
                     "credentials " + grant.credential->name + " and " + name +
                         " both cover the request: in doubt whose token it is");
     }
-    grant.credential = &config.credentials.at(name);
+    const size_t excess = Excess(config, credential, grant.scopes);
+    if (grant.credential != nullptr && excess >= least) {
+      grant.passed_over.push_back(&credential);
+      continue;
+    }
+    if (grant.credential != nullptr) grant.passed_over.push_back(grant.credential);
+    grant.credential = &credential;
     grant.rules = std::move(rules);
+    least = excess;
   }
   if (grant.credential == nullptr) return Refuse(Reason::kNoRule);
+  TakeTerms(&grant);
   return grant;
 }
 

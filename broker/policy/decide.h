@@ -10,18 +10,23 @@ namespace broker::policy {
 
 /// A grant: which rules cover the request, and the one credential that serves it.
 struct Grant {
-  const Agent* agent = nullptr;            // borrowed from the Config
-  const Credential* credential = nullptr;  // borrowed from the Config
-  std::vector<const Rule*> rules;          // one or more, in the order of the file
-  RequestedScopes scopes;                  // with .default resolved to this agent's scopes
+  const Agent* agent = nullptr;                // borrowed from the Config
+  const Credential* credential = nullptr;      // borrowed from the Config
+  std::vector<const Rule*> rules;              // one or more, in the order of the file
+  RequestedScopes scopes;                      // with .default resolved to this agent's scopes
+  std::vector<const Credential*> passed_over;  // would have served too, in the order of the file
+  std::chrono::seconds max_lifetime{0};        // the shortest of the rules'; 0: none has one
+  bool continuous_access = false;              // every rule asks for it
 };
 
 /// Pure. `agent_name` is what the kernel attested, never what was sent.
-/// A request is granted when exactly one credential exists whose rules for this agent together
-/// cover every requested scope; two would leave in doubt whose token it is (the parser refuses such
-/// configurations). For a scope that two rules grant, the one without a limit is taken.
-/// Scope names are compared exactly: Entra reads them without regard to case, so a request in
-/// another case would be served there, but is refused here. `never` alone is compared without
+/// A request is granted when a credential exists whose rules for this agent together cover every
+/// requested scope. Of several, the one is taken whose registration is consented to the least
+/// beyond the request at its resource; of equals the one that the agent's rules name first. Their
+/// rights must be the same one's (PrincipalOf): whose token it is, is never in doubt (the parser
+/// refuses such configurations). For a scope that two rules grant, the one without a limit is
+/// taken. Scope names are compared exactly: Entra reads them without regard to case, so a request
+/// in another case would be served there, but is refused here. `never` alone is compared without
 /// regard to case, so that no spelling gets around it. Refuses: kNoRule, kNever, kAmbiguousDefault
 /// (the hint lists the choices), and what ParseScopes refuses.
 std::expected<Grant, Refusal> Decide(const Config& config, const std::string& agent_name,

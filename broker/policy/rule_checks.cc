@@ -2,10 +2,16 @@
 #include <map>
 
 #include "broker/policy/config_checks.h"
+#include "broker/policy/kinds.h"
 #include "broker/policy/scopes.h"
 
 namespace broker::policy {
 namespace {
+
+// What token lifetime policies can set, and what continuous access evaluation makes of it.
+constexpr std::chrono::minutes kShortestLife{10};
+constexpr std::chrono::hours kContinuousLife{20};
+constexpr std::chrono::hours kLongestLife{28};
 
 // One rule against everything around it.
 class RuleCheck {
@@ -51,7 +57,8 @@ class RuleCheck {
       return;
     }
     if (CheckConsented(credential->second)) CheckCanIssue(credential->second);
-    CheckOneIdentity();
+    CheckLifetime(credential->second);
+    CheckOneIdentity(credential->second);
   }
 
  private:
@@ -114,11 +121,30 @@ class RuleCheck {
                       "consented to no more than this agent may have without a limit of its own");
   }
 
-  // The agent cannot say whose token it wants: each scope has one credential.
-  void CheckOneIdentity() {
+  void CheckLifetime(const Credential& credential) {
+    const auto most = rule_->max_lifetime;
+    const bool written = draft_->IsWritten(path_ + ".max_lifetime");
+    if (written && (most < kShortestLife || most > kLongestLife)) {
+      draft_->Fault(At(".max_lifetime"), "\"max_lifetime\" must be from 10m to 28h");
+    }
+    if (!rule_->continuous_access) return;
+    if (credential.kind == "managed-identity") {
+      draft_->Fault(At(".continuous_access"),
+                    "managed identities have no continuous access evaluation: remove it");
+    }
+    if (most.count() == 0 || most >= kContinuousLife) return;
+    draft_->Fault(At(".max_lifetime"),
+                  Name() +
+                      " can never issue: tokens with continuous access live for 20 to 28 "
+                      "hours; remove one of the two");
+  }
+
+  // The agent cannot say whose token it wants. Several registrations may serve a scope, and the one
+  // that exceeds the request least is taken: but whose rights they are is never chosen for it.
+  void CheckOneIdentity(const Credential& credential) {
     for (const Rule& other : agent_->rules) {
       if (&other == rule_) return;
-      if (other.credential == rule_->credential) continue;
+      if (other.credential == rule_->credential || !IsOtherIdentity(other, credential)) continue;
       for (size_t i = 0; i < rule_->scopes.size(); ++i) {
         if (std::ranges::find(other.scopes, rule_->scopes[i]) == other.scopes.end()) continue;
         draft_->Fault(At(".scopes." + std::to_string(i)),
@@ -128,6 +154,12 @@ class RuleCheck {
                           "identity it means: keep it in one of the two");
       }
     }
+  }
+
+  [[nodiscard]] bool IsOtherIdentity(const Rule& other, const Credential& credential) const {
+    const auto found = draft_->config.credentials.find(other.credential);
+    return found != draft_->config.credentials.end() &&
+           PrincipalOf(found->second) != PrincipalOf(credential);
   }
 
   Draft* draft_;

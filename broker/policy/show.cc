@@ -64,7 +64,10 @@ struct ValueOf {
     return std::string(key.words[slot(target) ? 0 : 1]);
   }
   Json operator()(LimitSlot slot) const { return Format(slot(target)); }
-  Json operator()(DurationSlot slot) const { return Format(slot(target)); }
+  Json operator()(DurationSlot slot) const {
+    const std::chrono::seconds duration = slot(target);
+    return duration.count() == 0 ? Json() : Json(Format(duration));
+  }
   Json operator()(OptionalLimitSlot slot) const {
     const std::optional<Limit>& limit = slot(target);
     return limit ? Json(Format(*limit)) : Json();

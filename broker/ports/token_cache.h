@@ -50,14 +50,19 @@ class TokenCache {
   virtual ~TokenCache() = default;
   /// A cached token with at least `min_validity` left, or null. Never waits.
   virtual SharedToken Find(const TokenKey& key, std::chrono::seconds min_validity) = 0;
-  /// A cached token with at least `min_validity` left, else what `mint` returns, called once for all
-  /// concurrent callers of the same key. When the cached token is past its refresh_at it is still
-  /// returned at once and the key is marked due for renewal. When `mint` fails transiently while a
-  /// valid token stands (of at least `min_validity`), that token is returned.
+  /// A cached token with at least `min_validity` left, else what `mint` returns, called once for
+  /// all concurrent callers of the same key. When the cached token is past its refresh_at it is
+  /// still returned at once and the key is marked due for renewal. When `mint` fails transiently
+  /// while a valid token stands (of at least `min_validity`), that token is returned.
   virtual MintResult GetOrMint(const TokenKey& key, std::chrono::seconds min_validity,
                                const MintFunction& mint) = 0;
   /// Drops every token of the credential, so that the next request mints.
   virtual void Evict(const std::string& credential) = 0;
+  /// Drops the token of this key alone, unless it was minted a moment ago.
+  virtual void Drop(const TokenKey& key) = 0;
+  /// Somebody says that the resource refused the token of this key: it is due for renewal, and
+  /// serves until that is done. Nothing happens to one that was minted a moment ago.
+  virtual void Doubt(const TokenKey& key) = 0;
 };
 
 }  // namespace broker

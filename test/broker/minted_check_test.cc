@@ -18,6 +18,8 @@ struct Case {
   broker::policy::Credential credential;
   broker::TokenKey key{"aid-mail", kGraph, {"Mail.Read"}, "", kUser};
   std::vector<std::string> allowed{"Mail.Read"};
+  std::chrono::seconds max_lifetime{0};
+  bool continuous_access = false;
 
   Case() {
     config.tenant = {kTenant, "public", "https://login.microsoftonline.com", kGraph};
@@ -57,8 +59,14 @@ void Check(const Row& row) {
   CAPTURE(row.what);
   Case one;
   row.change(one);
-  const auto refusal = broker::CheckMinted(one.token, one.config, one.credential, one.key,
-                                           one.allowed, FakeClock().WallNow());
+  const auto refusal = broker::CheckMinted(one.token,
+                                           {.config = one.config,
+                                            .credential = one.credential,
+                                            .asked = one.key,
+                                            .allowed = one.allowed,
+                                            .max_lifetime = one.max_lifetime,
+                                            .continuous_access = one.continuous_access},
+                                           FakeClock().WallNow());
   CHECK(refusal.has_value() == row.refused.has_value());
   if (refusal && row.refused) CHECK(refusal->reason == *row.refused);
 }
@@ -94,6 +102,13 @@ TEST_CASE("What was minted as configured may be released") {
       {"an autonomous agent",
        [](Case& c) { c.ForApplication(), c.credential.kind = "agent-identity"; }},
       {".default asked for", [](Case& c) { c.key.scopes = {".default"}; }},
+      {"as long as the rule allows",
+       [](Case& c) {
+         c.max_lifetime = std::chrono::hours(1);
+         c.token.expires_at = c.token.minted_at + std::chrono::hours(1);
+       }},
+      {"28 hours that were asked for",
+       [](Case& c) { c.continuous_access = true, c.token.exp_unix = NowUnix() + 28 * 3600; }},
       {"a whole day", [](Case& c) { c.token.exp_unix = NowUnix() + 24 * 3600; }},
   };
   for (const Row& row : rows) Check(row);
@@ -155,6 +170,15 @@ TEST_CASE("What differs from the configuration is never released") {
       {"no expiry", [](Case& c) { c.token.exp_unix = 0; }, kMintedMismatch},
       {"28 hours without having asked for it",
        [](Case& c) { c.token.exp_unix = NowUnix() + 28 * 3600; }, kMintedMismatch},
+      {"longer than the rule allows",
+       [](Case& c) {
+         c.max_lifetime = std::chrono::hours(1);
+         c.token.expires_at = c.token.minted_at + std::chrono::seconds(3601);
+       },
+       kMintedMismatch},
+      {"30 hours where 28 were asked for",
+       [](Case& c) { c.continuous_access = true, c.token.exp_unix = NowUnix() + 30 * 3600; },
+       kMintedMismatch},
       {"a week", [](Case& c) { c.token.exp_unix = NowUnix() + 7 * 24 * 3600; }, kMintedMismatch},
       {"a scope more", [](Case& c) { c.token.scopes = {"Mail.Read", "Mail.Send"}; }, kOverScoped},
       {"a scope of another case", [](Case& c) { c.token.scopes = {"mail.read"}; }, kOverScoped},
@@ -174,4 +198,21 @@ TEST_CASE("What differs from the configuration is never released") {
        kConsentRequired},
   };
   for (const Row& row : rows) Check(row);
+}
+
+TEST_CASE("What a token can do too much is named, as far as that are names") {
+  Case one;
+  one.token.scopes = {"Mail.Read", "Mail.Send", "x y", std::string(100, 'a')};
+  for (int i = 0; i < 20; ++i) one.token.scopes.push_back("Z" + std::to_string(i));
+  const auto refusal = broker::CheckMinted(one.token,
+                                           {.config = one.config,
+                                            .credential = one.credential,
+                                            .asked = one.key,
+                                            .allowed = one.allowed},
+                                           FakeClock().WallNow());
+  REQUIRE(refusal.has_value());
+  CHECK(refusal->hint.empty());
+  CHECK(refusal->detail ==
+        "can also do: Mail.Send (no permission's name) (no permission's name) Z0 Z1 Z2 Z3 Z4 Z5 Z6 "
+        "and 13 more");
 }

@@ -41,7 +41,8 @@ TEST_CASE("Scopes that do not name one set of permissions of one resource are re
 }
 
 TEST_CASE("Short names mean Graph, URIs mean what they say, order and repetition mean nothing") {
-  const auto mail = ParseScopes({"Mail.Send", "Mail.Read", "https://graph.microsoft.com/Mail.Read"}, kGraph);
+  const auto mail =
+      ParseScopes({"Mail.Send", "Mail.Read", "https://graph.microsoft.com/Mail.Read"}, kGraph);
   REQUIRE(mail.has_value());
   CHECK(mail->resource == kGraph);
   CHECK(mail->names == Scopes{"Mail.Read", "Mail.Send"});
@@ -67,6 +68,11 @@ TEST_CASE("Claims have one spelling, and ask for nothing that outlives a token")
     REQUIRE_FALSE(claims.has_value());
     CHECK(claims.error().reason == Reason::kInvalidClaims);
   }
+  CHECK(broker::WithContinuousAccess("") == R"({"access_token":{"xms_cc":{"values":["cp1"]}}})");
+  CHECK(broker::WithContinuousAccess(R"({"access_token":{"acrs":1},"id_token":{}})") ==
+        R"({"access_token":{"acrs":1,"xms_cc":{"values":["cp1"]}},"id_token":{}})");
+  CHECK(broker::WithContinuousAccess(R"({"access_token":null})") ==
+        R"({"access_token":{"xms_cc":{"values":["cp1"]}}})");
   CHECK(CanonicalClaims("") == "");
   CHECK(CanonicalClaims(R"( {"b" : 1, "a":"\u0078"} )") == R"({"a":"x","b":1})");
 }

@@ -20,10 +20,13 @@ class FakeTokenCache final : public broker::TokenCache {
     return next ? *next : mint();
   }
   void Evict(const std::string& credential) override { evicted.push_back(credential); }
+  void Drop(const broker::TokenKey& key) override { dropped.push_back(key); }
+  void Doubt(const broker::TokenKey& key) override { doubted.push_back(key); }
 
   broker::SharedToken cached;
   std::optional<broker::MintResult> next;
   std::vector<broker::TokenKey> keys;
   std::vector<std::chrono::seconds> validities;
   std::vector<std::string> evicted;
+  std::vector<broker::TokenKey> dropped, doubted;
 };

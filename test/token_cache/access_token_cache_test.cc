@@ -87,6 +87,27 @@ TEST_CASE("Evict drops every token of the credential and no other") {
   CHECK(Text(f.Get(Key("a"))) == "token 4");
 }
 
+TEST_CASE("A token that its resource refused is dropped alone, or renewed while it serves") {
+  Fixture f;
+  const auto first = Text(f.Get(Key("a")));
+  const auto other = Text(f.Get(Key("a", "User.Read")));
+  f.cache.Drop(Key("a"));
+  f.cache.Doubt(Key("a", "User.Read"));
+  CHECK(Text(f.Get(Key("a"))) == first);  // minted a moment ago: another would be the same
+  CHECK(f.cache.Due().empty());
+  f.clock.Advance(AccessTokenCache::kFresh);
+  f.cache.Drop(Key("a"));
+  f.cache.Drop(Key("b"));
+  CHECK(f.cache.size() == 1);
+  CHECK(Text(f.Get(Key("a"))) != first);
+  f.cache.Doubt(Key("a", "User.Read"));
+  CHECK(Text(f.Get(Key("a", "User.Read"))) == other);
+  CHECK(f.cache.Due() == std::vector<TokenKey>{Key("a", "User.Read")});
+  CHECK(f.Renew(Key("a", "User.Read")));
+  CHECK(Text(f.Get(Key("a", "User.Read"))) != other);
+  CHECK(f.cache.Due().empty());
+}
+
 TEST_CASE("A mint that was under way when its credential was evicted leaves nothing behind") {
   Fixture f;
   const auto stale = f.cache.GetOrMint(Key("a"), seconds(0), [&] {

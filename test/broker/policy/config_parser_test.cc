@@ -179,7 +179,7 @@ TEST_CASE("A rule that means nothing, or can never issue, is refused") {
   const std::string two =
       "[credential.two]\nkind = \"refresh-token\"\nclient_id = "
       "\"11111111-2222-3333-4444-666666666666\"\nuser = "
-      "\"66666666-7777-8888-9999-aaaaaaaaaaaa\"\nscopes = [\"Mail.Read\", "
+      "\"66666666-7777-8888-9999-bbbbbbbbbbbb\"\nscopes = [\"Mail.Read\", "
       "\"Calendars.Read\"]\n";
   const auto rule = [](const char* name, const char* scopes, const char* more) {
     return std::string("[[agent.helpdesk.allow]]\nname = \"") + name + "\"\nscopes = " + scopes +

@@ -135,6 +135,7 @@ TEST_CASE(".default that is ambiguous lists the choices, and none that need appr
 TEST_CASE("In doubt whose token it is, none is granted") {
   Config config = TwoAgents();
   config.agents["helpdesk"].rules[3].scopes = {"Mail.Read"};
+  config.credentials["mail"].kind = "refresh-token";
   const auto got = Ask(config, "helpdesk", {"Mail.Read"});
   REQUIRE_FALSE(got.has_value());
   CHECK(got.error().reason == Reason::kNoRule);
