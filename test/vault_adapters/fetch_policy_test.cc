@@ -45,7 +45,7 @@ struct CountingVault final : broker::Vault {
 struct Policed {
   explicit Policed(seconds time_to_live) : policy(counting, clock, time_to_live) { Put("one"); }
   void Put(const std::string& text) {
-    (void)counting.store.store.Put(kApp, Secret::CopyOf(text), std::nullopt);
+    REQUIRE(counting.store.store.Put(kApp, Secret::CopyOf(text), std::nullopt).has_value());
   }
   std::string Text() {
     const auto got = policy.Fetch(kApp);
