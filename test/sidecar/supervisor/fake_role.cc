@@ -40,8 +40,9 @@ class FakeRole {
     if (Exists("crash")) return 7;
     Write("start " + arguments_ + " uid=" + std::to_string(getuid()));
     if (Exists("rude")) Say(MessageType::kHosts, "rude");
-    if (!Exists("mute")) Say(MessageType::kStarted, Exists("findings") ? Text("findings") : "[]");
+    // First, so that it was said whenever the role is killed.
     if (Exists("latch")) Say(MessageType::kLatched, Text("latch"));
+    if (!Exists("mute")) Say(MessageType::kStarted, Exists("findings") ? Text("findings") : "[]");
     while (!stopped_) Turn();
     return 0;
   }
