@@ -84,9 +84,12 @@ void AuditReader::Run() {
 }
 
 bool AuditReader::PauseUnlessStopped(std::chrono::milliseconds how_long) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (stopping_ || how_long == how_long.zero()) return !stopping_;
+  }
   std::unique_lock lock(mutex_);
-  if (how_long > how_long.zero()) stopped_.wait_for(lock, how_long, [this] { return stopping_; });
-  return !stopping_;
+  return !stopped_.wait_for(lock, how_long, [this] { return stopping_; });
 }
 
 Status AuditReader::ServeRound() {

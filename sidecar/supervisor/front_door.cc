@@ -108,7 +108,7 @@ void FrontDoor::AcceptSome(const std::string& agent) {
       if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR) return;
       const std::string why = strerrorname_np(errno);
       accept_log_.Warn(
-          agent + " " + why,
+          std::string(agent).append(" ").append(why),
           {{"agent", agent}, {"errno", why}, {"to_do", "raise the limit of open files"}});
       return Pause(agent, kAcceptPause);
     }
@@ -150,7 +150,8 @@ std::string FrontDoor::FaultOf(const std::string& agent, const Facts& facts) con
 void FrontDoor::Refuse(const std::string& agent, Fd socket, const Facts& facts,
                        const std::string& fault) {
   // Who it was stands in the ledger alone.
-  refused_log_.Warn(agent + " " + fault, {{"agent", agent}, {"why", fault}});
+  refused_log_.Warn(std::string(agent).append(" ").append(fault),
+                    {{"agent", agent}, {"why", fault}});
   parts_.journal.Record(RefusedEntry(agent, facts, fault));
   refusals_.Answer(std::move(socket), FixedAnswer(Reason::kPeerRefused));
 }
