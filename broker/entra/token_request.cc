@@ -82,6 +82,18 @@ HttpRequest RefreshTokenGrant(const Authority& authority, const Client& client,
   return Post(TokenUrl(authority), std::move(form), wanted.request_id);
 }
 
+HttpRequest AuthorizationCodeGrant(const Authority& authority, const Client& client,
+                                   const CodeProof& proof, const Wanted& wanted) {
+  Form form;
+  form.Add("grant_type", "authorization_code");
+  AddClient(form, client);
+  form.Add("code", proof.code);
+  form.Add("code_verifier", proof.verifier);
+  form.Add("redirect_uri", proof.redirect_uri);
+  form.Add("scope", WithOfflineAccess(wanted.scope));
+  return Post(TokenUrl(authority), std::move(form), wanted.request_id);
+}
+
 HttpRequest OnBehalfOfGrant(const Authority& authority, const Client& client,
                             const Secret& user_assertion, const Wanted& wanted) {
   Form form;

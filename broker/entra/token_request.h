@@ -48,6 +48,17 @@ HttpRequest ClientCredentialsGrant(const Authority& authority, const Client& cli
 HttpRequest RefreshTokenGrant(const Authority& authority, const Client& client,
                               const Secret& refresh_token, const Wanted& wanted);
 
+/// What a browser came back with, and what proves that the login was begun here.
+struct CodeProof {
+  const Secret& code;
+  const Secret& verifier;
+  std::string redirect_uri;  // as in the authorize request
+};
+/// RFC 6749 §4.1.3 with the verifier of RFC 7636 §4.5. Adds offline_access to the scope. Who the
+/// answer is for must be compared with the configuration before its refresh token is kept.
+HttpRequest AuthorizationCodeGrant(const Authority& authority, const Client& client,
+                                   const CodeProof& proof, const Wanted& wanted);
+
 /// OAuth 2.0 on-behalf-of: RFC 7523 §2.1 with a user's token as the grant, whose audience is this
 /// application (of an agent identity: its blueprint). No refresh token is asked for.
 HttpRequest OnBehalfOfGrant(const Authority& authority, const Client& client,

@@ -1,0 +1,44 @@
+// broker/entra/authorization_code.h: a person's login in a browser (RFC 6749 §4.1, RFC 7636).
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "broker/base/result.h"
+#include "broker/base/secret.h"
+#include "broker/entra/token_request.h"
+#include "broker/ports/random.h"
+
+namespace broker::entra {
+
+/// What one login is bound to. The verifier never leaves this process but to the token endpoint.
+struct LoginSecrets {
+  Secret verifier;        // RFC 7636 §4.1: 43 characters
+  std::string challenge;  // S256 of it
+  std::string state;      // RFC 6749 §10.12
+};
+LoginSecrets NewLoginSecrets(Random& random);
+
+/// Where the browser comes back to: "http://localhost:PORT", RFC 8252 §7.3 as Entra takes it for
+/// desktop applications with any port.
+std::string LoopbackRedirect(uint16_t port);
+
+struct AuthorizeAsk {
+  std::string client_id;
+  std::string redirect_uri;
+  std::string scope;       // as ScopeText() makes it; offline_access is added
+  std::string login_hint;  // an address that the operator typed, or empty
+};
+/// The address to open. Nothing secret is in it.
+std::string AuthorizeUrl(const Authority& authority, const AuthorizeAsk& ask,
+                         const LoginSecrets& login);
+
+// Entra's codes have about 1 kB; browsers' addresses end at 8 kB or later.
+inline constexpr size_t kMaxRedirectBytes = size_t{8} << 10;
+/// The code in what the browser asked the loopback listener for ("/?code=…&state=…"), or in the
+/// whole address that a person pasted. Errors: kInvalidRequest (no such answer; a parameter twice)
+/// · kDenied (another login's state; the person or Entra said no: the detail has the error's word
+/// alone). Prose of the answer is not looked at.
+Result<Secret> ReadRedirect(std::string_view target, const LoginSecrets& login);
+
+}  // namespace broker::entra
