@@ -128,7 +128,7 @@ Result<Secret> ReadRedirect(std::string_view target, const LoginSecrets& login) 
   const Secret expected = Secret::CopyOf(login.state);
   if (!redirect.state) return Bad("no state");
   if (expected.empty() || !redirect.state->Equals(expected)) {
-    return Fail(ErrorCode::kDenied, "redirect: the answer of another login");
+    return Fail(ErrorCode::kConflict, "redirect: the answer of another login");
   }
   if (redirect.error) {
     return Fail(ErrorCode::kDenied, "redirect: Entra answered " + Word(*redirect.error));

@@ -36,9 +36,9 @@ std::string AuthorizeUrl(const Authority& authority, const AuthorizeAsk& ask,
 // Entra's codes have about 1 kB; browsers' addresses end at 8 kB or later.
 inline constexpr size_t kMaxRedirectBytes = size_t{8} << 10;
 /// The code in what the browser asked the loopback listener for ("/?code=…&state=…"), or in the
-/// whole address that a person pasted. Errors: kInvalidRequest (no such answer; a parameter twice)
-/// · kDenied (another login's state; the person or Entra said no: the detail has the error's word
-/// alone). Prose of the answer is not looked at.
+/// whole address that a person pasted. Errors: kInvalidRequest (no such answer; a parameter
+/// twice) · kConflict (another login's state) · kDenied (the person or Entra said no: the detail
+/// has the error's word alone). Prose of the answer is not looked at.
 Result<Secret> ReadRedirect(std::string_view target, const LoginSecrets& login);
 
 }  // namespace broker::entra

@@ -87,10 +87,10 @@ TEST_CASE("Everything else that a browser brings is refused") {
       {"/?code=abc", ErrorCode::kInvalidRequest, "no state"},
       {"/?state=the-state", ErrorCode::kInvalidRequest, "no code"},
       {"/?code=&state=the-state", ErrorCode::kInvalidRequest, "no code"},
-      {"/?code=abc&state=", ErrorCode::kDenied, "another login"},
-      {"/?code=abc&state=the-stat", ErrorCode::kDenied, "another login"},
-      {"/?code=abc&state=the-state2", ErrorCode::kDenied, "another login"},
-      {"/?code=abc&state=The-State", ErrorCode::kDenied, "another login"},
+      {"/?code=abc&state=", ErrorCode::kConflict, "another login"},
+      {"/?code=abc&state=the-stat", ErrorCode::kConflict, "another login"},
+      {"/?code=abc&state=the-state2", ErrorCode::kConflict, "another login"},
+      {"/?code=abc&state=The-State", ErrorCode::kConflict, "another login"},
       {"/?code=a&code=b&state=the-state", ErrorCode::kInvalidRequest, "malformed"},
       {"/?code=a&state=x&state=the-state", ErrorCode::kInvalidRequest, "malformed"},
       {"/?code&state=the-state", ErrorCode::kInvalidRequest, "malformed"},
@@ -103,7 +103,7 @@ TEST_CASE("Everything else that a browser brings is refused") {
        ErrorCode::kDenied, "Entra answered access_denied"},
       {"/?error=access_denied&code=abc&state=the-state", ErrorCode::kDenied, "access_denied"},
       {"/?error=ada%40contoso.com&state=the-state", ErrorCode::kDenied, "answered an error"},
-      {"/?error=access_denied&state=other", ErrorCode::kDenied, "another login"},
+      {"/?error=access_denied&state=other", ErrorCode::kConflict, "another login"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.target.substr(0, 80));
