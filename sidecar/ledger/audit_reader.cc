@@ -30,7 +30,6 @@ void AuditReader::Stop() {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
   }
-  stopped_.notify_all();
   Wake();
   thread_.join();
 }
@@ -67,7 +66,7 @@ void AuditReader::TakeNewChannels() {
 
 void AuditReader::Run() {
   bool failing = false;
-  while (PauseUnlessStopped(failing ? kRetryAfter : kRetryAfter.zero())) {
+  while (!Stopped()) {
     Status round;
     try {
       round = ServeRound();
@@ -80,16 +79,19 @@ void AuditReader::Run() {
                                         {"to_do", "free memory; it is tried again each second"}});
     }
     failing = !round;
+    if (failing) Pause();
   }
 }
 
-bool AuditReader::PauseUnlessStopped(std::chrono::milliseconds how_long) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (stopping_ || how_long == how_long.zero()) return !stopping_;
-  }
-  std::unique_lock lock(mutex_);
-  return !stopped_.wait_for(lock, how_long, [this] { return stopping_; });
+// One descriptor can always be polled; a new channel, or the stop, ends the pause.
+void AuditReader::Pause() {
+  pollfd woken{wake_.get(), POLLIN, 0};
+  poll(&woken, 1, static_cast<int>(kRetryAfter.count()));
+}
+
+bool AuditReader::Stopped() {
+  const std::scoped_lock lock(mutex_);
+  return stopping_;
 }
 
 Status AuditReader::ServeRound() {

@@ -1,7 +1,6 @@
 // sidecar/ledger/audit_reader.h: the thread beside the writer that serves GET /v1/audit.
 #pragma once
 #include <chrono>
-#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <string>
@@ -40,7 +39,8 @@ class AuditReader {
  private:
   void Run();
   broker::Status ServeRound();
-  bool PauseUnlessStopped(std::chrono::milliseconds how_long);
+  void Pause();
+  bool Stopped();
   void TakeNewChannels();
   void Serve(const std::string& agent, const ipc::Fd& channel, bool* keep);
   std::string PageOf(const std::string& agent, const ipc::ReadAudit& wanted);
@@ -51,8 +51,7 @@ class AuditReader {
   ipc::Fd wake_;
   std::thread thread_;
   std::map<std::string, ipc::Fd> channels_;  // of the thread
-  std::condition_variable stopped_;
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;                         // guards what follows
   bool stopping_ = false;
   std::vector<std::pair<std::string, ipc::Fd>> new_channels_;
   DurableEnd end_;
