@@ -21,9 +21,11 @@ std::optional<Expectations::Anchor> ParseAnchor(std::string_view text) {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
   Expectations::Anchor anchor{};
-  const auto read = std::from_chars(text.data(), text.data() + colon, anchor.seq);
+  const std::string number(text.substr(0, colon));
+  const char* const end = number.data() + number.size();
+  const auto read = std::from_chars(number.data(), end, anchor.seq);
   const auto leaf = broker::ledger::ParseLeafHex(text.substr(colon + 1));
-  if (read.ec != std::errc() || read.ptr != text.data() + colon || anchor.seq == 0 || !leaf) {
+  if (read.ec != std::errc() || read.ptr != end || anchor.seq == 0 || !leaf) {
     return std::nullopt;
   }
   anchor.leaf = *leaf;
@@ -47,7 +49,8 @@ Result<Verified> VerifyOnce(const std::string& folder,
   for (const std::string& name : *segments) {
     verifier.BeginSegment(name);
     uint64_t offset = 0;
-    const auto rest = ReadLines(folder + "/" + name, &offset, [&](std::string_view lines) {
+    const std::string path = std::string(folder).append("/").append(name);
+    const auto rest = ReadLines(path, &offset, [&](std::string_view lines) {
       verifier.Lines(lines);
       return true;
     });
