@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "sidecar/ipc/frame.h"
+#include "sidecar/ipc/opened_file.h"
 
 namespace sidecar::broker_role {
 
@@ -18,6 +19,20 @@ broker::Status SupervisorLink::Send(ipc::MessageType type, const std::string& te
 
 broker::Result<std::string> SupervisorLink::Ask(ipc::MessageType question,
                                                 const std::string& text) {
+  auto answer = Exchange(question, text);
+  if (!answer) return std::unexpected(answer.error());
+  return std::move(answer->text);
+}
+
+broker::Result<ipc::Fd> SupervisorLink::AskForFile(const std::string& place) {
+  auto answer = Exchange(ipc::MessageType::kOpenFile, place);
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->fds.size() == 1) return std::move(answer->fds[0]);
+  return std::unexpected(ipc::FileErrorOf(answer->text));
+}
+
+broker::Result<SupervisorLink::Answer> SupervisorLink::Exchange(ipc::MessageType question,
+                                                                const std::string& text) {
   const std::scoped_lock turn(ask_mutex_);
   {
     const std::scoped_lock lock(mutex_);
@@ -31,9 +46,9 @@ broker::Result<std::string> SupervisorLink::Ask(ipc::MessageType question,
   return std::move(*answer_);
 }
 
-void SupervisorLink::Deliver(std::string answer) {
+void SupervisorLink::Deliver(std::string answer, std::vector<ipc::Fd> fds) {
   const std::scoped_lock lock(mutex_);
-  answer_ = std::move(answer);
+  answer_ = {std::move(answer), std::move(fds)};
   arrived_.notify_all();
 }
 

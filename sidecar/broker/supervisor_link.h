@@ -25,16 +25,24 @@ class SupervisorLink {
   /// Sends a question and waits for Deliver(). One question at a time; others wait their turn.
   /// Errors: kUnavailable (deadline, channel closed).
   broker::Result<std::string> Ask(ipc::MessageType question, const std::string& text);
+  /// What is at `place`, opened for reading. Errors: kNotFound · kDenied · kUnavailable.
+  broker::Result<ipc::Fd> AskForFile(const std::string& place);
   /// The control loop received the answer.
-  void Deliver(std::string answer);
+  void Deliver(std::string answer, std::vector<ipc::Fd> fds = {});
 
  private:
+  struct Answer {
+    std::string text;
+    std::vector<ipc::Fd> fds;
+  };
+  broker::Result<Answer> Exchange(ipc::MessageType question, const std::string& text);
+
   int fd_;
   std::mutex send_mutex_;
   std::mutex ask_mutex_;  // held over a whole question
   std::mutex mutex_;
   std::condition_variable arrived_;
-  std::optional<std::string> answer_;
+  std::optional<Answer> answer_;
 };
 
 }  // namespace sidecar::broker_role

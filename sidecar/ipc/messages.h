@@ -41,6 +41,7 @@ enum class MessageType : uint8_t {
   kStatusReport,        // to broker: JSON about the roles, the answer to kStatusQuery
   kReloadReport,        // to broker: the answer to kReloadRequest
   kPing,                // to broker, ledger, dialer: answered by kWatchdog
+  kOpenedFile,          // to broker: fd {the file}, or why there is none; the answer to kOpenFile
 
   // role -> supervisor, on the control pair
   kStarted = 60,     // hardened and listening; carries the self-test's findings
@@ -52,6 +53,7 @@ enum class MessageType : uint8_t {
   kWatchdog,         // the answer to kPing, from the thread that does the role's work
   kOfferKeys,        // broker: answered by kUnseal, with all keys there are
   kLatched,          // ledger: why it denies from now on, or empty: it writes again
+  kOpenFile,         // broker: a place that the configuration names
 
   // to the ledger, on the channels of broker, supervisor and dialer
   kAppend = 80,
@@ -128,7 +130,8 @@ broker::Result<Connection> DecodeConnection(std::string_view bytes);
 /// "kept" | "kept-next"), kKeepUnsealed ("" | "next": besides the one before | "as-next": the key
 /// of the file "next"), kHosts ("host:port" lines, "direct " before those that no proxy leads to,
 /// then "proxy <url>"), kStarted (findings as JSON, see IPC.md), kStatusReport,
-/// kReloadReport, kReloadRequest ("" | "dry-run"), kLatched (reason), and all without content.
+/// kReloadReport, kReloadRequest ("" | "dry-run"), kLatched (reason), kOpenFile (place), kOpenedFile
+/// (empty, or see opened_file.h), and all without content.
 struct TextMessage {
   MessageType type;
   std::string text;

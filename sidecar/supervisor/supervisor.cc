@@ -114,6 +114,10 @@ void Supervisor::OnBrokerAsks(RoleProcess& broker, MessageType type, const std::
         asker->Tell(MessageType::kReloadReport, report);
       }
     });
+  } else if (type == MessageType::kOpenFile) {
+    const auto file = OpenNamedFile(config_->config, text);
+    file ? broker.Tell(MessageType::kOpenedFile, {}, {file->get()})
+         : broker.Tell(MessageType::kOpenedFile, ipc::TextOf(file.error()));
   } else if (type == MessageType::kOfferKeys) {
     if (const Status offered = core_.OfferKeys(); !offered) {
       log_.Error("seal_key_missing",
