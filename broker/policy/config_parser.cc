@@ -9,6 +9,7 @@
 #include "broker/policy/config_checks.h"
 #include "broker/policy/config_reader.h"
 #include "broker/policy/config_values.h"
+#include "broker/policy/kinds.h"
 
 namespace broker::policy {
 namespace {
@@ -110,6 +111,9 @@ std::vector<std::string> LocalHosts(const Config& config) {
   std::set<std::string> hosts;
   for (const auto& [name, credential] : config.credentials) {
     if (credential.kind == "managed-identity") hosts.insert(HostAndPort(credential.endpoint));
+  }
+  for (const auto& [name, vault] : config.vaults) {
+    if (vault.auth == "managed-identity") hosts.insert(HostAndPort(kImdsEndpoint));
   }
   return {hosts.begin(), hosts.end()};
 }

@@ -8,8 +8,7 @@
 namespace broker::policy {
 namespace {
 
-// Azure Instance Metadata Service, and the Arc agent's stand-in for it.
-constexpr const char* kImds = "http://169.254.169.254/metadata/identity/oauth2/token";
+// The Arc agent's stand-in for IMDS.
 constexpr const char* kArc = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
 constexpr const char* kArcKeys = "/var/opt/azcmagent/tokens";
 
@@ -90,7 +89,7 @@ class CredentialCheck {
             "source = \"app-service\" needs endpoint = \"env:IDENTITY_ENDPOINT\", or the URL that "
             "the variable holds");
     }
-    if (credential_->endpoint.empty()) credential_->endpoint = source == "azure-arc" ? kArc : kImds;
+    if (credential_->endpoint.empty()) credential_->endpoint = source == "azure-arc" ? kArc : kImdsEndpoint;
     if (source != "azure-arc" && IsWritten("key_folder")) {
       Fault("key_folder", "only source = \"azure-arc\" has a key_folder: remove it");
     }

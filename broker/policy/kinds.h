@@ -8,6 +8,13 @@
 
 namespace broker::policy {
 
+/// Azure Instance Metadata Service: where a virtual machine asks for its identity's tokens.
+inline constexpr const char* kImdsEndpoint =
+    "http://169.254.169.254/metadata/identity/oauth2/token";
+/// Where AKS projects tokens for workload identity.
+inline constexpr const char* kWorkloadTokenFile =
+    "/var/run/secrets/azure/tokens/azure-identity-token";
+
 /// Who a credential's tokens speak for.
 enum class Subject : uint8_t {
   kApplication,     // the registration, the managed identity or the agent identity itself

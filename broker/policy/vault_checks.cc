@@ -2,6 +2,7 @@
 
 #include "broker/policy/config_checks.h"
 #include "broker/policy/config_values.h"
+#include "broker/policy/kinds.h"
 
 namespace broker::policy {
 namespace {
@@ -16,7 +17,7 @@ constexpr std::chrono::seconds kLongestTtl{86400};
 // One [vault.NAME] against everything around it.
 class VaultCheck {
  public:
-  VaultCheck(Draft* draft, const Vault* vault)
+  VaultCheck(Draft* draft, Vault* vault)
       : draft_(draft), vault_(vault), path_("vault." + vault->name) {}
 
   void Run() {
@@ -28,8 +29,7 @@ class VaultCheck {
       CheckAuth();
     } else if (!vault_->kind.empty()) {
       Need("path", "\"/…\", the folder that the files are in");
-      Refuse("url");
-      Refuse("auth");
+      for (const char* key : {"url", "auth", "client_id", "token_file"}) Refuse(key);
     }
     CheckTtl();
   }
@@ -70,7 +70,20 @@ class VaultCheck {
   }
 
   void CheckAuth() {
+    const bool workload = vault_->auth == "workload-identity";
+    if (workload && !IsWritten("client_id")) {
+      Fault("client_id",
+            "auth = \"workload-identity\" needs client_id = \"env:AZURE_CLIENT_ID\", or the GUID "
+            "that the variable holds");
+    }
+    if (!workload && IsWritten("token_file")) {
+      Fault("token_file", "only auth = \"workload-identity\" has a token_file: remove it");
+    }
+    if (workload && vault_->token_file.empty()) vault_->token_file = kWorkloadTokenFile;
     if (!vault_->auth.starts_with(kCredentialAuth)) return;
+    if (IsWritten("client_id")) {
+      Fault("client_id", "the credential that auth names has one: remove it here");
+    }
     const std::string name = vault_->auth.substr(kCredentialAuth.size());
     const auto found = draft_->config.credentials.find(name);
     if (found == draft_->config.credentials.end()) {
@@ -100,7 +113,7 @@ class VaultCheck {
   }
 
   Draft* draft_;
-  const Vault* vault_;
+  Vault* vault_;
   std::string path_;
 };
 
@@ -171,7 +184,7 @@ class VaultedCredentialCheck {
 }  // namespace
 
 void CheckVaults(bool served, Draft* draft) {
-  for (const auto& [name, vault] : draft->config.vaults) {
+  for (auto& [name, vault] : draft->config.vaults) {
     VaultCheck(draft, &vault).Run();
     if (served) continue;
     draft->Fault(vault.place,

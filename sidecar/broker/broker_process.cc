@@ -26,7 +26,9 @@
 #include "sidecar/broker/renewals.h"
 #include "sidecar/broker/seal_control.h"
 #include "sidecar/broker/store_witness.h"
+#include "sidecar/broker/supervisor_files.h"
 #include "sidecar/broker/supervisor_link.h"
+#include "sidecar/broker/vault_set.h"
 #include "sidecar/broker/workers.h"
 #include "sidecar/hardening/harden.h"
 #include "sidecar/hardening/stack_wipe.h"
@@ -64,10 +66,11 @@ class BrokerProcess {
   static constexpr size_t kMaxWorkers = Connections::kMaxConnections;
 
   bool HandleControl();
-  void HandleText(MessageType type, const std::string& text, const std::vector<ipc::Fd>& fds);
+  void HandleText(MessageType type, const std::string& text, std::vector<ipc::Fd>& fds);
   void Unseal(const std::string& kind, int fd);
   void Prepare(const std::vector<ipc::Fd>& fds);
   void Commit();
+  std::shared_ptr<const VaultSet> VaultsOf(const broker::SharedConfig& config);
   Status LoadFingerprintKey();
   Readiness Ready();
   void Serve(std::string_view request, const Connections::Answerer& answerer);
@@ -83,7 +86,9 @@ class BrokerProcess {
   SupervisorLink supervisor_{kControlFd};
   DialerLink dialer_;
   CurrentTransport http_;
-  vault::Sealed vault_{*store_};
+  vault::Sealed own_vault_{*store_};
+  CurrentVaults vaults_{own_vault_};
+  SupervisorFiles files_{supervisor_};
   std::mutex fingerprint_key_mutex_;
   bool fingerprint_key_loaded_ = false;
   Secret fingerprint_key_ = Secret::Allocate(broker::Minter::kFingerprintKeyBytes);
@@ -94,8 +99,8 @@ class BrokerProcess {
                       const Status whole = head_.Compare();
                       return whole ? LoadFingerprintKey() : whole;
                     }};
-  broker::Minter::Ports minter_ports_{http_,   vault_,   ledger_,          clock_,
-                                      random_, sleeper_, fingerprint_key_, &log_};
+  broker::Minter::Ports minter_ports_{http_,    vaults_,          ledger_, clock_,  random_,
+                                      sleeper_, fingerprint_key_, &log_,   &files_, &vaults_};
   broker::Minter minter_{minter_ports_};
   token_cache::AccessTokenCache cache_{clock_};
   Workers workers_{kMaxWorkers};
@@ -182,7 +187,7 @@ bool BrokerProcess::HandleControl() {
 }
 
 void BrokerProcess::HandleText(MessageType type, const std::string& text,
-                               const std::vector<ipc::Fd>& fds) {
+                               std::vector<ipc::Fd>& fds) {
   if (type == MessageType::kConfigure && fds.size() == 2) {
     Prepare(fds);
   } else if (type == MessageType::kCommitConfig) {
@@ -193,6 +198,8 @@ void BrokerProcess::HandleText(MessageType type, const std::string& text,
     Unseal(text, fds[0].get());
   } else if (type == MessageType::kStatusReport || type == MessageType::kReloadReport) {
     supervisor_.Deliver(text);
+  } else if (type == MessageType::kOpenedFile) {
+    supervisor_.Deliver(text, std::move(fds));
   } else if (type == MessageType::kPing) {
     connections_.Post([this] {
       // A supervisor that is gone shows as end-of-file on the control channel.
@@ -233,8 +240,22 @@ void BrokerProcess::Commit() {
   if (!prepared_) return;
   for (const auto& [name, credential] : broker_.config()->credentials) cache_.Evict(name);
   http_.Replace(prepared_->transport);
+  vaults_.Use(VaultsOf(prepared_->config));
   broker_.SetConfig(prepared_->config);
   prepared_.reset();
+}
+
+std::shared_ptr<const VaultSet> BrokerProcess::VaultsOf(const broker::SharedConfig& config) {
+  return std::make_shared<const VaultSet>(
+      *config, VaultSet::Ports{files_, http_, clock_,
+                               [this, config](const broker::policy::Credential& identity,
+                                              const broker::TokenKey& key) {
+                                 broker::ledger::Entry who;
+                                 who.target_kind = "vault";
+                                 who.target_resource = key.resource;
+                                 who.policy_sha256 = config->sha256;
+                                 return minter_.Mint(*config, identity, key, who);
+                               }});
 }
 
 // Once, and in place: threads that mint hold a reference to it.

@@ -19,7 +19,7 @@ Result<ipc::Fd> SupervisorFiles::Open(const std::string& place) {
 Result<Secret> SupervisorFiles::Read(const std::string& place) {
   const auto file = Open(place);
   if (!file) return std::unexpected(file.error());
-  struct stat facts {};
+  struct stat facts{};
   if (fstat(file->get(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
     return Fail(ErrorCode::kCorrupt, place + " is not a regular file");
   }
@@ -28,8 +28,8 @@ Result<Secret> SupervisorFiles::Read(const std::string& place) {
   const std::span<char> room = read.Writable();
   size_t used = 0;
   while (used < room.size()) {
-    const ssize_t got = pread(file->get(), room.data() + used, room.size() - used,
-                              static_cast<off_t>(used));
+    const ssize_t got =
+        pread(file->get(), room.data() + used, room.size() - used, static_cast<off_t>(used));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Fail(ErrorCode::kUnavailable, place + " cannot be read");
     if (got == 0) break;

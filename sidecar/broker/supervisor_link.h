@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/base/result.h"
+#include "sidecar/ipc/frame.h"
 #include "sidecar/ipc/messages.h"
 
 namespace sidecar::broker_role {

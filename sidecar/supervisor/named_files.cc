@@ -39,7 +39,9 @@ bool IsNamed(const Config& config, const std::string& place) {
   return std::ranges::any_of(config.credentials,
                              [&](const auto& named) { return Names(named.second, place); }) ||
          std::ranges::any_of(config.vaults, [&](const auto& named) {
-           return IsDirectlyIn(named.second.path, place);
+           const Vault& vault = named.second;
+           return IsDirectlyIn(vault.path, place) ||
+                  (!vault.token_file.empty() && place == vault.token_file);
          });
 }
 
@@ -64,7 +66,8 @@ Result<ipc::Fd> OpenNamedFile(const Config& config, const std::string& place) {
   if (place == std::string(kEnvironment) + std::string(kIdentityHeader)) {
     return OpenIdentityHeader(config);
   }
-  if (!IsNamed(config, place)) return Fail(ErrorCode::kDenied, "the configuration does not name it");
+  if (!IsNamed(config, place))
+    return Fail(ErrorCode::kDenied, "the configuration does not name it");
   ipc::Fd file(open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.valid()) return file;
   const int why = errno;

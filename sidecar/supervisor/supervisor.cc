@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "sidecar/ipc/opened_file.h"
+#include "sidecar/supervisor/named_files.h"
+
 namespace sidecar::supervisor {
 namespace {
 

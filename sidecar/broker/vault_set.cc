@@ -1,0 +1,166 @@
+#include "sidecar/broker/vault_set.h"
+
+#include <utility>
+
+#include "vault_adapters/azure_key_vault.h"
+#include "vault_adapters/fetch_policy.h"
+#include "vault_adapters/key_vault_client.h"
+#include "vault_adapters/key_vault_keys.h"
+#include "vault_adapters/mounted_files.h"
+
+namespace sidecar::broker_role {
+
+using broker::ErrorCode, broker::Fail, broker::Result, broker::SecretId;
+using broker::policy::Config, broker::policy::Credential;
+
+namespace {
+
+// The kinds of secret that a vault may be asked for; the others of a credential are purser's own.
+std::vector<broker::SecretKind> KindsInVault(const Credential& credential) {
+  using enum broker::SecretKind;
+  if (credential.kind == "client-secret") return {kClientSecret};
+  if (credential.kind == "certificate") return {kCertificate};
+  if (credential.kind == "refresh-token") return {kRefreshToken};
+  return {};
+}
+
+vault::SecretPlaces PlacesIn(const Config& config, const std::string& vault) {
+  vault::SecretPlaces places;
+  for (const auto& [name, credential] : config.credentials) {
+    if (credential.vault != vault) continue;
+    for (const auto kind : KindsInVault(credential)) {
+      places[{name, kind}] = {credential.secret, credential.version};
+    }
+  }
+  return places;
+}
+
+vault::KeyVaultKeys::Places KeysIn(const Config& config, const std::string& vault) {
+  vault::KeyVaultKeys::Places places;
+  for (const auto& [name, credential] : config.credentials) {
+    if (credential.vault != vault || credential.kind != "key-vault-key") continue;
+    places[name] = {credential.secret, credential.version};
+  }
+  return places;
+}
+
+vault::KeyVaultOptions OptionsOf(const Config& config, const broker::policy::Vault& vault) {
+  return {.url = vault.url,
+          .resource = "https://" + config.tenant.vault_suffix,
+          .tenants = {config.tenant.id},
+          .custom_cloud = config.tenant.cloud == "custom"};
+}
+
+}  // namespace
+
+// In the order in which each borrows the ones before.
+struct VaultSet::KeyVault {
+  VaultIdentity identity;
+  vault::KeyVaultClient client;
+  vault::AzureKeyVault secrets;
+  vault::KeyVaultKeys keys;
+  vault::FetchPolicy policy;
+
+  KeyVault(const Config& config, const broker::policy::Vault& vault, const Ports& ports)
+      : identity(IdentityOf(config, vault), ports.clock, ports.mint),
+        client(OptionsOf(config, vault), {ports.http, identity, ports.clock}),
+        secrets(client, PlacesIn(config, vault.name)),
+        keys(client, KeysIn(config, vault.name)),
+        policy(secrets, ports.clock, vault.memory ? vault.ttl : std::chrono::seconds{0}) {}
+};
+
+struct VaultSet::Mounted {
+  FolderFiles folder;
+  vault::MountedFiles files;
+  vault::FetchPolicy policy;
+
+  Mounted(const Config& config, const broker::policy::Vault& vault, const Ports& ports)
+      : folder(ports.files, vault.path),
+        files(folder, vault.path, PlacesIn(config, vault.name)),
+        policy(files, ports.clock, vault.memory ? vault.ttl : std::chrono::seconds{0}) {}
+};
+
+VaultSet::VaultSet(const Config& config, const Ports& ports) {
+  std::map<std::string, broker::Vault*> by_vault;
+  std::map<std::string, broker::Signer*> signer_of;
+  for (const auto& [name, vault] : config.vaults) {
+    if (vault.kind == "azure-key-vault") {
+      auto& made = *key_vaults_.emplace_back(std::make_unique<KeyVault>(config, vault, ports));
+      by_vault[name] = &made.policy;
+      signer_of[name] = &made.keys;
+    } else {
+      auto& made = *mounted_.emplace_back(std::make_unique<Mounted>(config, vault, ports));
+      by_vault[name] = &made.policy;
+    }
+  }
+  for (const auto& [name, credential] : config.credentials) {
+    if (credential.vault.empty()) continue;
+    if (credential.kind == "key-vault-key") {
+      signers_[name] = signer_of.at(credential.vault);
+    } else {
+      vaults_[name] = by_vault.at(credential.vault);
+    }
+  }
+}
+
+VaultSet::~VaultSet() = default;
+
+broker::Vault* VaultSet::Of(const std::string& credential) const {
+  const auto found = vaults_.find(credential);
+  return found == vaults_.end() ? nullptr : found->second;
+}
+
+broker::Signer* VaultSet::SignerOf(const std::string& credential) const {
+  const auto found = signers_.find(credential);
+  return found == signers_.end() ? nullptr : found->second;
+}
+
+void CurrentVaults::Use(std::shared_ptr<const VaultSet> set) {
+  const std::scoped_lock lock(mutex_);
+  set_ = std::move(set);
+}
+
+std::shared_ptr<const VaultSet> CurrentVaults::set() const {
+  const std::scoped_lock lock(mutex_);
+  return set_;
+}
+
+broker::Vault& CurrentVaults::Of(const std::shared_ptr<const VaultSet>& set,
+                                 const SecretId& id) const {
+  const bool internal = id.kind == broker::SecretKind::kInternal;
+  broker::Vault* vault = set && !internal ? set->Of(id.name) : nullptr;
+  return vault != nullptr ? *vault : own_;
+}
+
+Result<broker::VaultSecret> CurrentVaults::Fetch(const SecretId& id) {
+  const auto used = set();
+  return Of(used, id).Fetch(id);
+}
+
+Result<std::string> CurrentVaults::Replace(const SecretId& id, const std::string& expected_version,
+                                           const broker::Secret& value) {
+  const auto used = set();
+  return Of(used, id).Replace(id, expected_version, value);
+}
+
+void CurrentVaults::Invalidate(const SecretId& id, const std::string& version) {
+  const auto used = set();
+  Of(used, id).Invalidate(id, version);
+}
+
+Result<broker::SigningKey> CurrentVaults::Current(const std::string& credential) {
+  const auto used = set();
+  broker::Signer* const signer = used ? used->SignerOf(credential) : nullptr;
+  if (signer == nullptr) return Fail(ErrorCode::kNotFound, "no vault signs for " + credential);
+  return signer->Current(credential);
+}
+
+Result<std::string> CurrentVaults::SignPs256(const std::string& credential,
+                                             const std::string& version, const Digest& digest) {
+  const auto used = set();
+  broker::Signer* const signer = used ? used->SignerOf(credential) : nullptr;
+  if (signer == nullptr) return Fail(ErrorCode::kNotFound, "no vault signs for " + credential);
+  return signer->SignPs256(credential, version, digest);
+}
+
+}  // namespace sidecar::broker_role

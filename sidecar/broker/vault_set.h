@@ -1,0 +1,72 @@
+// sidecar/broker/vault_set.h: every place that secrets come from, by the configuration in force.
+#pragma once
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "broker/broker.h"
+#include "broker/ports/signer.h"
+#include "broker/ports/vault.h"
+#include "sidecar/broker/supervisor_files.h"
+#include "sidecar/broker/vault_identity.h"
+
+namespace sidecar::broker_role {
+
+/// The vaults of one configuration. What it names is built at once, and asked only when a
+/// credential is used. Thread-safe.
+class VaultSet {
+ public:
+  struct Ports {
+    SupervisorFiles& files;
+    broker::HttpTransport& http;
+    const broker::Clock& clock;
+    VaultIdentity::Mint mint;
+  };
+  VaultSet(const broker::policy::Config& config, const Ports& ports);
+  ~VaultSet();
+  VaultSet(const VaultSet&) = delete;
+  VaultSet& operator=(const VaultSet&) = delete;
+
+  /// Where the credential's secret is; null: in purser's own store.
+  [[nodiscard]] broker::Vault* Of(const std::string& credential) const;
+  /// What signs for the credential; null: nothing does.
+  [[nodiscard]] broker::Signer* SignerOf(const std::string& credential) const;
+
+ private:
+  struct KeyVault;
+  struct Mounted;
+  std::vector<std::unique_ptr<KeyVault>> key_vaults_;
+  std::vector<std::unique_ptr<Mounted>> mounted_;
+  std::map<std::string, broker::Vault*> vaults_;    // by credential
+  std::map<std::string, broker::Signer*> signers_;  // by credential
+};
+
+/// The set of the configuration in force beside purser's own store. A fetch under way keeps the set
+/// that it began with. Thread-safe. Borrows `own`.
+class CurrentVaults final : public broker::Vault, public broker::Signer {
+ public:
+  explicit CurrentVaults(broker::Vault& own) : own_(own) {}
+  void Use(std::shared_ptr<const VaultSet> set);
+
+  broker::Result<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
+  broker::Result<std::string> Replace(const broker::SecretId& id,
+                                      const std::string& expected_version,
+                                      const broker::Secret& value) override;
+  void Invalidate(const broker::SecretId& id, const std::string& version) override;
+
+  broker::Result<broker::SigningKey> Current(const std::string& credential) override;
+  broker::Result<std::string> SignPs256(const std::string& credential, const std::string& version,
+                                        const Digest& digest) override;
+
+ private:
+  std::shared_ptr<const VaultSet> set() const;
+  broker::Vault& Of(const std::shared_ptr<const VaultSet>& set, const broker::SecretId& id) const;
+
+  broker::Vault& own_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const VaultSet> set_;
+};
+
+}  // namespace sidecar::broker_role
