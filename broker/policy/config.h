@@ -55,13 +55,13 @@ struct Hardening {
 /// Where secrets come from besides purser's own store.
 struct Vault {
   std::string name;
-  std::string kind;     // azure-key-vault | mounted-files
-  std::string url;      // azure-key-vault: "https://corp-agents.vault.azure.net", no trailing slash
-  std::string auth;     // azure-key-vault: managed-identity | workload-identity | credential:NAME
+  std::string kind;  // azure-key-vault | mounted-files
+  std::string url;   // azure-key-vault: "https://corp-agents.vault.azure.net", no trailing slash
+  std::string auth;  // azure-key-vault: managed-identity | workload-identity | credential:NAME
   std::string client_id;   // workload-identity; managed-identity: the user-assigned one
   std::string token_file;  // workload-identity: where the platform writes OIDC tokens
   std::string path;        // mounted-files: the folder
-  bool memory = false;  // use = "memory": a copy serves for `ttl`; "every-mint": none is kept
+  bool memory = false;     // use = "memory": a copy serves for `ttl`; "every-mint": none is kept
   std::chrono::seconds ttl{0};
   Place place;
 };

@@ -11,7 +11,7 @@ void CheckInstance(const Accounts& accounts, Draft* draft);
 void CheckCredentials(const Served& served, Draft* draft);
 /// Which keys go with which kind of vault; whether its host is one of the cloud's; which secret a
 /// credential takes from it. With `served` false, that no vault is connected in this version.
-void CheckVaults(bool served, Draft* draft);
+void CheckVaults(Draft* draft);
 /// Selectors, ids, admin groups, lengths of socket paths.
 /// REQUIRES: CheckInstance was called, for the admin groups.
 void CheckAgents(const ParseInput& input, Draft* draft);

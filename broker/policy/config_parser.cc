@@ -76,7 +76,7 @@ std::expected<Config, std::vector<Diagnostic>> ParseConfig(const ParseInput& inp
   if (whole) {  // what was not read would look missing
     CheckInstance(input.accounts, &draft);
     CheckCredentials(input.served, &draft);
-    CheckVaults(input.serve_vaults, &draft);
+    CheckVaults(&draft);
     CheckAgents(input, &draft);
     CheckRules(&draft);
   }

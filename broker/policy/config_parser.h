@@ -17,7 +17,6 @@ using EnvLookup = std::function<std::optional<std::string>(const std::string& na
 /// What kinds of credential need from the processes around the broker; a kind whose need is not met
 /// is refused. The defaults are what this version serves.
 struct Served {
-  bool token_files = false;      // broker/ports/token_files.h
   bool user_assertions = false;  // the window takes `user_assertion`
 };
 
@@ -30,8 +29,6 @@ struct ParseInput {
   EnvLookup env = {};
   /// The users that purser's own processes run as, purserd's first: no agent may be one of them.
   std::vector<uint32_t> own_uids = {};
-  /// Whether the broker takes secrets from [vault.NAME]; until it does, they are refused.
-  bool serve_vaults = false;
   Served served = {};
 };
 

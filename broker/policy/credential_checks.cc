@@ -75,7 +75,7 @@ class CredentialCheck {
                    "kind = \"federated\" needs one of token_file = \"/…\", a file that the "
                    "platform writes OIDC tokens to, and proof = \"NAME\", a managed identity");
     }
-    if (IsWritten("token_file")) return NeedFiles("token_file");
+    if (IsWritten("token_file")) return;
     const Credential* proof = FindProof();
     if (proof == nullptr || proof->kind.empty() || proof->kind == "managed-identity") return;
     Fault("proof", "only the token of a credential of kind \"managed-identity\" is an assertion");
@@ -83,13 +83,13 @@ class CredentialCheck {
 
   void CheckManagedIdentity() {
     const std::string& source = credential_->source;
-    if (source != "imds") NeedFiles("source");
     if (source == "app-service" && !IsWritten("endpoint")) {
       Fault("endpoint",
             "source = \"app-service\" needs endpoint = \"env:IDENTITY_ENDPOINT\", or the URL that "
             "the variable holds");
     }
-    if (credential_->endpoint.empty()) credential_->endpoint = source == "azure-arc" ? kArc : kImdsEndpoint;
+    if (credential_->endpoint.empty())
+      credential_->endpoint = source == "azure-arc" ? kArc : kImdsEndpoint;
     if (source != "azure-arc" && IsWritten("key_folder")) {
       Fault("key_folder", "only source = \"azure-arc\" has a key_folder: remove it");
     }
@@ -151,11 +151,6 @@ class CredentialCheck {
       Fault("proof", "there is no [credential." + credential_->proof + "]: add it");
     }
     return nullptr;
-  }
-
-  void NeedFiles(const std::string& key) {
-    if (served_.token_files) return;
-    Fault(key, "files of the platform are not read in this version: use another kind or source");
   }
 
   [[nodiscard]] bool IsProofOfAnother() const {

@@ -183,21 +183,11 @@ class VaultedCredentialCheck {
 
 }  // namespace
 
-void CheckVaults(bool served, Draft* draft) {
+void CheckVaults(Draft* draft) {
   for (auto& [name, vault] : draft->config.vaults) {
     VaultCheck(draft, &vault).Run();
-    if (served) continue;
-    draft->Fault(vault.place,
-                 "\"vault\" is not served by this version: secrets live in purser's own store: "
-                 "remove the table, and enrol with `purser login` or `purser secret set`");
   }
   for (const auto& [name, credential] : draft->config.credentials) {
-    if (!served && !credential.vault.empty()) {
-      draft->Fault(draft->PlaceOf("credential." + name + ".vault"),
-                   "\"vault\" is not served by this version: the secret lives in purser's own "
-                   "store: remove it, and enrol with `purser login` or `purser secret set`");
-      continue;
-    }
     VaultedCredentialCheck(draft, &credential).Run();
   }
 }

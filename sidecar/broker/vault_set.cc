@@ -7,6 +7,7 @@
 #include "vault_adapters/key_vault_client.h"
 #include "vault_adapters/key_vault_keys.h"
 #include "vault_adapters/mounted_files.h"
+#include "vault_adapters/vaults_by_credential.h"
 
 namespace sidecar::broker_role {
 
@@ -81,34 +82,28 @@ struct VaultSet::Mounted {
 };
 
 VaultSet::VaultSet(const Config& config, const Ports& ports) {
-  std::map<std::string, broker::Vault*> by_vault;
+  std::map<std::string, broker::Vault*> by_name;
   std::map<std::string, broker::Signer*> signer_of;
   for (const auto& [name, vault] : config.vaults) {
     if (vault.kind == "azure-key-vault") {
       auto& made = *key_vaults_.emplace_back(std::make_unique<KeyVault>(config, vault, ports));
-      by_vault[name] = &made.policy;
+      by_name[name] = &made.policy;
       signer_of[name] = &made.keys;
     } else {
       auto& made = *mounted_.emplace_back(std::make_unique<Mounted>(config, vault, ports));
-      by_vault[name] = &made.policy;
+      by_name[name] = &made.policy;
     }
   }
+  vault::VaultsByCredential::Vaults vaults;
   for (const auto& [name, credential] : config.credentials) {
     if (credential.vault.empty()) continue;
-    if (credential.kind == "key-vault-key") {
-      signers_[name] = signer_of.at(credential.vault);
-    } else {
-      vaults_[name] = by_vault.at(credential.vault);
-    }
+    vaults.emplace(name, *by_name.at(credential.vault));
+    if (credential.kind == "key-vault-key") signers_[name] = signer_of.at(credential.vault);
   }
+  vault_ = std::make_unique<vault::VaultsByCredential>(ports.own, std::move(vaults));
 }
 
 VaultSet::~VaultSet() = default;
-
-broker::Vault* VaultSet::Of(const std::string& credential) const {
-  const auto found = vaults_.find(credential);
-  return found == vaults_.end() ? nullptr : found->second;
-}
 
 broker::Signer* VaultSet::SignerOf(const std::string& credential) const {
   const auto found = signers_.find(credential);
@@ -125,27 +120,20 @@ std::shared_ptr<const VaultSet> CurrentVaults::set() const {
   return set_;
 }
 
-broker::Vault& CurrentVaults::Of(const std::shared_ptr<const VaultSet>& set,
-                                 const SecretId& id) const {
-  const bool internal = id.kind == broker::SecretKind::kInternal;
-  broker::Vault* vault = set && !internal ? set->Of(id.name) : nullptr;
-  return vault != nullptr ? *vault : own_;
-}
-
 Result<broker::VaultSecret> CurrentVaults::Fetch(const SecretId& id) {
   const auto used = set();
-  return Of(used, id).Fetch(id);
+  return (used ? used->vault() : own_).Fetch(id);
 }
 
 Result<std::string> CurrentVaults::Replace(const SecretId& id, const std::string& expected_version,
                                            const broker::Secret& value) {
   const auto used = set();
-  return Of(used, id).Replace(id, expected_version, value);
+  return (used ? used->vault() : own_).Replace(id, expected_version, value);
 }
 
 void CurrentVaults::Invalidate(const SecretId& id, const std::string& version) {
   const auto used = set();
-  Of(used, id).Invalidate(id, version);
+  (used ? used->vault() : own_).Invalidate(id, version);
 }
 
 Result<broker::SigningKey> CurrentVaults::Current(const std::string& credential) {

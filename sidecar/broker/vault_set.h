@@ -19,6 +19,7 @@ namespace sidecar::broker_role {
 class VaultSet {
  public:
   struct Ports {
+    broker::Vault& own;  // purser's own store
     SupervisorFiles& files;
     broker::HttpTransport& http;
     const broker::Clock& clock;
@@ -29,8 +30,8 @@ class VaultSet {
   VaultSet(const VaultSet&) = delete;
   VaultSet& operator=(const VaultSet&) = delete;
 
-  /// Where the credential's secret is; null: in purser's own store.
-  [[nodiscard]] broker::Vault* Of(const std::string& credential) const;
+  /// Each credential's secret, from where it is.
+  [[nodiscard]] broker::Vault& vault() const { return *vault_; }
   /// What signs for the credential; null: nothing does.
   [[nodiscard]] broker::Signer* SignerOf(const std::string& credential) const;
 
@@ -39,12 +40,12 @@ class VaultSet {
   struct Mounted;
   std::vector<std::unique_ptr<KeyVault>> key_vaults_;
   std::vector<std::unique_ptr<Mounted>> mounted_;
-  std::map<std::string, broker::Vault*> vaults_;    // by credential
+  std::unique_ptr<broker::Vault> vault_;
   std::map<std::string, broker::Signer*> signers_;  // by credential
 };
 
-/// The set of the configuration in force beside purser's own store. A fetch under way keeps the set
-/// that it began with. Thread-safe. Borrows `own`.
+/// The set of the configuration in force. A fetch under way keeps the set that it began with. Until
+/// there is a set, purser's own store alone. Thread-safe. Borrows `own`.
 class CurrentVaults final : public broker::Vault, public broker::Signer {
  public:
   explicit CurrentVaults(broker::Vault& own) : own_(own) {}
@@ -62,8 +63,6 @@ class CurrentVaults final : public broker::Vault, public broker::Signer {
 
  private:
   std::shared_ptr<const VaultSet> set() const;
-  broker::Vault& Of(const std::shared_ptr<const VaultSet>& set, const broker::SecretId& id) const;
-
   broker::Vault& own_;
   mutable std::mutex mutex_;
   std::shared_ptr<const VaultSet> set_;

@@ -49,24 +49,22 @@ inline std::optional<std::string> TestEnv(const std::string& name) {
   return std::nullopt;
 }
 
-inline auto ParseFiles(const std::vector<broker::policy::SourceFile>& files,
-                       bool serve_vaults = false) {
+inline auto ParseFiles(const std::vector<broker::policy::SourceFile>& files) {
   static const FakeAccounts accounts;
   return broker::policy::ParseConfig({.files = files,
                                       .accounts = accounts,
                                       .env = TestEnv,
                                       .own_uids = {2000},
-                                      .serve_vaults = serve_vaults,
-                                      .served = {.token_files = true, .user_assertions = true}});
+                                      .served = {.user_assertions = true}});
 }
 
-inline auto Parse(std::string text, bool serve_vaults = false) {
-  return ParseFiles({{"/etc/purser/purser.toml", std::move(text)}}, serve_vaults);
+inline auto Parse(std::string text) {
+  return ParseFiles({{"/etc/purser/purser.toml", std::move(text)}});
 }
 
 /// REQUIRES: the text is valid.
-inline broker::policy::Config Valid(std::string text, bool serve_vaults = false) {
-  auto config = Parse(std::move(text), serve_vaults);
+inline broker::policy::Config Valid(std::string text) {
+  auto config = Parse(std::move(text));
   if (!config) {
     for (const auto& fault : config.error()) MESSAGE(Format(fault));
   }

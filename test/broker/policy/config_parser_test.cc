@@ -141,8 +141,7 @@ TEST_CASE("What contradicts itself is refused") {
       {"an OIDC scope",             With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"offline_access\"]"), 11, "this is no scope"},
       {"an unknown admin group",    With("group:purser-operators", "group:nosuch"),            13, "no group \"nosuch\""},
       {"admins without a number",   With("group:purser-operators", "group:65534"),             13, "every unmapped group"},
-      {"vault tables",              With("", "[vault.corp]\nkind = \"azure-key-vault\"\n"),    20, "not served by this version"},
-      {"a vaulted credential",      With("", app + "scopes = [\"Reports.Read.All\"]\nvault = \"corp\"\n"), 24, "not served by this version"},
+      {"a vault that is not there", With("", app + "scopes = [\"Reports.Read.All\"]\nvault = \"corp\"\n"), 24, "there is no [vault.corp]"},
   };
   // clang-format on
   CheckFaults(rows);

@@ -9,7 +9,6 @@ using fixture::With;
 
 namespace {
 
-constexpr bool kServed = true;
 constexpr const char* kVersion = "0123456789abcdef0123456789abcdef";
 
 // Appended to kBase: [vault.corp] stands in line 20, the credential `app` behind it.
@@ -66,6 +65,11 @@ TEST_CASE("A vault or a credential's place in it that cannot be meant is refused
       {"an auth of a person",        Vaulted(Corp("managed-identity", "credential:mail")),   23, "is a person's"},
       {"an auth from itself",        Vaulted(Corp("managed-identity", "credential:app"), kSecret), 23, "comes from a key vault itself"},
       {"a key vault with a path",    Vaulted(std::string(kCorp) + "path = \"/x\"\n"),        24, "has no path"},
+      {"a workload without an id",   Vaulted(Corp("managed-identity", "workload-identity")), 20, "needs client_id"},
+      {"an id that is none",         Vaulted(Corp("managed-identity", "workload-identity") + "client_id = \"app\"\n"), 24, "a GUID"},
+      {"a machine with a token file", Vaulted(std::string(kCorp) + "token_file = \"/t\"\n"), 24, "has a token_file"},
+      {"a second id",                Vaulted(Corp("managed-identity", "credential:app") + "client_id = \"11111111-2222-3333-4444-666666666666\"\n"), 24, "remove it here"},
+      {"files with an id",           Vaulted(std::string(kFiles) + "client_id = \"11111111-2222-3333-4444-666666666666\"\n"), 23, "has no client_id"},
       {"files without a path",       Vaulted("kind = \"mounted-files\"\n"),                  20, "needs path"},
       {"files with a url",           Vaulted(std::string(kFiles) + "url = \"https://corp.vault.azure.net\"\n"), 23, "has no url"},
       {"files with auth",            Vaulted(std::string(kFiles) + "auth = \"managed-identity\"\n"), 23, "has no auth"},
@@ -92,7 +96,7 @@ TEST_CASE("A vault or a credential's place in it that cannot be meant is refused
   // clang-format on
   for (const Row& row : rows) {
     CAPTURE(row.why);
-    const auto got = fixture::Parse(row.text, kServed);
+    const auto got = fixture::Parse(row.text);
     REQUIRE_FALSE(got.has_value());
     std::string all;
     bool found = false;
@@ -105,20 +109,10 @@ TEST_CASE("A vault or a credential's place in it that cannot be meant is refused
   }
 }
 
-TEST_CASE("Vaults that are not connected yet are refused, table and credential") {
-  const auto got = fixture::Parse(Vaulted(kCorp, kSecret));
-  REQUIRE_FALSE(got.has_value());
-  REQUIRE(got.error().size() == 2);
-  for (const Diagnostic& fault : got.error()) {
-    CHECK(fault.message.contains("not served by this version"));
-  }
-}
-
 TEST_CASE("What is written about vaults arrives") {
   const Config config =
       fixture::Valid(Vaulted(std::string(kCorp) + "use = \"memory\"\nttl = \"10m\"\n",
-                             std::string(kSecret) + "version = \"" + kVersion + "\"\n"),
-                     kServed);
+                             std::string(kSecret) + "version = \"" + kVersion + "\"\n"));
   const Vault& corp = config.vaults.at("corp");
   CHECK(corp.kind == "azure-key-vault");
   CHECK(corp.url == "https://corp.vault.azure.net");
@@ -135,8 +129,7 @@ TEST_CASE("What is written about vaults arrives") {
 
   const Config files =
       fixture::Valid(Vaulted("kind = \"mounted-files\"\npath = \"env:CREDENTIALS_DIRECTORY\"\n",
-                             "kind = \"certificate\"\nvault = \"corp\"\nname = \"tls.pem\"\n"),
-                     kServed);
+                             "kind = \"certificate\"\nvault = \"corp\"\nname = \"tls.pem\"\n"));
   CHECK(files.vaults.at("corp").path == "/run/credentials/purser.service");
   CHECK_FALSE(files.vaults.at("corp").memory);
   CHECK(Hosts(files).size() == 1);
@@ -144,8 +137,7 @@ TEST_CASE("What is written about vaults arrives") {
 
 TEST_CASE("A vault may ask as an application whose secret lives elsewhere") {
   CHECK(fixture::Parse(
-            Vaulted(Corp("managed-identity", "credential:app"), "kind = \"client-secret\"\n"),
-            kServed)
+            Vaulted(Corp("managed-identity", "credential:app"), "kind = \"client-secret\"\n"))
             .has_value());
 }
 
@@ -154,23 +146,23 @@ TEST_CASE("A custom cloud says what its vaults' tokens are for, and may put them
   text.insert(text.find("[seal]"),
               "cloud = \"custom\"\nauthority = \"https://l.x\"\ngraph = \"https://g.x\"\n"
               "vault_suffix = \"vault.azure.net\"\n");
-  const Config config = fixture::Valid(text, kServed);
+  const Config config = fixture::Valid(text);
   CHECK(Hosts(config) == std::vector<std::string>{"l.x:443", "localhost:8443"});
 }
 
 TEST_CASE("What is shown of vaults is what was written") {
-  const Config config = fixture::Valid(
-      Vaulted(std::string(kCorp) + "use = \"memory\"\nttl = \"90s\"\n", kSecret), kServed);
+  const Config config =
+      fixture::Valid(Vaulted(std::string(kCorp) + "use = \"memory\"\nttl = \"90s\"\n", kSecret));
   const std::string shown = ShowConfig(config);
   CHECK(shown.contains("[vault.corp]\nkind = \"azure-key-vault\"\n"));
   CHECK(shown.contains("ttl = \"90s\"\n"));
   CHECK(shown.contains("# vault_suffix = \"vault.azure.net\"\n"));
   auto json = ConfigAsJson(config);
-  auto again = ConfigAsJson(fixture::Valid(shown, kServed));
+  auto again = ConfigAsJson(fixture::Valid(shown));
   json.erase("sha256");
   again.erase("sha256");
   CHECK(json == again);
-  CHECK_FALSE(ShowConfig(fixture::Valid(Vaulted(kCorp), kServed)).contains("ttl"));
+  CHECK_FALSE(ShowConfig(fixture::Valid(Vaulted(kCorp))).contains("ttl"));
 }
 
 TEST_CASE("Durations") {
