@@ -161,6 +161,11 @@ class VaultedCredentialCheck {
     if (!credential_->secret.empty() && !IsKeyVaultName(credential_->secret)) {
       Fault("name", "a Key Vault name has 1 to 127 of 0-9, a-z, A-Z and '-'");
     }
+    if (credential_->confidential) {
+      Fault("client_auth",
+            "with a vault the refresh token alone is kept there, and the client's secret nowhere: "
+            "use a public client, or remove vault to keep both in purser's own store");
+    }
     if (credential_->kind == "refresh-token" && IsWritten("version")) {
       Fault("version", "a refresh token is replaced with each use: remove version");
     }

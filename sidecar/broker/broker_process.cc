@@ -247,7 +247,7 @@ void BrokerProcess::Commit() {
 
 std::shared_ptr<const VaultSet> BrokerProcess::VaultsOf(const broker::SharedConfig& config) {
   return std::make_shared<const VaultSet>(
-      *config, VaultSet::Ports{files_, http_, clock_,
+      *config, VaultSet::Ports{own_vault_, files_, http_, clock_,
                                [this, config](const broker::policy::Credential& identity,
                                               const broker::TokenKey& key) {
                                  broker::ledger::Entry who;
