@@ -1,11 +1,15 @@
 #include "sidecar/ipc/codec.h"
 
+#include <array>
+
 namespace sidecar::ipc {
 namespace {
 
 template <class Int>
 void PutLittleEndian(std::string* out, Int value) {
-  for (size_t i = 0; i < sizeof(Int); ++i) out->push_back(static_cast<char>(value >> (8 * i)));
+  std::array<char, sizeof(Int)> bytes;
+  for (size_t i = 0; i < sizeof(Int); ++i) bytes[i] = static_cast<char>(value >> (8 * i));
+  out->append(bytes.data(), bytes.size());
 }
 
 template <class Int>
