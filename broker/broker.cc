@@ -233,7 +233,12 @@ void Broker::Release(Story story, SharedToken token) {
     if (receipt) {
       return story.answer(IssuedToken{std::move(token), NamesOf(story.grant->rules), *receipt});
     }
-    Deny(std::move(story.entry), FromLedger(receipt.error()), std::move(story.answer));
+    Refusal why = FromLedger(receipt.error());
+    // A ledger that wrote no release now writes no refusal either.
+    if (why.reason == Reason::kLedgerUnavailable) {
+      return story.answer(std::unexpected(Denied{std::move(why), std::nullopt}));
+    }
+    Deny(std::move(story.entry), std::move(why), std::move(story.answer));
   });
 }
 

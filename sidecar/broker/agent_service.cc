@@ -60,7 +60,8 @@ void EncodeRefusal(const Refusal& refusal, const std::string& request_id, std::s
 }
 
 bool NeedsToWait(std::string_view request) {
-  return ipc::TypeOf(request) == ipc::MessageType::kReady;
+  const auto type = ipc::TypeOf(request);
+  return type == ipc::MessageType::kReady || type == ipc::MessageType::kWhoami;
 }
 
 void AgentService::Handle(std::string_view request, const Connections::Answerer& answerer) {

@@ -41,7 +41,8 @@ class AgentService {
   std::function<Readiness()> readiness_;
 };
 
-/// Whether the message is for a thread that may wait: /readyz asks the ledger.
+/// Whether the message is for a thread that may wait: /readyz asks the ledger, and /v1/whoami takes
+/// long where an agent has hundreds of rules.
 bool NeedsToWait(std::string_view request);
 
 /// The encoded answer for a refusal without a ledger entry of its own.

@@ -74,6 +74,7 @@ class BrokerProcess {
   Status LoadFingerprintKey();
   Readiness Ready();
   void Serve(std::string_view request, const Connections::Answerer& answerer);
+  bool StartGuarded(Workers::Job job);
   void ServeWaiting(const std::string& request, const Connections::Answerer& answerer);
   AdminPorts Admins();
 
@@ -105,7 +106,7 @@ class BrokerProcess {
   token_cache::AccessTokenCache cache_{clock_};
   Workers workers_{kMaxWorkers};
   broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
-                          [this](Workers::Job job) { return workers_.Start(std::move(job)); }},
+                          [this](Workers::Job job) { return StartGuarded(std::move(job)); }},
                          std::make_shared<const broker::policy::Config>()};
   AgentService agents_{broker_, clock_, [this] { return Ready(); }};
   AdminService admins_{Admins()};
@@ -118,8 +119,12 @@ class BrokerProcess {
     ledger_.Attend(stop, [] { hardening::WipeStack(); });
   }};
   std::jthread serving_thread_{[this](const std::stop_token& stop) { connections_.Run(stop); }};
-  std::jthread head_thread_{
-      [this](const std::stop_token& stop) { head_.Run(stop, [this] { return seal_.usable(); }); }};
+  std::jthread head_thread_{[this](const std::stop_token& stop) {
+    head_.Run(stop, [this] {
+      vaults_.Sweep();
+      return seal_.usable();
+    });
+  }};
   std::optional<Prepared> prepared_;
 };
 
@@ -145,6 +150,17 @@ void BrokerProcess::Serve(std::string_view request, const Connections::Answerer&
   std::string answer;
   EncodeRefusal({broker::Reason::kOverloaded, {}, {}, {}}, {}, &answer);
   answerer.Send(&answer);
+}
+
+// A request whose job throws is answered at its end: see Answerer.
+bool BrokerProcess::StartGuarded(Workers::Job job) {
+  return workers_.Start([this, job = std::move(job)]() mutable {
+    try {
+      job();
+    } catch (const std::exception&) {
+      log_.Error("request_failed", {{"to_do", "report it with what was asked: a fault of purser"}});
+    }
+  });
 }
 
 void BrokerProcess::ServeWaiting(const std::string& request,

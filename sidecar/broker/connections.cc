@@ -17,11 +17,19 @@ namespace {
 
 // One request of each ready pair a round, so that no agent is served at the cost of another.
 constexpr int kEventsPerRound = 64;
+// An agent's largest request has 23 kB; an operator's may hold the largest body, of 64 KiB.
+constexpr size_t kMaxAgentBytes = ipc::kMaxFrameBytes;
+constexpr size_t kMaxAdminBytes = size_t{96} << 10;
 
 // A pidfd becomes readable when its process has exited.
 bool StillRuns(int pidfd) {
   pollfd state{pidfd, POLLIN, 0};
   return poll(&state, 1, 0) == 0;
+}
+
+void Clear(ipc::Message* message) {
+  ipc::WipeMessage(message);
+  message->fds.clear();
 }
 
 }  // namespace
@@ -30,7 +38,7 @@ struct Connections::Entry : std::enable_shared_from_this<Entry> {
   Peer peer;
   ipc::Fd pair;
   ipc::Fd pidfd;
-  ipc::Message partial;            // frames of a request that has not arrived whole
+  ipc::Message partial;            // frames of a request that has not arrived whole, if any
   std::atomic<bool> busy = false;  // a request is under way
 };
 
@@ -59,9 +67,9 @@ struct Connections::Answerer::Request {
     if (!answered.exchange(true)) {
       // Before the answer, which the window may follow with its next request at once.
       entry->busy.store(false, std::memory_order_release);
-      // A window that has not room for one frame does not read its answers: it is ended.
-      const bool one_frame = answer->size() < ipc::kMaxFrameBytes;
-      if (!ipc::Send(entry->pair.get(), *answer, {}, /*nonblocking=*/one_frame)) {
+      // A window that has no room for its answer does not read: it is ended. Operators' answers may
+      // be long, and are sent by threads that may wait.
+      if (!ipc::Send(entry->pair.get(), *answer, {}, /*nonblocking=*/!entry->peer.admin)) {
         shutdown(entry->pair.get(), SHUT_RDWR);
       }
     }
@@ -123,17 +131,21 @@ void Connections::Serve(Entry& entry) {
   const bool begun = !entry.partial.bytes.empty();
   ipc::Message& message = begun ? entry.partial : message_;
   const auto whole = ipc::ReceiveNext(entry.pair.get(), &message);
-  if (!whole) return End(entry);
+  const size_t limit = entry.peer.admin ? kMaxAdminBytes : kMaxAgentBytes;
+  // No window sends descriptors.
+  const bool sound = whole && message.fds.empty() && message.bytes.size() < limit;
+  if (!sound) {
+    Clear(&message);  // another pair's request comes to the same place next
+    return End(entry);
+  }
   if (!*whole) {
-    if (!begun) std::swap(entry.partial, message_);
+    if (!begun) entry.partial = std::exchange(message_, {});
     return;
   }
   entry.busy.store(true, std::memory_order_relaxed);
   handler_(message.bytes,
            Answerer(std::make_shared<Answerer::Request>(*this, entry.shared_from_this())));
-  if (begun) ipc::WipeMessage(&message);
-  message.bytes.clear();
-  message.fds.clear();  // none is expected: whatever came is closed
+  begun ? Clear(&message) : message.bytes.clear();
 }
 
 // A request under way keeps its entry; its answer finds nobody.

@@ -37,8 +37,8 @@ class Connections {
   /// without an answer answers `internal`: no request is forgotten. Thread-safe.
   class Answerer {
    public:
-    /// Sends the encoded kAnswer and wipes it. Only the first answer is sent. One of several frames
-    /// may wait for the window to read: see IsLong.
+    /// Sends the encoded kAnswer and wipes it. Only the first answer is sent. To an operator's
+    /// window it may wait for the window to read.
     void Send(std::string* answer) const;
     [[nodiscard]] const Peer& peer() const;
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "sidecar/ipc/frame.h"
-#include "sidecar/ipc/opened_file.h"
+#include "sidecar/ipc/questions.h"
 
 namespace sidecar::broker_role {
 
@@ -34,11 +34,14 @@ broker::Result<ipc::Fd> SupervisorLink::AskForFile(const std::string& place) {
 broker::Result<SupervisorLink::Answer> SupervisorLink::Exchange(ipc::MessageType question,
                                                                 const std::string& text) {
   const std::scoped_lock turn(ask_mutex_);
+  uint64_t number = 0;
   {
     const std::scoped_lock lock(mutex_);
     answer_.reset();
+    number = ++number_;
   }
-  if (const auto sent = Send(question, text); !sent) return std::unexpected(sent.error());
+  const auto sent = Send(question, ipc::Encode(ipc::Numbered{number, text}));
+  if (!sent) return std::unexpected(sent.error());
   std::unique_lock lock(mutex_);
   if (!arrived_.wait_for(lock, kAnswerDeadline, [this] { return answer_.has_value(); })) {
     return Fail(ErrorCode::kUnavailable, "the supervisor did not answer");
@@ -46,9 +49,11 @@ broker::Result<SupervisorLink::Answer> SupervisorLink::Exchange(ipc::MessageType
   return std::move(*answer_);
 }
 
-void SupervisorLink::Deliver(std::string answer, std::vector<ipc::Fd> fds) {
+void SupervisorLink::Deliver(const std::string& answer, std::vector<ipc::Fd> fds) {
+  auto numbered = ipc::DecodeNumbered(answer);
   const std::scoped_lock lock(mutex_);
-  answer_ = {std::move(answer), std::move(fds)};
+  if (!numbered || numbered->number != number_) return;
+  answer_ = {std::move(numbered->text), std::move(fds)};
   arrived_.notify_all();
 }
 

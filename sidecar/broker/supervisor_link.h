@@ -28,8 +28,8 @@ class SupervisorLink {
   broker::Result<std::string> Ask(ipc::MessageType question, const std::string& text);
   /// What is at `place`, opened for reading. Errors: kNotFound · kDenied · kUnavailable.
   broker::Result<ipc::Fd> AskForFile(const std::string& place);
-  /// The control loop received the answer.
-  void Deliver(std::string answer, std::vector<ipc::Fd> fds = {});
+  /// The control loop received an answer; one to an earlier question is dropped.
+  void Deliver(const std::string& answer, std::vector<ipc::Fd> fds = {});
 
  private:
   struct Answer {
@@ -43,6 +43,7 @@ class SupervisorLink {
   std::mutex ask_mutex_;  // held over a whole question
   std::mutex mutex_;
   std::condition_variable arrived_;
+  uint64_t number_ = 0;  // of the question under way
   std::optional<Answer> answer_;
 };
 

@@ -110,6 +110,15 @@ broker::Signer* VaultSet::SignerOf(const std::string& credential) const {
   return found == signers_.end() ? nullptr : found->second;
 }
 
+void VaultSet::Sweep() const {
+  for (const auto& vault : key_vaults_) vault->policy.Sweep();
+  for (const auto& vault : mounted_) vault->policy.Sweep();
+}
+
+void CurrentVaults::Sweep() const {
+  if (const auto used = set()) used->Sweep();
+}
+
 void CurrentVaults::Use(std::shared_ptr<const VaultSet> set) {
   const std::scoped_lock lock(mutex_);
   set_ = std::move(set);

@@ -32,6 +32,8 @@ class VaultSet {
 
   /// Each credential's secret, from where it is.
   [[nodiscard]] broker::Vault& vault() const { return *vault_; }
+  /// Wipes copies of secrets whose time has passed.
+  void Sweep() const;
   /// What signs for the credential; null: nothing does.
   [[nodiscard]] broker::Signer* SignerOf(const std::string& credential) const;
 
@@ -50,6 +52,8 @@ class CurrentVaults final : public broker::Vault, public broker::Signer {
  public:
   explicit CurrentVaults(broker::Vault& own) : own_(own) {}
   void Use(std::shared_ptr<const VaultSet> set);
+  /// Wipes copies of secrets whose time has passed; to be called from time to time.
+  void Sweep() const;
 
   broker::Result<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
   broker::Result<std::string> Replace(const broker::SecretId& id,

@@ -95,7 +95,7 @@ broker::Result<bool> ReceiveFrame(int fd, Message* message, bool nonblocking) {
   if (got <= 0) {
     return Fail(ErrorCode::kUnavailable, got == 0 ? "peer closed" : strerrorname_np(errno));
   }
-  const bool flag_known = flag == kLastFrame || flag == kMoreFrames;
+  const bool flag_known = flag == kLastFrame || (flag == kMoreFrames && got > 1);
   if (!fds_fit || !flag_known || (header.msg_flags & MSG_TRUNC) != 0 ||
       message->bytes.size() > kMaxMessageBytes) {
     return Fail(ErrorCode::kCorrupt, "malformed frame");

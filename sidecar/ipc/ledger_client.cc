@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -101,10 +102,14 @@ class LedgerClient::Channel {
     }
     continuations_.emplace(id, Continuation{std::move(done), deadline});
     lock.unlock();
-    if (const auto sent = Send(fd_.get(), message); !sent) {
-      const bool slow = sent.error().detail.ends_with("EAGAIN");
-      slow ? GiveUp(id) : Close();
+    bool lost = false;
+    {
+      const std::scoped_lock sending(send_mutex_);
+      if (unsent_.empty() && Send(fd_.get(), message, {}, /*nonblocking=*/true)) return;
+      unsent_.emplace_back(message);
+      lost = !Flush();
     }
+    if (lost) Close();
   }
 
   // Everybody who waits gets kUnavailable, now and from now on.
@@ -132,6 +137,12 @@ class LedgerClient::Channel {
     while (!closed_) {
       ReceiveOnce();
       GiveUpLate();
+      bool lost = false;
+      {
+        const std::scoped_lock sending(send_mutex_);
+        lost = !Flush();
+      }
+      if (lost) Close();
       rest();
     }
   }
@@ -141,6 +152,17 @@ class LedgerClient::Channel {
     broker::LedgerSink::Done done;
     Deadline deadline;
   };
+
+  // Sends what the ledger's queue takes now. What stays is sent after the next acknowledgement: one
+  // is on its way for what fills the queue. False: the ledger is gone. REQUIRES: send_mutex_.
+  bool Flush() {
+    while (!unsent_.empty()) {
+      const auto sent = Send(fd_.get(), unsent_.front(), {}, /*nonblocking=*/true);
+      if (!sent) return sent.error().detail.ends_with("EAGAIN");
+      unsent_.pop_front();
+    }
+    return true;
+  }
 
   // Nothing that it throws may keep an answer from the others.
   static void Run(broker::LedgerSink::Done& done, Result<LedgerReceipt> receipt) {
@@ -279,6 +301,9 @@ class LedgerClient::Channel {
   Words finished_;  // to be woken
   std::vector<std::pair<broker::LedgerSink::Done, Result<LedgerReceipt>>> answered_;
   Deadline next_look_{};
+
+  std::mutex send_mutex_;
+  std::deque<std::string> unsent_;  // by threads that do not wait, in their order
 
   std::mutex mutex_;
   std::atomic<bool> closed_ = false;  // written under the mutex

@@ -131,7 +131,7 @@ broker::Result<Connection> DecodeConnection(std::string_view bytes);
 /// of the file "next"), kHosts ("host:port" lines, "direct " before those that no proxy leads to,
 /// then "proxy <url>"), kStarted (findings as JSON, see IPC.md), kStatusReport,
 /// kReloadReport, kReloadRequest ("" | "dry-run"), kLatched (reason), kOpenFile (place), kOpenedFile
-/// (empty, or see opened_file.h), and all without content.
+/// (empty, or an error), and all without content.
 struct TextMessage {
   MessageType type;
   std::string text;

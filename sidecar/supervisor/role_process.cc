@@ -9,6 +9,14 @@ namespace sidecar::supervisor {
 using broker::Result;
 using ipc::MessageType;
 
+namespace {
+
+bool IsQuestion(MessageType type) {
+  return type == MessageType::kStatusQuery || type == MessageType::kOpenFile;
+}
+
+}  // namespace
+
 RoleProcess::RoleProcess(const broker::Clock& clock, Name name, Callbacks callbacks)
     : clock_(clock),
       name_(std::move(name)),
@@ -71,7 +79,7 @@ bool RoleProcess::TakeMessage() {
     return false;
   }
   const auto type = ipc::TypeOf(message_.bytes);
-  if (!type || !chatter_.Take(clock_.Now())) {
+  if (!type || (!IsQuestion(*type) && !chatter_.Take(clock_.Now()))) {
     Kill();
     return false;
   }

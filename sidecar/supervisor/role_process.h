@@ -17,7 +17,8 @@ namespace sidecar::supervisor {
 /// or sends what it may not send, is killed, and `died` follows. Not thread-safe.
 class RoleProcess {
  public:
-  // A role speaks on this channel when it starts, for a reload, a ping or an operator's question.
+  // A role speaks on this channel when it starts, for a reload or a ping. The broker's questions
+  // are not counted: as many come as agents and operators ask for, and it waits for each answer.
   static constexpr double kMessagesPerSecond = 50;
   static constexpr double kMessageBurst = 200;
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "sidecar/ipc/opened_file.h"
+#include "sidecar/ipc/questions.h"
 #include "sidecar/supervisor/named_files.h"
 
 namespace sidecar::supervisor {
@@ -109,24 +109,33 @@ void Supervisor::OnRoleMessage(RoleProcess& role, MessageType type, const ipc::M
 }
 
 void Supervisor::OnBrokerAsks(RoleProcess& broker, MessageType type, const std::string& text) {
-  if (type == MessageType::kStatusQuery) {
-    broker.Tell(MessageType::kStatusReport, StatusReport());
-  } else if (type == MessageType::kReloadRequest && (text.empty() || text == "dry-run")) {
-    BeginReload(text == "dry-run", [this](const std::string& report) {
-      if (RoleProcess* asker = core_.Get(RoleKind::kBroker)) {
-        asker->Tell(MessageType::kReloadReport, report);
-      }
-    });
-  } else if (type == MessageType::kOpenFile) {
-    const auto file = OpenNamedFile(config_->config, text);
-    file ? broker.Tell(MessageType::kOpenedFile, {}, {file->get()})
-         : broker.Tell(MessageType::kOpenedFile, ipc::TextOf(file.error()));
-  } else if (type == MessageType::kOfferKeys) {
+  if (type == MessageType::kOfferKeys) {
     if (const Status offered = core_.OfferKeys(); !offered) {
       log_.Error("seal_key_missing",
                  {{"why", offered.error().detail},
                   {"to_do", "put the key of [seal] in its place, or: purser unseal"}});
     }
+    return;
+  }
+  const auto question = ipc::DecodeNumbered(text);
+  if (!question) return broker.Kill();
+  const auto answer = [&](MessageType as, const std::string& said, const std::vector<int>& fds) {
+    broker.Tell(as, ipc::Encode(ipc::Numbered{question->number, said}), fds);
+  };
+  if (type == MessageType::kStatusQuery) {
+    answer(MessageType::kStatusReport, StatusReport(), {});
+  } else if (type == MessageType::kReloadRequest &&
+             (question->text.empty() || question->text == "dry-run")) {
+    const bool dry_run = question->text == "dry-run";
+    BeginReload(dry_run, [this, number = question->number](const std::string& report) {
+      if (RoleProcess* asker = core_.Get(RoleKind::kBroker)) {
+        asker->Tell(MessageType::kReloadReport, ipc::Encode(ipc::Numbered{number, report}));
+      }
+    });
+  } else if (type == MessageType::kOpenFile) {
+    const auto file = OpenNamedFile(config_->config, question->text);
+    file ? answer(MessageType::kOpenedFile, {}, {file->get()})
+         : answer(MessageType::kOpenedFile, ipc::TextOf(file.error()), {});
   } else {
     broker.Kill();
   }

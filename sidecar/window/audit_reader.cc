@@ -22,6 +22,8 @@ void AuditReader::Drop() {
   if (!channel_.valid()) return;
   poller_.Remove(channel_.get());
   channel_.Reset();
+  late_ = 0;
+  page_ = {};
 }
 
 void AuditReader::Ask(size_t slot, uint64_t after) { questions_.push_back({slot, after}); }
@@ -41,11 +43,11 @@ bool AuditReader::Send(uint64_t after) const {
 
 Deadline AuditReader::deadline() const {
   if (asking_) return patience_ends_;
-  return questions_.empty() ? kNever : Deadline::min();
+  return questions_.empty() ? kNever : Deadline{};
 }
 
 void AuditReader::Advance(Deadline now) {
-  if (asking_ && patience_ends_ <= now) Finish(std::nullopt);
+  if (asking_ && patience_ends_ <= now) GiveUp();
   while (!asking_ && !questions_.empty()) {
     asking_ = true;
     patience_ends_ = now + patience_;
@@ -62,18 +64,34 @@ void AuditReader::Advance(Deadline now) {
 }
 
 void AuditReader::OnChannel(Deadline now) {
-  if (!channel_.valid()) return;  // dropped in the same round
-  if (!asking_) return Drop();    // it has nothing to say unasked: its end, or nonsense
+  if (!channel_.valid()) return;              // dropped in the same round
+  if (!asking_ && late_ == 0) return Drop();  // it has nothing to say unasked
   auto whole = ipc::ReceiveNext(channel_.get(), &page_);
   while (whole && !*whole) whole = ipc::ReceiveNext(channel_.get(), &page_);
   if (!whole && whole.error().detail == "empty") return;
+  if (late_ > 0) {
+    if (!whole) return asking_ ? Finish(std::nullopt) : Drop();
+    --late_;
+    page_ = {};
+    return;
+  }
   const auto page = ipc::DecodeAuditPage(page_.bytes);
   const bool good = whole && page_.fds.empty() && page && !page->body.empty();
   Finish(good ? std::optional(page->body) : std::nullopt);
   Advance(now);
 }
 
-// Without a page the channel is over: a late answer must not meet the next question.
+// Its answer may still come, and is not for the next question.
+void AuditReader::GiveUp() {
+  const Question question = questions_.front();
+  questions_.pop_front();
+  asking_ = false;
+  ++late_;
+  if (successor_.valid()) Attach(std::move(successor_));
+  if (question.slot) answered_(*question.slot, std::nullopt);
+}
+
+// Without a page the channel is over: what it says next would be out of step.
 void AuditReader::Finish(std::optional<std::string_view> page) {
   const Question question = questions_.front();
   questions_.pop_front();

@@ -47,6 +47,7 @@ class AuditReader {
 
   bool Send(uint64_t after) const;
   void Finish(std::optional<std::string_view> page);
+  void GiveUp();
   void Drop();
 
   std::chrono::milliseconds patience_;
@@ -57,6 +58,7 @@ class AuditReader {
   ipc::Message page_;
   std::deque<Question> questions_;  // the first is under way, if asking_
   bool asking_ = false;
+  size_t late_ = 0;  // answers that nobody waits for any more, and that come before all others
   Deadline patience_ends_ = kNever;
 };
 

@@ -57,12 +57,64 @@ TEST_CASE("Each pair is answered for the peer that it was attested for") {
   CHECK(AskOver(one, "c") == "one:c");
 }
 
-TEST_CASE("A request of several frames arrives whole, and only then") {
+TEST_CASE("An operator's request of several frames arrives whole, and only then") {
   RunningConnections running(Echo);
-  const ipc::Fd window = running.Add("a");
-  const std::string large(3 * ipc::kMaxFrameBytes, 'x');
+  const ipc::Fd window = running.Add("a", {}, /*admin=*/true);
+  const std::string large(2 * ipc::kMaxFrameBytes, 'x');
   CHECK(AskOver(window, large) == "a:" + large);
   CHECK(AskOver(window, "after") == "a:after");
+}
+
+TEST_CASE("A request larger than any that there is ends its pair") {
+  RunningConnections running(Echo);
+  CHECK(AskOver(running.Add("a"), std::string(ipc::kMaxFrameBytes, 'x')) == "closed");
+  CHECK(AskOver(running.Add("a", {}, /*admin=*/true), std::string(4 * ipc::kMaxFrameBytes, 'x')) ==
+        "closed");
+}
+
+TEST_CASE("What one pair sends never reaches the request of another") {
+  // The first request holds up the thread that serves, so that all others come in one round.
+  std::latch held(1);
+  std::latch begun(1);
+  RunningConnections running([&](std::string_view request, const Connections::Answerer& answerer) {
+    if (request == "hold") {
+      begun.count_down();
+      held.wait();
+    }
+    Echo(request, answerer);
+  });
+  const ipc::Fd holder = running.Add("holder");
+  REQUIRE(ipc::Send(holder.get(), "hold"));
+  begun.wait();
+  std::vector<ipc::Fd> hostile;
+  std::vector<ipc::Fd> honest;
+  for (int i = 0; i < 10; ++i) {
+    hostile.push_back(running.Add("hostile"));
+    const int bad = hostile.back().get();
+    const std::vector<int> descriptors(4, bad);
+    switch (i % 3) {
+      case 0:
+        REQUIRE(send(bad, "\x07prefix-", 8, 0) == 8);
+        break;
+      case 1:
+        REQUIRE(ipc::Send(bad, "prefix-", descriptors));
+        break;
+      default:
+        REQUIRE(send(bad, "\x01", 1, 0) == 1);
+    }
+    honest.push_back(running.Add("honest"));
+    REQUIRE(ipc::Send(honest.back().get(), "q"));
+  }
+  held.count_down();
+  for (const ipc::Fd& window : honest) {
+    ipc::Message answer;
+    REQUIRE(ipc::Receive(window.get(), &answer));
+    CHECK(answer.bytes == "honest:q");
+  }
+  for (const ipc::Fd& window : hostile) {
+    ipc::Message answer;
+    CHECK_FALSE(ipc::Receive(window.get(), &answer).has_value());
+  }
 }
 
 TEST_CASE("A window that announces more frames and keeps silent holds up nobody") {

@@ -13,9 +13,9 @@ class RunningConnections {
         thread_([this](const std::stop_token& stop) { connections.Run(stop); }) {}
 
   /// The window's end of a new pair.
-  sidecar::ipc::Fd Add(const std::string& agent, sidecar::ipc::Fd pidfd = {}) {
+  sidecar::ipc::Fd Add(const std::string& agent, sidecar::ipc::Fd pidfd = {}, bool admin = false) {
     auto [window, broker] = *sidecar::ipc::MakePair();
-    connections.Add({.agent = agent}, std::move(broker), std::move(pidfd));
+    connections.Add({.agent = agent, .admin = admin}, std::move(broker), std::move(pidfd));
     return std::move(window);
   }
 

@@ -120,6 +120,18 @@ TEST_CASE("A continuation may append again, and one that throws takes no other w
   CHECK(chained.get_future().get()->seq == 3);
 }
 
+TEST_CASE("More than the ledger's queue takes waits its turn, and nobody waits for it") {
+  Attended f;
+  constexpr size_t kMany = 2000;  // a queue takes some hundreds
+  std::vector<std::future<Result<LedgerReceipt>>> appended;
+  appended.reserve(kMany);
+  for (size_t i = 0; i < kMany; ++i) appended.push_back(f.Append(std::string(200, 'a')));
+  for (size_t i = 0; i < kMany; ++i) {
+    f.Acknowledge({{.id = f.NextId(), .seq = i + 1, .leaf = f.leaf}});
+  }
+  for (size_t i = 0; i < kMany; ++i) CHECK(appended[i].get()->seq == i + 1);
+}
+
 TEST_CASE("A thread that may wait does so beside the attendant") {
   Attended f;
   std::jthread ledger([&] { f.Acknowledge({{.id = f.NextId(), .seq = 5, .leaf = f.leaf}}); });

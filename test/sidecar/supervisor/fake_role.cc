@@ -112,8 +112,8 @@ class FakeRole {
     Write("connection agent=" + connection->agent + " uid=" +
           std::to_string(connection->facts.uid) + " fds=" + std::to_string(message.fds.size()));
     if (Exists("ask")) {
-      Say(MessageType::kStatusQuery, "");
-      Say(MessageType::kReloadRequest, Text("ask"));
+      Say(MessageType::kStatusQuery, "1 ");
+      Say(MessageType::kReloadRequest, "2 " + Text("ask"));
     }
     Pair pair;
     pair.pair = std::move(message.fds.at(window ? 1 : 0));

@@ -234,8 +234,8 @@ TEST_CASE("The broker may ask for the state and for a reload") {
   world.folder.Write("fake/purser-broker.ask", "dry-run");
   REQUIRE(world.Start().has_value());
   const Client client = Friend(world.Socket("helpdesk"));
-  REQUIRE(world.Logged("broker", "32 {"));
-  REQUIRE(world.Logged("broker", "33 {\"ok\":true,\"dry_run\":true"));
+  REQUIRE(world.Logged("broker", "32 1 {"));
+  REQUIRE(world.Logged("broker", "33 2 {\"ok\":true,\"dry_run\":true"));
   const auto status = nlohmann::json::parse(world.supervisor->StatusReport());
   CHECK(status["roles"].size() == 5);
   CHECK(status["roles"][1]["role"] == "ledger");

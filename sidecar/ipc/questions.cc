@@ -1,4 +1,6 @@
-#include "sidecar/ipc/opened_file.h"
+#include "sidecar/ipc/questions.h"
+
+#include <charconv>
 
 namespace sidecar::ipc {
 
@@ -11,6 +13,17 @@ constexpr std::string_view kDenied = "denied: ";
 constexpr std::string_view kUnavailable = "unavailable: ";
 
 }  // namespace
+
+std::string Encode(const Numbered& message) {
+  return std::to_string(message.number) + " " + message.text;
+}
+
+std::optional<Numbered> DecodeNumbered(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end == text.data() + text.size() || *end != ' ') return std::nullopt;
+  return Numbered{number, std::string(end + 1, text.data() + text.size())};
+}
 
 std::string TextOf(const Error& error) {
   const bool denied = error.code == ErrorCode::kDenied;
