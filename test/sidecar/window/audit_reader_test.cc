@@ -27,18 +27,33 @@ TEST_CASE("The ledger is asked one question at a time, and each asker gets its o
   CHECK(BodyOf(ReadAnswer(third.agent)) == "{\"page\":3}");
 }
 
-TEST_CASE("A ledger that keeps silent is not asked again; its successor is") {
+TEST_CASE("A page that comes too late is nobody's, and the next asker gets its own") {
+  RunningWindow window({.audit = kSoon});
+  const ipc::Fd ledger = window.AttachReader();
+  const Ends first = window.Connect();
+  Write(first.agent, Get("/v1/audit?after=1"));
+  CHECK(ReasonOf(ReadAnswer(first.agent)) == "ledger_unavailable");
+  CHECK(ipc::DecodeReadAudit(RunningWindow::Receive(ledger))->after == 1);
+  Send(ledger, Page("{\"page\":1}"));  // late
+  std::string answer;
+  uint64_t asked = 1;
+  while (answer.empty()) {  // on a busy machine the next page may be late, too
+    const Ends next = window.Connect();
+    Write(next.agent, Get("/v1/audit?after=" + std::to_string(++asked)));
+    CHECK(ipc::DecodeReadAudit(RunningWindow::Receive(ledger))->after == asked);
+    Send(ledger, Page("{\"page\":" + std::to_string(asked) + "}"));
+    const std::string got = BodyOf(ReadAnswer(next.agent));
+    if (got.find("ledger_unavailable") == std::string::npos) answer = got;
+  }
+  CHECK(answer == "{\"page\":" + std::to_string(asked) + "}");
+}
+
+TEST_CASE("A ledger that keeps silent has a successor") {
   RunningWindow window({.audit = kSoon});
   const ipc::Fd silent = window.AttachReader();
   const Ends first = window.Connect();
-  const Ends second = window.Connect();
   Write(first.agent, Get("/v1/audit"));
   CHECK(ReasonOf(ReadAnswer(first.agent)) == "ledger_unavailable");
-  CHECK(ipc::DecodeReadAudit(RunningWindow::Receive(silent)));
-  CHECK(RunningWindow::Receive(silent).empty());
-  Write(second.agent, Get("/v1/audit"));
-  CHECK(ReasonOf(ReadAnswer(second.agent)) == "ledger_unavailable");
-
   const ipc::Fd successor = window.AttachReader();
   const Ends third = window.Connect();  // taken after the successor
   Write(third.agent, Get("/v1/audit?after=9"));
