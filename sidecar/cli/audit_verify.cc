@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -84,16 +85,30 @@ std::string Sentence(const Finding& finding) {
          std::string(DamageName(finding.damage)) + ")";
 }
 
+// Those that were read before anything was wrong: an entry that only its successor gives away was
+// read as good at first.
+uint64_t GoodEntries(const Report& report) {
+  uint64_t good = report.entries;
+  for (const Finding& finding : report.findings) {
+    if (finding.damage == Damage::kTornTail || finding.seq == 0) continue;
+    if (finding.seq > report.state.seq) continue;
+    good = std::min(good,
+                    report.entries - std::min(report.entries, report.state.seq - finding.seq + 1));
+  }
+  return good;
+}
+
 void PrintText(const Verified& verified, std::ostream& out) {
   const Report& report = verified.report;
   for (const Finding& finding : report.findings) {
     const bool torn = finding.damage == Damage::kTornTail;
     out << (torn ? "note: " : "TAMPERED: ") << Sentence(finding) << "\n";
   }
-  out << report.entries << (report.tampered() ? " good entries before it" : " entries") << ", "
+  out << GoodEntries(report) << (report.tampered() ? " good entries before it" : " entries") << ", "
       << verified.segments << (verified.segments == 1 ? " segment" : " segments") << "\n";
+  if (report.tampered()) return;  // nothing vouches for a head
   out << "head " << report.state.seq << ":" << LeafHex(report.state.leaf) << "\n";
-  if (!report.tampered()) out << "whole: every entry is what it was when it was written\n";
+  out << "whole: every entry is what it was when it was written\n";
 }
 
 void PrintJson(const Verified& verified, std::ostream& out) {
@@ -106,11 +121,13 @@ void PrintJson(const Verified& verified, std::ostream& out) {
                         {"seq", finding.seq},
                         {"text", finding.text}});
   }
-  const json answer{{"entries", report.entries},
-                    {"segments", verified.segments},
-                    {"head", {{"seq", report.state.seq}, {"leaf", LeafHex(report.state.leaf)}}},
-                    {"tampered", report.tampered()},
-                    {"findings", findings}};
+  json answer{{"entries", GoodEntries(report)},
+              {"segments", verified.segments},
+              {"tampered", report.tampered()},
+              {"findings", findings}};
+  if (!report.tampered()) {
+    answer["head"] = {{"seq", report.state.seq}, {"leaf", LeafHex(report.state.leaf)}};
+  }
   out << answer.dump(-1, ' ', false, json::error_handler_t::replace) << "\n";
 }
 
