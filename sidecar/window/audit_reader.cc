@@ -97,9 +97,9 @@ void AuditReader::Finish(std::optional<std::string_view> page) {
   questions_.pop_front();
   asking_ = false;
   if (!page) Drop();
-  if (successor_.valid()) Attach(std::move(successor_));
   if (question.slot) answered_(*question.slot, page);
-  page_ = {};
+  page_ = {};  // after its last reader, as is the successor, which drops what is left of a page
+  if (successor_.valid()) Attach(std::move(successor_));
 }
 
 }  // namespace sidecar::window
