@@ -157,7 +157,7 @@ bool BrokerProcess::StartGuarded(Workers::Job job) {
   return workers_.Start([this, job = std::move(job)]() mutable {
     try {
       job();
-    } catch (const std::exception&) {
+    } catch (...) {
       log_.Error("request_failed", {{"to_do", "report it with what was asked: a fault of purser"}});
     }
   });
