@@ -60,8 +60,7 @@ void EncodeRefusal(const Refusal& refusal, const std::string& request_id, std::s
 }
 
 bool NeedsToWait(std::string_view request) {
-  const auto type = ipc::TypeOf(request);
-  return type == ipc::MessageType::kReady || type == ipc::MessageType::kWhoami;
+  return ipc::TypeOf(request) == ipc::MessageType::kWhoami;
 }
 
 void AgentService::Handle(std::string_view request, const Connections::Answerer& answerer) {
@@ -69,18 +68,28 @@ void AgentService::Handle(std::string_view request, const Connections::Answerer&
   if (type == ipc::MessageType::kTokenRequest) return IssueToken(request, answerer);
   if (type == ipc::MessageType::kRejected) return Reject(request, answerer);
   const auto plain = ipc::DecodePlainRequest(request);
+  if (plain && plain->type == ipc::MessageType::kReady) return AnswerReady(answerer);
   std::string answer;
   if (!plain) {
     EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, &answer);
-  } else if (plain->type == ipc::MessageType::kWhoami) {
-    ipc::Encode(ipc::Answer{200, 0, Whoami(answerer.peer())}, &answer);
   } else {
-    const Readiness now = readiness_();
+    ipc::Encode(ipc::Answer{200, 0, Whoami(answerer.peer())}, &answer);
+  }
+  answerer.Send(&answer);
+}
+
+void AgentService::AnswerReady(const Connections::Answerer& answerer) {
+  const bool asked = readiness_.Ask([answerer](const Readiness& now) {
+    std::string answer;
     EncodeJson(
         now.missing.empty() ? 200 : 503,
         {{"ready", now.missing.empty()}, {"missing", now.missing}, {"degraded", now.degraded}},
         &answer);
-  }
+    answerer.Send(&answer);
+  });
+  if (asked) return;
+  std::string answer;
+  EncodeRefusal({Reason::kOverloaded, {}, {}, {}}, {}, &answer);
   answerer.Send(&answer);
 }
 

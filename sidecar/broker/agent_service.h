@@ -1,27 +1,20 @@
 // sidecar/broker/agent_service.h: an agent's messages, answered.
 #pragma once
-#include <functional>
 #include <string>
 #include <string_view>
 
 #include "broker/answer.h"
 #include "broker/broker.h"
 #include "sidecar/broker/connections.h"
+#include "sidecar/broker/readiness.h"
 
 namespace sidecar::broker_role {
-
-/// What /readyz says: ledger, store and seal usable; upstream trouble only degrades.
-struct Readiness {
-  std::vector<std::string> missing;   // "ledger: latched, sync failed: EIO"
-  std::vector<std::string> degraded;  // "credential aid-mail: login_required"
-};
 
 /// Turns one message of a window into one kAnswer. Thread-safe. Borrows its collaborators.
 class AgentService {
  public:
-  AgentService(broker::Broker& broker, const broker::Clock& clock,
-               std::function<Readiness()> readiness)
-      : broker_(broker), clock_(clock), readiness_(std::move(readiness)) {}
+  AgentService(broker::Broker& broker, const broker::Clock& clock, SharedReadiness& readiness)
+      : broker_(broker), clock_(clock), readiness_(readiness) {}
 
   /// Has the message answered, a malformed one too. Blocks only where NeedsToWait says so.
   void Handle(std::string_view request, const Connections::Answerer& answerer);
@@ -30,6 +23,7 @@ class AgentService {
   void IssueToken(std::string_view request, const Connections::Answerer& answerer);
   void Reject(std::string_view request, const Connections::Answerer& answerer);
   std::string Whoami(const Peer& peer) const;
+  void AnswerReady(const Connections::Answerer& answerer);
   broker::AuditRef RefOf(const broker::LedgerReceipt& receipt) const;
   void Refused(const broker::Denied& denied, const std::string& request_id,
                const Connections::Answerer& answerer) const;
@@ -38,11 +32,11 @@ class AgentService {
 
   broker::Broker& broker_;
   const broker::Clock& clock_;
-  std::function<Readiness()> readiness_;
+  SharedReadiness& readiness_;
 };
 
-/// Whether the message is for a thread that may wait: /readyz asks the ledger, and /v1/whoami takes
-/// long where an agent has hundreds of rules.
+/// Whether the message is for a thread of its own: /v1/whoami takes long where an agent has
+/// hundreds of rules.
 bool NeedsToWait(std::string_view request);
 
 /// The encoded answer for a refusal without a ledger entry of its own.

@@ -23,6 +23,7 @@
 #include "sidecar/broker/dialer_link.h"
 #include "sidecar/broker/guarded_handler.h"
 #include "sidecar/broker/head_keeper.h"
+#include "sidecar/broker/readiness.h"
 #include "sidecar/broker/renewals.h"
 #include "sidecar/broker/seal_control.h"
 #include "sidecar/broker/store_witness.h"
@@ -108,7 +109,9 @@ class BrokerProcess {
   broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
                           [this](Workers::Job job) { return StartGuarded(std::move(job)); }},
                          std::make_shared<const broker::policy::Config>()};
-  AgentService agents_{broker_, clock_, [this] { return Ready(); }};
+  SharedReadiness readiness_{[this] { return Ready(); },
+                             [this](Workers::Job job) { return StartGuarded(std::move(job)); }};
+  AgentService agents_{broker_, clock_, readiness_};
   AdminService admins_{Admins()};
   Connections connections_{
       Guarded([this](std::string_view request,
