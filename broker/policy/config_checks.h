@@ -8,7 +8,7 @@ namespace broker::policy {
 void CheckInstance(const Accounts& accounts, Draft* draft);
 /// Which keys go with which kind, and which credential may prove which; defaults of managed
 /// identities; scopes in canonical form, also those of [policy].
-void CheckCredentials(const Served& served, Draft* draft);
+void CheckCredentials(Draft* draft);
 /// Which keys go with which kind of vault; whether its host is one of the cloud's; which secret a
 /// credential takes from it. With `served` false, that no vault is connected in this version.
 void CheckVaults(Draft* draft);

@@ -75,7 +75,7 @@ std::expected<Config, std::vector<Diagnostic>> ParseConfig(const ParseInput& inp
   }
   if (whole) {  // what was not read would look missing
     CheckInstance(input.accounts, &draft);
-    CheckCredentials(input.served, &draft);
+    CheckCredentials(&draft);
     CheckVaults(&draft);
     CheckAgents(input, &draft);
     CheckRules(&draft);

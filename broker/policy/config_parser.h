@@ -14,12 +14,6 @@ namespace broker::policy {
 /// The value of an environment variable, when it is set.
 using EnvLookup = std::function<std::optional<std::string>(const std::string& name)>;
 
-/// What kinds of credential need from the processes around the broker; a kind whose need is not met
-/// is refused. The defaults are what this version serves.
-struct Served {
-  bool user_assertions = false;  // the window takes `user_assertion`
-};
-
 /// Everything that a configuration depends on; parsing looks at nothing else.
 struct ParseInput {
   /// The main file first, then those of agents.d in the order of their names.
@@ -29,7 +23,6 @@ struct ParseInput {
   EnvLookup env = {};
   /// The users that purser's own processes run as, purserd's first: no agent may be one of them.
   std::vector<uint32_t> own_uids = {};
-  Served served = {};
 };
 
 // A thousand agents need about 400 kB; toml++ holds about ten times the text while it parses.

@@ -15,11 +15,8 @@ constexpr const char* kArcKeys = "/var/opt/azcmagent/tokens";
 // One [credential.NAME] against everything around it.
 class CredentialCheck {
  public:
-  CredentialCheck(const Served& served, Draft* draft, Credential* credential)
-      : served_(served),
-        draft_(draft),
-        credential_(credential),
-        path_("credential." + credential->name) {}
+  CredentialCheck(Draft* draft, Credential* credential)
+      : draft_(draft), credential_(credential), path_("credential." + credential->name) {}
 
   void Run() {
     const std::string& kind = credential_->kind;
@@ -31,9 +28,6 @@ class CredentialCheck {
     if (kind == "managed-identity") CheckManagedIdentity();
     if (kind == "agent-identity") CheckAgentIdentity();
     if (kind == "on-behalf-of") CheckOnBehalfOf();
-    if (SubjectOf(*credential_) == Subject::kAssertedUser && !served_.user_assertions) {
-      Fault("kind", "requests cannot bring a user's token in this version: use another kind");
-    }
     CheckScopes();
   }
 
@@ -167,7 +161,6 @@ class CredentialCheck {
                               "scope that this registration is consented to");
   }
 
-  const Served& served_;
   Draft* draft_;
   Credential* credential_;
   std::string path_;
@@ -175,10 +168,10 @@ class CredentialCheck {
 
 }  // namespace
 
-void CheckCredentials(const Served& served, Draft* draft) {
+void CheckCredentials(Draft* draft) {
   CanonicalizeScopes("policy.never", &draft->config.never, draft);
   for (auto& [name, credential] : draft->config.credentials) {
-    CredentialCheck(served, draft, &credential).Run();
+    CredentialCheck(draft, &credential).Run();
     CanonicalizeScopes("credential." + name + ".scopes", &credential.scopes, draft);
   }
 }

@@ -115,11 +115,17 @@ void AgentService::IssueToken(std::string_view request, const Connections::Answe
     EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, &answer);
     return answerer.Send(&answer);
   }
-  broker_.IssueToken(answerer.peer().caller, message->request, message->request_id,
-                     [this, answerer, id = message->request_id](auto result) {
-                       result ? Issued(*result, id, answerer)
-                              : Refused(result.error(), id, answerer);
-                     });
+  const broker::Caller& caller = answerer.peer().caller;
+  const auto answer = [this, answerer, id = message->request_id](auto result) {
+    result ? Issued(*result, id, answerer) : Refused(result.error(), id, answerer);
+  };
+  if (auto& token = message->request.user_assertion) {
+    token = assertions_.Admit(caller.agent, std::move(token));
+    if (!token) {
+      return broker_.RecordRejected(caller, Reason::kOverloaded, message->request_id, answer);
+    }
+  }
+  broker_.IssueToken(caller, message->request, message->request_id, answer);
 }
 
 void AgentService::Issued(const broker::IssuedToken& issued, const std::string& request_id,

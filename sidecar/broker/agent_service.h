@@ -5,6 +5,7 @@
 
 #include "broker/answer.h"
 #include "broker/broker.h"
+#include "sidecar/broker/assertion_room.h"
 #include "sidecar/broker/connections.h"
 #include "sidecar/broker/readiness.h"
 
@@ -33,6 +34,7 @@ class AgentService {
   broker::Broker& broker_;
   const broker::Clock& clock_;
   SharedReadiness& readiness_;
+  AssertionRoom assertions_;
 };
 
 /// Whether the message is for a thread of its own: /v1/whoami takes long where an agent has

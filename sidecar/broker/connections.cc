@@ -17,8 +17,9 @@ namespace {
 
 // One request of each ready pair a round, so that no agent is served at the cost of another.
 constexpr int kEventsPerRound = 64;
-// An agent's largest request has 23 kB; an operator's may hold the largest body, of 64 KiB.
-constexpr size_t kMaxAgentBytes = ipc::kMaxFrameBytes;
+// An agent's largest request has 40 kB, 16 KiB of which are a user's token; an operator's may hold
+// the largest body, of 64 KiB.
+constexpr size_t kMaxAgentBytes = size_t{48} << 10;
 constexpr size_t kMaxAdminBytes = size_t{96} << 10;
 
 // A pidfd becomes readable when its process has exited.

@@ -1,6 +1,7 @@
 #include "sidecar/ipc/messages.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "sidecar/ipc/message_fields.h"
@@ -74,8 +75,8 @@ std::optional<MessageType> TypeOf(std::string_view message) {
     return byte >= static_cast<uint8_t>(first) && byte <= static_cast<uint8_t>(last);
   };
   using enum MessageType;
-  if (within(kTokenRequest, kAnswer) || within(kConnection, kOpenedFile) || within(kStarted, kOpenFile) ||
-      within(kAppend, kAuditPage) || within(kDial, kDial)) {
+  if (within(kTokenRequest, kAnswer) || within(kConnection, kOpenedFile) ||
+      within(kStarted, kOpenFile) || within(kAppend, kAuditPage) || within(kDial, kDial)) {
     return static_cast<MessageType>(byte);
   }
   return std::nullopt;
@@ -91,6 +92,9 @@ void Encode(const TokenRequestMessage& message, std::string* out) {
   w.Bool(message.request.dry_run);
   PutContext(w, message.request.context);
   w.Text(message.request.trace);
+  w.Text(message.request.user_assertion
+             ? message.request.user_assertion->Expose(broker::Exit::kPassToRole)
+             : std::string_view());
 }
 
 Result<TokenRequestMessage> DecodeTokenRequest(std::string_view bytes) {
@@ -103,6 +107,13 @@ Result<TokenRequestMessage> DecodeTokenRequest(std::string_view bytes) {
   message.request.dry_run = r.Bool();
   message.request.context = GetContext(r);
   message.request.trace = r.Text();
+  const std::string_view assertion = r.TextView();
+  if (assertion.size() > TokenRequest::kMaxUserAssertionBytes) {
+    r.Fault();
+  } else if (!assertion.empty()) {
+    message.request.user_assertion =
+        std::make_shared<const broker::Secret>(broker::Secret::CopyOf(assertion));
+  }
   const bool fits = message.request_id.size() <= kMaxRequestId && WithinLimits(message.request);
   return Finish(r, std::move(message), fits);
 }

@@ -1,4 +1,6 @@
 // The second half of Connection: what is answered to a request.
+#include <sodium.h>
+
 #include <exception>
 #include <utility>
 
@@ -74,6 +76,9 @@ void Connection::AnswerToken() {
   ipc::Encode(message, &shared_.question);
   request_id_ = std::move(message.request_id);
   Ask();
+  if (message.request.user_assertion) {
+    sodium_memzero(shared_.question.data(), shared_.question.size());
+  }
 }
 
 void Connection::AnswerAudit() {

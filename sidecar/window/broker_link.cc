@@ -11,7 +11,7 @@ std::expected<void, BrokerLink::Gone> BrokerLink::Ask(std::string_view question)
 std::expected<void, BrokerLink::Gone> BrokerLink::SendRest() {
   std::string_view rest = rest_;
   if (!ipc::SendPart(pair_.get(), &rest)) return std::unexpected(Gone{});
-  rest_.erase(0, rest_.size() - rest.size());
+  std::string(rest).swap(rest_);  // frees, and so wipes, what was sent
   return {};
 }
 

@@ -49,15 +49,15 @@ std::expected<FormFields, broker::Refusal> ParseForm(std::string_view body) {
     const size_t equals = pair.find('=');
     const bool trailing = end + 1 == body.size();
     if (equals == std::string_view::npos || equals == 0 || trailing) return Malformed();
-    const auto name = Decode(pair.substr(0, equals));
-    const auto value = Decode(pair.substr(equals + 1));
+    auto name = Decode(pair.substr(0, equals));
+    auto value = Decode(pair.substr(equals + 1));
     if (!name || !value) return Malformed();
     if (std::ranges::any_of(fields, [&](const auto& field) { return field.first == *name; })) {
       return Refuse(Reason::kDuplicateField);
     }
     if (fields.size() == kMaxFormFields)
       return Refuse(Reason::kValueOutOfRange, "Send fewer fields.");
-    fields.emplace_back(*name, *value);
+    fields.emplace_back(std::move(*name), std::move(*value));
     body.remove_prefix(std::min(end + 1, body.size()));
   }
   return fields;

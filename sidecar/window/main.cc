@@ -1,5 +1,5 @@
 // purser-window (--agent NAME | --admin) [--off-limits PATH]…: reads the bytes of one agent, or of
-// one connection of the admin socket; holds no secret, opens nothing.
+// one connection of the admin socket; keeps no secret, opens nothing.
 #include <sodium.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "broker/base/log.h"
+#include "broker/base/secret.h"
 #include "sidecar/hardening/harden.h"
 #include "sidecar/hardening/wiping_free.h"
 #include "sidecar/window/window.h"
@@ -18,6 +19,8 @@
 namespace {
 
 constexpr int kControl = 3;  // the descriptor that every role finds its supervisor on
+// One user's token at a time, for there is one thread; four times the longest.
+constexpr size_t kArenaBytes = size_t{64} << 10;
 
 struct CommandLine {
   std::string agent;  // empty: the admin socket
@@ -51,6 +54,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (sodium_init() < 0) return EXIT_FAILURE;
+  if (const auto locked = broker::SecretArena::Init(kArenaBytes); !locked) {
+    log.Error("no_locked_memory", {{"error", locked.error().detail}});
+    return EXIT_FAILURE;
+  }
   window::Window window({line->agent}, ipc::Fd(kControl), {}, log);
   const auto findings = hardening::Harden(hardening::Role::kWindow, line->hardening);
   if (!findings) {

@@ -1,6 +1,7 @@
 #include "sidecar/window/token_fields.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "broker/base/strict_json.h"
@@ -58,6 +59,17 @@ Checked SetClaims(const std::string& claims, TokenDraft* draft) {
         "claims is a string that holds a JSON object, decoded from the challenge's base64.");
   }
   draft->request.claims = claims;
+  return {};
+}
+
+// What is in it is for the broker, which alone has the keys to verify it with.
+Checked SetUserAssertion(std::string& token, TokenDraft* draft) {
+  if (token.empty() || token.size() > TokenRequest::kMaxUserAssertionBytes) {
+    return Refuse(Reason::kValueOutOfRange,
+                  "user_assertion is the user's token, of at most 16384 bytes.");
+  }
+  draft->request.user_assertion =
+      std::make_shared<const broker::Secret>(broker::Secret::TakeFrom(token));
   return {};
 }
 

@@ -10,13 +10,14 @@ namespace {
 
 using broker::Reason, broker::Refuse, broker::Refusal;
 
-Checked ReadFormField(std::string_view name, const std::string& value, TokenDraft* draft) {
+Checked ReadFormField(std::string_view name, std::string& value, TokenDraft* draft) {
   if (name == "grant_type") {
     if (value == "client_credentials") return {};
     return Refuse(Reason::kUnsupportedGrantType);
   }
   if (name == "scope") return SetScopeText(value, draft);
   if (name == "claims") return SetClaims(value, draft);
+  if (name == "user_assertion") return SetUserAssertion(value, draft);
   // OAuth libraries cannot help sending one. It is no identity here, so any will do.
   if (name == "client_id") return {};
   if (name == "client_secret" && value.empty()) return {};
@@ -33,19 +34,20 @@ Checked ReadFormField(std::string_view name, const std::string& value, TokenDraf
   }
   return Refuse(Reason::kUnknownField,
                 "Remove " + Named(name) +
-                    "; a form has grant_type, scope, client_id, min_validity and claims.");
+                    "; a form has grant_type, scope, client_id, min_validity, claims and "
+                    "user_assertion.");
 }
 
 }  // namespace
 
 std::expected<TokenDraft, Refusal> ReadTokenForm(std::string_view body) {
-  const auto fields = ParseForm(body);
+  auto fields = ParseForm(body);
   if (!fields) return std::unexpected(fields.error());
   const bool granted =
       std::ranges::any_of(*fields, [](const auto& field) { return field.first == "grant_type"; });
   if (!granted) return Refuse(Reason::kMissingField, "Send grant_type=client_credentials.");
   TokenDraft draft;
-  for (const auto& [name, value] : *fields) {
+  for (auto& [name, value] : *fields) {
     const Checked read = ReadFormField(name, value, &draft);
     if (!read) return std::unexpected(read.error());
   }

@@ -39,6 +39,16 @@ Checked ReadClaims(const json& value, TokenDraft* draft) {
   return SetClaims(value.get_ref<const std::string&>(), draft);
 }
 
+// Out of the document first: it is wiped whatever is refused after it.
+Checked TakeUserAssertion(json& root, TokenDraft* draft) {
+  const auto found = root.find("user_assertion");
+  if (found == root.end()) return {};
+  if (!found->is_string()) return WrongType("user_assertion is a string, the user's token.");
+  if (auto taken = SetUserAssertion(found->get_ref<std::string&>(), draft); !taken) return taken;
+  root.erase(found);
+  return {};
+}
+
 Checked ReadDryRun(const json& value, TokenDraft* draft) {
   if (!value.is_boolean()) return WrongType("dry_run is true or false.");
   draft->request.dry_run = value.get<bool>();
@@ -92,16 +102,21 @@ constexpr auto kFields = std::to_array<Field>({
 }  // namespace
 
 std::expected<TokenDraft, Refusal> ReadTokenJson(std::string_view body) {
-  const auto root = broker::ParseStrictJson(body);
+  auto root = broker::ParseStrictJson(body);
   if (!root) return NotJson(root.error().detail);
   if (!root->is_object()) return NotJson({});
   TokenDraft draft;
+  if (auto taken = TakeUserAssertion(*root, &draft); !taken) {
+    return std::unexpected(std::move(taken.error()));
+  }
   for (const auto& [name, value] : root->items()) {
     const auto* field = std::ranges::find(kFields, name, &Field::name);
     if (field == kFields.end()) {
-      return Refuse(Reason::kUnknownField,
-                    "Remove " + Named(name) +
-                        "; known are scopes or scope, min_validity, claims, dry_run and context.");
+      return Refuse(
+          Reason::kUnknownField,
+          "Remove " + Named(name) +
+              "; known are scopes or scope, min_validity, claims, user_assertion, dry_run "
+              "and context.");
     }
     if (const Checked read = field->read(value, &draft); !read)
       return std::unexpected(read.error());

@@ -51,11 +51,8 @@ inline std::optional<std::string> TestEnv(const std::string& name) {
 
 inline auto ParseFiles(const std::vector<broker::policy::SourceFile>& files) {
   static const FakeAccounts accounts;
-  return broker::policy::ParseConfig({.files = files,
-                                      .accounts = accounts,
-                                      .env = TestEnv,
-                                      .own_uids = {2000},
-                                      .served = {.user_assertions = true}});
+  return broker::policy::ParseConfig(
+      {.files = files, .accounts = accounts, .env = TestEnv, .own_uids = {2000}});
 }
 
 inline auto Parse(std::string text) {

@@ -123,25 +123,6 @@ TEST_CASE("A machine of each sort, an agent identity in each of its ways, and on
   CHECK(fixture::Parse(shown).has_value());
 }
 
-TEST_CASE("What the processes around the broker do not serve yet is refused where it stands") {
-  const FakeAccounts accounts;
-  const auto faults = [&](const std::string& text, Served served) {
-    const SourceFile file{"purser.toml", text};
-    const auto got = ParseConfig(
-        {.files = {&file, 1}, .accounts = accounts, .own_uids = {2000}, .served = served});
-    return got ? std::string() : Format(got.error().front());
-  };
-  const std::string app = std::string(kApp) + kScopes;
-  const std::string obo = X("on-behalf-of", app + "proof = \"blueprint\"\n");
-  // The proofs are nobody's here and would be faults of their own.
-  const std::string used =
-      Table("a", "agent-identity", std::string(kAgent) + kScopes + "proof = \"blueprint\"\n") +
-      Table("b", "federated", app + "proof = \"host\"\n");
-  CHECK(faults(obo + used, {.user_assertions = false}).find("in this version") !=
-        std::string::npos);
-  CHECK(faults(obo + used, {.user_assertions = true}).empty());
-}
-
 TEST_CASE("One word names a cloud's every place") {
   constexpr const char* kGuid = "8F0C1A52-0000-4000-8000-00000000abcd";
   const Tenant china{.cloud = "china"};
@@ -156,10 +137,9 @@ TEST_CASE("One word names a cloud's every place") {
   CHECK(FindCloud("usgov")->vault_suffix == "vault.usgovcloudapi.net");
   const Tenant custom{.cloud = "custom", .authority = "https://login.example"};
   CHECK(ExchangeAudience(custom) == "api://AzureADTokenExchange");
-  CHECK(
-      IssuersOf(custom, kGuid) ==
-      std::vector<std::string>{"https://login.example/8f0c1a52-0000-4000-8000-00000000abcd/v2.0",
-                               "https://sts.windows.net/8f0c1a52-0000-4000-8000-00000000abcd/"});
+  CHECK(IssuersOf(custom, kGuid) ==
+        std::vector<std::string>{"https://login.example/8f0c1a52-0000-4000-8000-00000000abcd/v2.0",
+                                 "https://sts.windows.net/8f0c1a52-0000-4000-8000-00000000abcd/"});
   CHECK(FindCloud("custom") == nullptr);
   CHECK(FindCloud("") == nullptr);
 }

@@ -57,6 +57,23 @@ TEST_CASE("Each pair is answered for the peer that it was attested for") {
   CHECK(AskOver(one, "c") == "one:c");
 }
 
+TEST_CASE("An agent's largest request has room: every field at its limit") {
+  ipc::TokenRequestMessage message{std::string(64, 'i'), {}};
+  using broker::TokenRequest;
+  TokenRequest& request = message.request;
+  request.scopes.assign(TokenRequest::kMaxScopes, std::string(TokenRequest::kMaxScopeBytes, 's'));
+  request.claims = std::string(TokenRequest::kMaxClaimsBytes, 'c');
+  const std::string text(TokenRequest::kMaxContextBytes, 't');
+  request.context = {.purpose = text, .task = text, .requested_by = text};
+  request.trace = std::string(TokenRequest::kMaxTraceBytes, 't');
+  request.user_assertion = std::make_shared<const broker::Secret>(
+      broker::Secret::Allocate(TokenRequest::kMaxUserAssertionBytes));
+  std::string bytes;
+  ipc::Encode(message, &bytes);
+  RunningConnections running(Echo);
+  CHECK(AskOver(running.Add("a"), bytes) == "a:" + bytes);
+}
+
 TEST_CASE("An operator's request of several frames arrives whole, and only then") {
   RunningConnections running(Echo);
   const ipc::Fd window = running.Add("a", {}, /*admin=*/true);
@@ -67,7 +84,7 @@ TEST_CASE("An operator's request of several frames arrives whole, and only then"
 
 TEST_CASE("A request larger than any that there is ends its pair") {
   RunningConnections running(Echo);
-  CHECK(AskOver(running.Add("a"), std::string(ipc::kMaxFrameBytes, 'x')) == "closed");
+  CHECK(AskOver(running.Add("a"), std::string(size_t{48} << 10, 'x')) == "closed");
   CHECK(AskOver(running.Add("a", {}, /*admin=*/true), std::string(4 * ipc::kMaxFrameBytes, 'x')) ==
         "closed");
 }

@@ -34,14 +34,18 @@ TEST_CASE("Every byte string but a whole message is refused") {
   TokenRequestMessage token{"id", {}};
   token.request.scopes = {"Mail.Read"};
   token.request.context.purpose = "p";
+  token.request.user_assertion =
+      std::make_shared<const broker::Secret>(broker::Secret::CopyOf("eyJ"));
   const Row rows[] = {
       {"token request", [&](std::string* out) { Encode(token, out); },
        [](std::string_view b) { return DecodeTokenRequest(b).has_value(); }},
       {"whoami", [](std::string* out) { Encode(PlainRequest{MessageType::kWhoami, "id"}, out); },
        [](std::string_view b) { return DecodePlainRequest(b).has_value(); }},
-      {"rejected", [](std::string* out) { Encode(Rejected{"id", broker::Reason::kNotFound, "hint"}, out); },
+      {"rejected",
+       [](std::string* out) { Encode(Rejected{"id", broker::Reason::kNotFound, "hint"}, out); },
        [](std::string_view b) { return DecodeRejected(b).has_value(); }},
-      {"admin request", [](std::string* out) { Encode(AdminRequest{"id", "GET", "/v1/status", ""}, out); },
+      {"admin request",
+       [](std::string* out) { Encode(AdminRequest{"id", "GET", "/v1/status", ""}, out); },
        [](std::string_view b) { return DecodeAdminRequest(b).has_value(); }},
       {"answer", [](std::string* out) { Encode(Answer{200, 0, "{}"}, out); },
        [](std::string_view b) { return DecodeAnswer(b).has_value(); }},
@@ -50,9 +54,13 @@ TEST_CASE("Every byte string but a whole message is refused") {
        [](std::string_view b) { return DecodeConnection(b).has_value(); }},
       {"append", [](std::string* out) { Encode(Append{7, FullEntry()}, out); },
        [](std::string_view b) { return DecodeAppend(b).has_value(); }},
-      {"acks", [](std::string* out) { EncodeAcks({{7, 0, 1, std::string_view("0123456789abcdef0123456789abcdef"), ""}}, out); },
+      {"acks",
+       [](std::string* out) {
+         EncodeAcks({{7, 0, 1, std::string_view("0123456789abcdef0123456789abcdef"), ""}}, out);
+       },
        [](std::string_view b) { return DecodeAcks(b).has_value(); }},
-      {"ledger state", [](std::string* out) { Encode(LedgerState{.latched = true, .latch_reason = "x"}, out); },
+      {"ledger state",
+       [](std::string* out) { Encode(LedgerState{.latched = true, .latch_reason = "x"}, out); },
        [](std::string_view b) { return DecodeLedgerState(b).has_value(); }},
       {"read audit", [](std::string* out) { Encode(ReadAudit{5, 10}, out); },
        [](std::string_view b) { return DecodeReadAudit(b).has_value(); }},
@@ -66,7 +74,8 @@ TEST_CASE("Every byte string but a whole message is refused") {
     std::string bytes;
     row.encode(&bytes);
     CHECK(row.decodes(bytes));
-    for (size_t cut = 0; cut < bytes.size(); ++cut) CHECK_FALSE(row.decodes(std::string_view(bytes).substr(0, cut)));
+    for (size_t cut = 0; cut < bytes.size(); ++cut)
+      CHECK_FALSE(row.decodes(std::string_view(bytes).substr(0, cut)));
     CHECK_FALSE(row.decodes(bytes + '\0'));
     bytes[0] = '\x7f';
     CHECK_FALSE(row.decodes(bytes));
@@ -85,6 +94,24 @@ TEST_CASE("An entry crosses unchanged") {
   CHECK(got->entry.token_exp == 42);
   CHECK(std::get<int64_t>(got->entry.change.at("count")) == 9);
   CHECK(std::get<std::string>(got->entry.change.at("why")) == "x");
+}
+
+TEST_CASE("A user's token crosses as a secret, and its absence as none") {
+  TokenRequestMessage message{"id", {}};
+  std::string bytes;
+  Encode(message, &bytes);
+  CHECK(DecodeTokenRequest(bytes)->request.user_assertion == nullptr);
+  const size_t longest = broker::TokenRequest::kMaxUserAssertionBytes;
+  for (const size_t size : {size_t{1}, longest, longest + 1}) {
+    const std::string text(size, 'x');
+    message.request.user_assertion =
+        std::make_shared<const broker::Secret>(broker::Secret::CopyOf(text));
+    bytes.clear();
+    Encode(message, &bytes);
+    const auto got = DecodeTokenRequest(bytes);
+    REQUIRE(got.has_value() == (size <= longest));
+    if (got) CHECK(got->request.user_assertion->Expose(broker::Exit::kTest) == text);
+  }
 }
 
 TEST_CASE("A token request over the limits is refused although it is well formed") {
