@@ -10,7 +10,7 @@ using broker::ErrorCode;
 using broker::Reason;
 using broker::Secret;
 using broker::SecretKind;
-using std::chrono::seconds;
+using std::chrono::milliseconds, std::chrono::seconds;
 
 TEST_CASE("A refresh token yields an access token, and the rotated one is stored") {
   MinterBench setup;
@@ -33,6 +33,27 @@ TEST_CASE("A refresh token yields an access token, and the rotated one is stored
         "grant_type=refresh_token&client_id=" + std::string(kClient) +
             "&refresh_token=stored%20s%26cret%2B1"
             "&scope=https%3A%2F%2Fgraph.microsoft.com%2FMail.Read%20offline_access");
+}
+
+TEST_CASE("A token is due for renewal when Entra says so, else at 80 % of its life") {
+  // clang-format off
+  struct Row { const char* why; nlohmann::json refresh_in; milliseconds due; };
+  const Row rows[] = {
+      {"Entra says nothing",            nullptr, milliseconds(2879200)},
+      {"Entra says half of its life",   1799,    seconds(1799)},
+      {"Entra says after its life",     7200,    seconds(3599)},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    MinterBench setup;
+    auto body = nlohmann::json::parse(TokenBody(UserClaims()));
+    if (!row.refresh_in.is_null()) body["refresh_in"] = row.refresh_in;
+    setup.http.Push(200, body.dump());
+    const auto token = setup.Mint();
+    REQUIRE(token.has_value());
+    CHECK((*token)->refresh_at - setup.clock.Now() == row.due);
+  }
 }
 
 TEST_CASE("A confidential client sends its secret with the refresh token") {

@@ -5,7 +5,7 @@ import unittest
 
 import harness
 from harness import (BROAD, CERT_APP, CLIENT_SECRET, HELPDESK, IS_ROOT, JO, MAIL_APP,
-                     OTHER_UID, ROBOT, SAM, SECRET_APP, DevTenant, Purser, new_certificate)
+                     OTHER_UID, ROBOT, SAM, SECRET_APP, DevTenant, Purser, new_certificate, until)
 from oauth import claims_of, new_claims
 
 
@@ -105,6 +105,35 @@ class Issuing(PurserCase):
 
 class IssuingAsOneUser(Issuing):
     SOLO = True
+
+
+class Renewing(PurserCase):
+    def test_a_token_in_use_is_renewed_in_the_background(self):
+        self.entra.settings(refresh_in_s=1)
+
+        def ask():
+            return self.granted(self.purser.token(HELPDESK, ["User.Read.All"]))["access_token"]
+        first = ask()
+        self.assertEqual(ask(), first)
+        asked = self.entra.requests("token")
+        until(lambda: self.entra.requests("token") > asked, timeout=30)  # nobody asks meanwhile
+        # The old one is served until the new one is there.
+        until(lambda: ask() != first, timeout=30)
+        self.assertIn("User.Read.All", claims_of(ask())["roles"])
+
+    def test_a_token_that_nobody_uses_again_is_left_to_lapse(self):
+        self.entra.settings(refresh_in_s=1)
+        once = self.granted(self.purser.token(ROBOT, ["User.Read.All"]))["access_token"]
+        for _ in range(2):  # another that is renewed, twice, is the clock of this test
+            self.granted(self.purser.token(HELPDESK, ["Mail.Read"]))
+            asked = self.minted(MAIL_APP)
+            until(lambda: self.granted(self.purser.token(HELPDESK, ["Mail.Read"])) and
+                  self.minted(MAIL_APP) > asked, timeout=30)
+        self.assertEqual(self.minted(CERT_APP), 1)
+
+    def minted(self, client_id):
+        return sum(claims_of(secret["value"])["appid"] == client_id
+                   for secret in self.entra.secrets() if secret["kind"] == "access_token")
 
 
 class Trouble(PurserCase):
