@@ -35,12 +35,20 @@ std::string Joined(const std::set<std::string>& words) {
   return text;
 }
 
+// What says that an agent identity acts, and for which blueprint.
+void AddAgent(nlohmann::json& claims, const Registration& registration) {
+  if (registration.blueprint.empty()) return;
+  claims["xms_act_fct"] = "11";
+  claims["xms_par_app_azp"] = registration.blueprint;
+}
+
 void AddSubject(nlohmann::json& claims, const MintOrder& order, const Tenant& tenant) {
   if (order.user == nullptr) {
     const std::string principal = order.client.registration->client_id;
     claims["idtyp"] = "app";
     claims["oid"] = principal;
     claims["sub"] = principal;
+    AddAgent(claims, *order.client.registration);
     if (!order.permissions.empty()) claims["roles"] = order.permissions;
     return;
   }
@@ -52,6 +60,7 @@ void AddSubject(nlohmann::json& claims, const MintOrder& order, const Tenant& te
   claims["unique_name"] = order.user->upn;
   claims["tenant_region_scope"] = "EU";
   claims["scp"] = Joined(order.permissions) + " profile openid email";
+  AddAgent(claims, *order.client.registration);
   claims["idp"] = "https://sts.windows.net/" + tenant.directory.tenant_id + "/";
 }
 

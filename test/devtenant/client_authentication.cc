@@ -4,6 +4,7 @@
 
 #include "test/devtenant/entra_error.h"
 #include "test/devtenant/jwt.h"
+#include "test/devtenant/proof_token.h"
 
 namespace devtenant {
 namespace {
@@ -45,10 +46,21 @@ void CheckTimes(const Tenant& tenant, const nlohmann::json& claims) {
   }
 }
 
+// Issued by somebody whom the registration trusts, not by itself.
+bool IsForeign(const std::string& assertion, const Registration& registration) {
+  if (!registration.blueprint.empty()) return true;
+  const auto jwt = ParseJwt(assertion);
+  return jwt && !registration.federated.empty() &&
+         jwt->claims.value("iss", "") != registration.client_id;
+}
+
 void CheckAssertion(Tenant& tenant, const Form& form, const Registration& registration) {
   if (Required(form, "client_assertion_type") != kJwtBearer) throw EntraError{.code = 9002313};
   const std::string& assertion = form.at("client_assertion");
   tenant.recorder.Secret("client_assertion", "seen", "token", assertion);
+  if (IsForeign(assertion, registration)) {
+    return CheckForeignAssertion(tenant, assertion, registration);
+  }
   const auto jwt = ParseJwt(assertion);
   if (!jwt || !SignedByRegistration(*jwt, registration)) throw EntraError{.code = 700027};
   const std::string& id = registration.client_id;

@@ -15,9 +15,9 @@ struct AuthenticatedClient {
 };
 
 /// Checks client_id with client_secret or client_assertion (RFC 7523; PS256 or RS256, x5t#S256 or
-/// x5t of a registered certificate, iss, sub, aud, jti used once, at most ten minutes).
-/// A public client needs neither; one that sends either is refused. Throws EntraError.
-/// The caller holds the tenant's mutex.
+/// x5t of a registered certificate, iss, sub, aud, jti used once, at most ten minutes; or a token
+/// of whom the registration trusts, see CheckForeignAssertion). A public client needs neither; one
+/// that sends either is refused. Throws EntraError. The caller holds the tenant's mutex.
 AuthenticatedClient AuthenticateClient(Tenant& tenant, const Form& form, bool public_allowed);
 
 /// The parameter, or EntraError 900144.

@@ -43,17 +43,19 @@ void RequireKnown(const nlohmann::json& object, const std::set<std::string>& kno
 }
 
 void PatchUser(User& user, const nlohmann::json& change) {
-  RequireKnown(change, {"oid", "upn", "name", "enabled", "messages"});
+  RequireKnown(change, {"oid", "upn", "name", "enabled", "agent_identity", "messages"});
   Take(change, "oid", user.oid);
   Take(change, "upn", user.upn);
   Take(change, "name", user.name);
   Take(change, "enabled", user.enabled);
+  Take(change, "agent_identity", user.agent_identity);
   Take(change, "messages", user.messages);
 }
 
 void PatchRegistration(Registration& registration, const nlohmann::json& change) {
   RequireKnown(change, {"client_id", "name", "enabled", "public_client", "secrets",
-                        "expired_secrets", "certificates", "delegated", "application"});
+                        "expired_secrets", "certificates", "federated", "blueprint",
+                        "managed_identity", "delegated", "application"});
   Take(change, "client_id", registration.client_id);
   Take(change, "name", registration.name);
   Take(change, "enabled", registration.enabled);
@@ -62,11 +64,25 @@ void PatchRegistration(Registration& registration, const nlohmann::json& change)
   Take(change, "expired_secrets", registration.expired_secrets);
   Take(change, "delegated", registration.delegated);
   Take(change, "application", registration.application);
+  Take(change, "blueprint", registration.blueprint);
+  Take(change, "managed_identity", registration.managed_identity);
+  if (change.contains("federated")) {
+    registration.federated.clear();
+    for (const auto& one : change.at("federated")) {
+      RequireKnown(one, {"issuer", "subject"});
+      registration.federated.push_back({one.at("issuer"), one.at("subject")});
+    }
+  }
   if (change.contains("certificates")) {
     registration.certificates.clear();
     for (const auto& pem : change.at("certificates")) {
       registration.certificates.push_back(ReadCertificate(pem.get<std::string>()));
     }
+  }
+  const bool credentials = !registration.secrets.empty() || !registration.certificates.empty() ||
+                           !registration.federated.empty();
+  if (credentials && !(registration.blueprint + registration.managed_identity).empty()) {
+    throw std::runtime_error("agent identities and managed identities hold no credentials");
   }
 }
 

@@ -13,7 +13,13 @@ namespace devtenant {
 struct User {
   std::string oid, upn, name;
   bool enabled = true;
+  std::string agent_identity;  // the client id of the agent whose own account it is, or empty
   nlohmann::json messages = nlohmann::json::array();  // Graph message objects
+};
+
+/// A federated identity credential: whose tokens are an application's client_assertion.
+struct FederatedCredential {
+  std::string issuer, subject;
 };
 
 struct RegisteredCertificate {
@@ -29,6 +35,9 @@ struct Registration {
   bool public_client = false;
   std::vector<std::string> secrets, expired_secrets;
   std::vector<RegisteredCertificate> certificates;
+  std::vector<FederatedCredential> federated;
+  std::string blueprint;         // of an agent identity: its blueprint's client id
+  std::string managed_identity;  // "system" or "user": of the machine that the tenant plays
   std::map<std::string, std::set<std::string>> delegated, application;
 };
 

@@ -40,8 +40,8 @@ Fault ParseFault(const nlohmann::json& document) {
   RequireOneOf(fault.body,
                {"invalid_json", "truncated", "huge", "empty", "html", "array", "duplicate_key"});
   RequireOneOf(fault.tls, {"close", "wrong_ca", "wrong_name", "expired"});
-  RequireOneOf(fault.endpoint,
-               {"token", "devicecode", "keys", "discovery", "graph", "vault", "any", "login"});
+  RequireOneOf(fault.endpoint, {"token", "devicecode", "keys", "discovery", "graph", "vault",
+                                "imds", "any", "login"});
   return fault;
 }
 

@@ -14,6 +14,8 @@ using httplib::Request;
 using httplib::Response;
 using Serve = nlohmann::json (*)(Tenant&, const Form&, const Fault&);
 
+constexpr size_t kLargestForm = size_t{256} << 10;
+
 void Reply(Response& response, const Answer& answer) {
   response.status = answer.status;
   response.set_header("Cache-Control", "no-store, no-cache");
@@ -118,25 +120,36 @@ void HandlePage(Tenant& tenant, const Request& request, Response& response) {
 
 void AddLoginRoutes(Routes& routes, Tenant& tenant) {
   const auto post = [&](const char* path, const char* endpoint, Serve serve) {
-    routes.Post(path, [&tenant, endpoint, serve](const Request& request, Response& response) {
-      Handle(tenant, endpoint, serve, request, response);
+    // With a reader: by itself the library takes forms of 8 KiB at most, and users' tokens are
+    // long.
+    routes.Post(path, [&tenant, endpoint, serve](const Request& request, Response& response,
+                                                 const httplib::ContentReader& read) {
+      Request whole = request;
+      const bool arrived = read([&whole](const char* bytes, size_t count) {
+        whole.body.append(bytes, count);
+        return whole.body.size() <= kLargestForm;
+      });
+      if (arrived) Handle(tenant, endpoint, serve, whole, response);
     });
   };
-  const auto get = [&](const char* path, Serve serve) {
-    routes.Get(path, [&tenant, serve](const Request& request, Response& response) {
+  const auto get = [&](const char* path, const char* endpoint, Serve serve) {
+    routes.Get(path, [&tenant, endpoint, serve](const Request& request, Response& response) {
+      const std::lock_guard lock(tenant.mutex);
+      const Fault fault = tenant.faults.TakeForRequest(endpoint, "");
       try {
-        const std::lock_guard lock(tenant.mutex);
         RequireTenant(tenant, request);
-        Reply(response, {.status = 200, .body = serve(tenant, {}, {})});
+        Reply(response, fault.status != 0 ? FaultAnswer(fault, "")
+                                          : Answer{.status = 200, .body = serve(tenant, {}, {})});
       } catch (const EntraError& error) {
         Reply(response, ErrorAnswer(error, ""));
       }
+      tenant.recorder.Request(endpoint, response.status);
     });
   };
   post(R"(/([^/]+)/oauth2/v2\.0/token)", "token", GrantToken);
   post(R"(/([^/]+)/oauth2/v2\.0/devicecode)", "devicecode", ServeDeviceCode);
-  get(R"(/([^/]+)/discovery/v2\.0/keys)", ServeKeys);
-  get(R"(/([^/]+)/v2\.0/\.well-known/openid-configuration)", ServeDiscovery);
+  get(R"(/([^/]+)/discovery/v2\.0/keys)", "keys", ServeKeys);
+  get(R"(/([^/]+)/v2\.0/\.well-known/openid-configuration)", "discovery", ServeDiscovery);
   routes.Get("/devicelogin", [](const Request&, Response& response) {
     response.set_content(DeviceLoginPage(), "text/html");
   });

@@ -9,6 +9,8 @@
 #include "test/devtenant/control.h"
 #include "test/devtenant/encoding.h"
 #include "test/devtenant/graph.h"
+#include "test/devtenant/identity_control.h"
+#include "test/devtenant/instance_metadata.h"
 #include "test/devtenant/key_vault_routes.h"
 #include "test/devtenant/listener.h"
 #include "test/devtenant/login_routes.h"
@@ -19,7 +21,7 @@ using namespace devtenant;
 
 struct Options {
   std::string dir, tenant_file;
-  int login_port = 0, graph_port = 0, vault_port = 0;
+  int login_port = 0, graph_port = 0, vault_port = 0, imds_port = 0;
 };
 
 constexpr char kNames[] = "DNS:localhost,IP:127.0.0.1";
@@ -47,7 +49,7 @@ void WriteFile(const std::filesystem::path& path, const std::string& text) {
 
 // Serves until a signal ends the process; the threads are not joined, they only serve tests.
 void Run(Options options, Tenant& tenant) {
-  static Routes login, graph, vault, control;
+  static Routes login, graph, vault, imds, control;
   static const Identity authority = CreateAuthority("purser devtenant");
   static const ServerIdentities identities = MakeIdentities(authority);
   const std::filesystem::path dir = options.dir;
@@ -55,11 +57,16 @@ void Run(Options options, Tenant& tenant) {
   const int login_socket = BindLoopback(options.login_port);
   const int graph_socket = BindLoopback(options.graph_port);
   const int vault_socket = BindLoopback(options.vault_port);
+  const int imds_socket = BindLoopback(options.imds_port);
   const int control_socket = BindUnix(dir / "control.sock");
   tenant.authority = "https://localhost:" + std::to_string(options.login_port);
   tenant.graph = "https://localhost:" + std::to_string(options.graph_port);
   tenant.vault_url = "https://localhost:" + std::to_string(options.vault_port);
+  tenant.identity_header = NewGuid();
+  tenant.arc_key_folder = (dir / "arc").string();
+  std::filesystem::create_directories(tenant.arc_key_folder);
   tenant.signing = CreateAuthority("Token signing");
+  tenant.platform = CreateAuthority("Platform token signing");
   tenant.signing_key_id = ToBase64Url(Sha1(ToDer(tenant.signing.certificate)));
   const nlohmann::json tenant_file = ReadTenantFile(options.tenant_file);
   tenant.directory = ParseDirectory(tenant_file);
@@ -67,7 +74,9 @@ void Run(Options options, Tenant& tenant) {
   AddLoginRoutes(login, tenant);
   AddGraphRoutes(graph, tenant);
   AddKeyVaultRoutes(vault, tenant);
+  AddInstanceMetadataRoutes(imds, tenant);
   AddControlRoutes(control, tenant);
+  AddIdentityControl(control, tenant);
   AddKeyVaultControl(control, tenant);
   const auto trouble = [&tenant](const char* listener) {
     return [&tenant, listener] {
@@ -79,6 +88,9 @@ void Run(Options options, Tenant& tenant) {
   const nlohmann::json ready = {{"authority", tenant.authority},
                                 {"graph", tenant.graph},
                                 {"vault", tenant.vault_url},
+                                {"imds", "http://127.0.0.1:" + std::to_string(options.imds_port)},
+                                {"identity_header", tenant.identity_header},
+                                {"arc_key_folder", tenant.arc_key_folder},
                                 {"tenant_id", tenant.directory.tenant_id},
                                 {"ca_file", (dir / "ca.pem").string()},
                                 {"control", (dir / "control.sock").string()}};
@@ -86,6 +98,7 @@ void Run(Options options, Tenant& tenant) {
   ServeTls(login_socket, login, identities, trouble("login"));
   ServeTls(graph_socket, graph, identities, trouble("graph"));
   ServeTls(vault_socket, vault, identities, trouble("vault"));
+  ServePlain(imds_socket, imds);
   ServePlain(control_socket, control);
   std::cout << ready.dump() << std::endl;
 }
@@ -100,6 +113,7 @@ int main(int argc, char** argv) {
   app.add_option("--login-port", options.login_port, "Port of the login host; 0: any");
   app.add_option("--graph-port", options.graph_port, "Port of Graph; 0: any");
   app.add_option("--vault-port", options.vault_port, "Port of the Key Vault; 0: any");
+  app.add_option("--imds-port", options.imds_port, "Port of the managed identities' endpoint");
   CLI11_PARSE(app, argc, argv);
   signal(SIGPIPE, SIG_IGN);
   sigset_t ends;

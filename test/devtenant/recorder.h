@@ -13,7 +13,8 @@ namespace devtenant {
 class Recorder {
  public:
   /// `kind`: refresh_token, client_secret, client_assertion, device_code, user_code, access_token,
-  /// id_token, vault_secret, vault_key. `event`: issued or seen. Each combination is kept once.
+  /// id_token, user_assertion, exchange_token, arc_key, vault_secret, vault_key. `event`: issued or
+  /// seen. Each combination is kept once.
   void Secret(const std::string& kind, const std::string& event, const std::string& endpoint,
               const std::string& value);
   void Request(const std::string& endpoint, int status);

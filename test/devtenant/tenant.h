@@ -45,8 +45,10 @@ struct DeviceCode {
 struct Tenant {
   // Constant after start.
   std::string authority, graph, vault_url;  // URLs without trailing slash
-  Identity signing;
+  Identity signing, platform;
   std::string signing_key_id;
+  std::string identity_header;  // App Service's IDENTITY_HEADER
+  std::string arc_key_folder;   // where Azure Arc's agent would write keys
 
   std::mutex mutex;
   std::condition_variable device_codes_changed;
@@ -57,6 +59,7 @@ struct Tenant {
   Recorder recorder;
   std::map<std::string, RefreshToken> refresh_tokens;
   std::map<std::string, DeviceCode> device_codes;
+  std::set<std::string> arc_keys;         // handed out, not shown yet
   std::set<std::string> seen_assertions;  // client id and jti
 
   /// Seconds since the epoch by the tenant's own, perhaps shifted, clock.

@@ -3,12 +3,15 @@
 #include "test/devtenant/access_token.h"
 #include "test/devtenant/encoding.h"
 #include "test/devtenant/entra_error.h"
+#include "test/devtenant/proof_token.h"
 #include "test/devtenant/requested_scopes.h"
 
 namespace devtenant {
 namespace {
 
 constexpr char kDeviceCodeGrant[] = "urn:ietf:params:oauth:grant-type:device_code";
+constexpr char kOnBehalfOfGrant[] = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+constexpr char kApiPrefix[] = "api://";
 constexpr size_t kRefreshTokenBytes = 900;  // Entra's have 1 to 2 kB in base64url
 
 std::string Optional(const Form& form, const std::string& name) {
@@ -60,10 +63,23 @@ nlohmann::json AnswerForUser(Tenant& tenant, const AuthenticatedClient& client, 
   return answer;
 }
 
+// The first leg for an agent identity, by its blueprint; or an agent's own token to show.
+nlohmann::json GrantExchange(Tenant& tenant, const Registration& client, const Form& form) {
+  const std::string path = Optional(form, "fmi_path");
+  if (path.empty() == client.blueprint.empty()) throw EntraError{.code = 82001};
+  if (path.empty()) return MintExchangeToken(tenant, client, client.client_id);
+  const Registration* agent = tenant.directory.FindRegistration(path);
+  if (agent == nullptr || agent->blueprint != client.client_id) throw EntraError{.code = 700016};
+  if (!agent->enabled) throw EntraError{.code = 7000112};
+  return MintExchangeToken(tenant, client, path);
+}
+
 nlohmann::json GrantClientCredentials(Tenant& tenant, const Form& form, const Fault& fault) {
   const AuthenticatedClient client = AuthenticateClient(tenant, form, /*public_allowed=*/false);
   const RequestedScopes requested = ParseScopes(tenant, Required(form, "scope"));
   if (requested.names != std::set<std::string>{".default"}) throw EntraError{.code = 1002012};
+  if (requested.resource == kExchange) return GrantExchange(tenant, *client.registration, form);
+  if (form.contains("fmi_path")) throw EntraError{.code = 82001};
   const auto& consents = client.registration->application;
   const auto roles = consents.find(requested.resource);
   // Graph and Key Vault are in every tenant, and need no consent to be asked.
@@ -135,6 +151,52 @@ nlohmann::json GrantDeviceCode(Tenant& tenant, const Form& form, const Fault& fa
   return answer;
 }
 
+// Whom a user's token must be for: the application that passes it on, an agent's its blueprint's.
+void CheckUserAssertion(const nlohmann::json& claims, const Registration& client) {
+  const std::string& app = client.blueprint.empty() ? client.client_id : client.blueprint;
+  const std::string audience = claims.value("aud", "");
+  if (audience != app && audience != kApiPrefix + app) throw EntraError{.code = 50013};
+  const bool of_user = claims.value("idtyp", "user") == "user" && claims.contains("scp");
+  if (!of_user) throw EntraError{.code = 7000114};
+}
+
+nlohmann::json GrantOnBehalfOf(Tenant& tenant, const Form& form, const Fault& fault) {
+  const std::string& assertion = Required(form, "assertion");
+  tenant.recorder.Secret("user_assertion", "seen", "token", assertion);
+  const AuthenticatedClient client = AuthenticateClient(tenant, form, /*public_allowed=*/false);
+  if (Required(form, "requested_token_use") != "on_behalf_of") throw EntraError{.code = 9002313};
+  const nlohmann::json claims = VerifyOwnToken(tenant, assertion);
+  CheckUserAssertion(claims, *client.registration);
+  const User& user = LivingUser(tenant, claims.value("oid", ""));
+  const RequestedScopes requested = ParseScopes(tenant, Required(form, "scope"));
+  nlohmann::json answer = AnswerForUser(tenant, client, user, requested, form, fault);
+  if (requested.offline_access) {
+    answer["refresh_token"] = IssueRefreshToken(
+        tenant,
+        {.client_id = client.registration->client_id, .oid = user.oid, .family = NewGuid()});
+  }
+  return answer;
+}
+
+// An agent identity as its own user account: the third leg.
+nlohmann::json GrantAgentUser(Tenant& tenant, const Form& form, const Fault& fault) {
+  const std::string& proof = Required(form, "user_federated_identity_credential");
+  tenant.recorder.Secret("exchange_token", "seen", "token", proof);
+  const AuthenticatedClient client = AuthenticateClient(tenant, form, /*public_allowed=*/false);
+  const std::string& agent = client.registration->client_id;
+  const nlohmann::json claims = VerifyOwnToken(tenant, proof);
+  const bool own = claims.value("aud", "") == kExchange && claims.value("appid", "") == agent &&
+                   claims.value("sub", "") == agent && !client.registration->blueprint.empty();
+  if (!own || form.contains("user_id") == form.contains("username")) {
+    throw EntraError{.code = own ? 9002313 : 50013};
+  }
+  const User& user =
+      LivingUser(tenant, Required(form, form.contains("user_id") ? "user_id" : "username"));
+  if (user.agent_identity != agent) throw EntraError{.code = 50034};
+  const RequestedScopes requested = ParseScopes(tenant, Required(form, "scope"));
+  return AnswerForUser(tenant, client, user, requested, form, fault);
+}
+
 }  // namespace
 
 nlohmann::json GrantToken(Tenant& tenant, const Form& form, const Fault& fault) {
@@ -142,6 +204,8 @@ nlohmann::json GrantToken(Tenant& tenant, const Form& form, const Fault& fault) 
   if (grant == "client_credentials") return GrantClientCredentials(tenant, form, fault);
   if (grant == "refresh_token") return GrantRefreshToken(tenant, form, fault);
   if (grant == kDeviceCodeGrant) return GrantDeviceCode(tenant, form, fault);
+  if (grant == kOnBehalfOfGrant) return GrantOnBehalfOf(tenant, form, fault);
+  if (grant == "user_fic") return GrantAgentUser(tenant, form, fault);
   throw EntraError{.code = 70003};
 }
 

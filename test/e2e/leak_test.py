@@ -99,11 +99,7 @@ class Leaks(unittest.TestCase):
         cls.certificate = certificate.read_text()
 
     def setUp(self):
-        tenant = default_tenant()
-        for registration in tenant["registrations"]:
-            if "secrets" in registration:
-                registration["secrets"] = [CLIENT_SECRET]
-        self.entra = self.enterContext(DevTenant(tenant))
+        self.entra = self.enterContext(self.new_tenant())
         self.entra.settings(device_code_interval_s=1)
         self.entra.registration(CERT_APP, certificates=[self.certificate])
         self.purser = self.enterContext(self.new_purser())
@@ -112,6 +108,13 @@ class Leaks(unittest.TestCase):
         self.keys = []          # (kind, bytes) of key-encryption keys and passphrases
         self.refusals = []      # what agents were told
         self.said = []          # what operators' commands printed
+
+    def new_tenant(self):
+        tenant = default_tenant()
+        for registration in tenant["registrations"]:
+            if "secrets" in registration:
+                registration["secrets"] = [CLIENT_SECRET]
+        return DevTenant(tenant)
 
     def new_purser(self):
         return Purser(self.entra)
