@@ -59,8 +59,32 @@ void FrontDoor::Adopt(SharedConfig config, Listeners added) {
     }
   }
   for (auto& [agent, listener] : added) {
-    listeners_[agent] = std::move(listener);
-    OpenDoor(agent);
+    if (listeners_.contains(agent)) {
+      Replace(agent, std::move(listener));
+    } else {
+      listeners_[agent] = std::move(listener);
+      OpenDoor(agent);
+    }
+  }
+}
+
+void FrontDoor::Replace(const std::string& agent, Listener next) {
+  Listener& old = listeners_.at(agent);
+  if (const broker::Status moved = next.TakePlaceOf(old); !moved) {
+    return parts_.log.Error(
+        "socket_not_replaced",
+        {{"agent", agent}, {"why", moved.error().detail}, {"to_do", "restart purserd"}});
+  }
+  // Whom it served before may have taken it over: the new ones get a window of their own.
+  parts_.windows.Stop(agent);
+  doors_.erase(agent);
+  std::swap(old, next);
+  OpenDoor(agent);
+  // Who still waited at the old socket is attested like everybody else: at most kBacklog.
+  while (true) {
+    Fd waiting(accept4(next.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!waiting.valid()) return;
+    Receive(agent, std::move(waiting));
   }
 }
 

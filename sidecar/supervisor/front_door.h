@@ -40,8 +40,9 @@ class FrontDoor {
   };
   FrontDoor(Parts parts, PidfdFrom pidfd_from);
 
-  /// Takes the configuration with its new sockets; closes those of agents that are gone and every
-  /// connection that the new configuration would refuse. Accepts from now on.
+  /// Takes the configuration with its new sockets, some in the place of old ones; closes those of
+  /// agents that are gone and every connection that the new configuration would refuse. Accepts
+  /// from now on.
   void Adopt(SharedConfig config, Listeners added);
   /// Takes no new connections; those waiting for a window get 503. The sockets' paths are removed.
   void Shut();
@@ -59,6 +60,7 @@ class FrontDoor {
     EventLoop::Watch readable, resume;
   };
   void OpenDoor(const std::string& agent);
+  void Replace(const std::string& agent, Listener next);
   void Listen(const std::string& agent);
   void Pause(const std::string& agent, broker::Clock::Steady::duration how_long);
   void AcceptSome(const std::string& agent);

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "sidecar/ipc/codec.h"
 
@@ -85,12 +87,21 @@ Listener& Listener::operator=(Listener&& other) noexcept {
     Remove();
     path_ = std::move(other.path_);
     fd_ = std::move(other.fd_);
+    access_ = std::move(other.access_);
   }
   return *this;
 }
 
 void Listener::Remove() {
-  if (fd_.valid()) unlink(path_.c_str());
+  if (fd_.valid() && !path_.empty()) unlink(path_.c_str());
+}
+
+Status Listener::TakePlaceOf(Listener& old) {
+  if (rename(path_.c_str(), old.path_.c_str()) != 0) {
+    return FailOn(path_, "cannot become " + old.path_ + ": " + strerrorname_np(errno));
+  }
+  path_ = std::exchange(old.path_, {});
+  return {};
 }
 
 Result<Listener> Listener::Open(const std::string& path, const SocketAccess& access) {
@@ -109,7 +120,7 @@ Result<Listener> Listener::Open(const std::string& path, const SocketAccess& acc
       bind(socket_fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   umask(before);
   if (bound != 0) return FailOn(path, std::string("bind: ") + strerrorname_np(errno));
-  Listener listener(path, std::move(socket_fd));
+  Listener listener(path, std::move(socket_fd), access);
   if (Status permitted = Permit(path, access); !permitted) {
     return std::unexpected(permitted.error());
   }

@@ -14,6 +14,7 @@ namespace sidecar::supervisor {
 struct SocketAccess {
   std::optional<uint32_t> uid;
   std::vector<uint32_t> gids;
+  bool operator==(const SocketAccess&) const = default;
 };
 
 /// A bound and listening stream socket, non-blocking. The path goes when this goes.
@@ -33,13 +34,20 @@ class Listener {
   /// Errors: kInvalidRequest (path too long, not permitted; the text says what to do).
   static broker::Result<Listener> Open(const std::string& path, const SocketAccess& access);
 
+  /// Moves this socket to the path of `old`, which has none from then on: in one step, so that who
+  /// connects finds one of the two. Errors: kInvalidRequest; then both stay where they are.
+  broker::Status TakePlaceOf(Listener& old);
+
   [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] const SocketAccess& access() const { return access_; }
 
  private:
-  Listener(std::string path, ipc::Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  Listener(std::string path, ipc::Fd fd, SocketAccess access)
+      : path_(std::move(path)), fd_(std::move(fd)), access_(std::move(access)) {}
   void Remove();
-  std::string path_;
+  std::string path_;  // empty: another socket has it now
   ipc::Fd fd_;
+  SocketAccess access_;
 };
 
 }  // namespace sidecar::supervisor

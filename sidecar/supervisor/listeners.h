@@ -13,8 +13,9 @@ namespace sidecar::supervisor {
 /// Not accepting yet. By agent; "" is the admin socket.
 using Listeners = std::map<std::string, Listener>;
 
-/// Opens the sockets of `config` that are not in `open` already. All or none.
-/// Errors: kInvalidRequest.
+/// Opens the sockets of `config` that are not in `open` already, and one beside each of those that
+/// others may connect to now: it is to take the old one's place (Listener::TakePlaceOf). All or
+/// none. Errors: kInvalidRequest.
 broker::Result<Listeners> OpenListeners(const broker::policy::Config& config,
                                         const Listeners& open);
 

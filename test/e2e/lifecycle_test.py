@@ -95,6 +95,29 @@ class Reloading(enrolled.TenantCase):
         self.assertFalse(os.path.exists(self.purser.agent_socket(HELPDESK)))
         self.assertIn("policy.changed", [entry["type"] for entry in self.purser.ledger_lines()])
 
+    @unittest.skipUnless(IS_ROOT, "needs different users")
+    def test_user_changes_operators_change(self):
+        self.granted(self.purser, self.purser.token(HELPDESK, ["User.Read.All"]))
+        operators = 61005
+        with self.assertRaises(PermissionError):
+            self.purser.token(HELPDESK, ["User.Read.All"], uid=OTHER_UID)
+        self.assertEqual(self.purser.cli("status", uid=OTHER_UID, gid=operators).returncode, 4)
+
+        def change(config):
+            config["agent"][HELPDESK]["user"] = OTHER_UID
+            config["admin"] = {"operators": [f"group:{operators}"]}
+        self.purser.edit = change
+        self.purser.write_config()
+        told = self.purser.cli("reload")
+        self.assertEqual(told.returncode, 0, told)
+        # The window of the user before may still be ending: 503, with the advice to come back.
+        until(lambda: self.purser.token(HELPDESK, ["User.Read.All"], uid=OTHER_UID).status != 503)
+        self.granted(self.purser, self.purser.token(HELPDESK, ["User.Read.All"], uid=OTHER_UID))
+        with self.assertRaises(PermissionError):
+            self.purser.token(HELPDESK, ["User.Read.All"])
+        status = self.purser.cli("status", uid=OTHER_UID, gid=operators)
+        self.assertEqual(status.returncode, 0, status)
+
 
 class Restarting(enrolled.TenantCase):
     def store_files(self, purser):

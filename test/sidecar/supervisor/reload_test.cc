@@ -53,6 +53,45 @@ TEST_CASE("A reload opens the sockets of new agents and ends those of removed on
   CHECK(world.Logged("dialer", "22 ", 2));
 }
 
+TEST_CASE("A socket goes to whom the new configuration names, or stays whole with whom it was") {
+  if (geteuid() != 0) return;  // needs two users
+  constexpr uint32_t kNext = kAgentUid + 1;
+  World world(Agent("helpdesk", kAgentUid));
+  REQUIRE(world.Start().has_value());
+  const std::string socket = world.Socket("helpdesk");
+  Client before(socket, kAgentUid);
+  CHECK(world.Until([&] { return before.Has(" is uid"); }));
+
+  // What stands in the way of the one socket keeps the other, which was ready, from its place.
+  world.folder.Write("run/admin/next", "a file");
+  const std::string admin = "[admin]\noperators = [\"group:61005\"]\n";
+  world.Configure(Agent("helpdesk", kNext), admin);
+  const auto refused = ReloadAndWait(world);
+  CHECK(refused["ok"] == false);
+  CHECK(refused["errors"].dump().find("run/admin/next") != std::string::npos);
+  CHECK_FALSE(Exists(world.folder / "run/agents/helpdesk/next"));
+  Client still(socket, kAgentUid);
+  CHECK(world.Until([&] { return still.Has(" is uid"); }));
+  Client too_early(socket, kNext);
+  CHECK(world.Until([&] { return too_early.Has("no connection"); }));
+
+  world.folder.Remove("run/admin/next");
+  CHECK(ReloadAndWait(world)["ok"] == true);
+  CHECK(world.Until([&] { return before.Over() && still.Over(); }));
+  Client too_late(socket, kAgentUid);
+  CHECK(world.Until([&] { return too_late.Has("no connection"); }));
+  // The window that served the user before is gone: the new one gets another.
+  CHECK(world.Until([&] { return world.supervisor->windows().empty(); }));
+  Client after(socket, kNext);
+  CHECK(world.Until([&] { return after.Has(" is uid"); }));
+  Client stranger(world.AdminSocket(), kNext, kNext);
+  CHECK(world.Until([&] { return stranger.Has("no connection"); }));
+  Client operator_now(world.AdminSocket(), kNext, 61005);
+  CHECK(world.Until([&] { return operator_now.Has(" is uid"); }));
+  CHECK_FALSE(Exists(world.folder / "run/agents/helpdesk/next"));
+  CHECK_FALSE(Exists(world.folder / "run/admin/next"));
+}
+
 TEST_CASE("A connection whose peer the new selectors would refuse is closed, window or not") {
   World world(Agent("helpdesk", OwnUid()));
   REQUIRE(world.Start().has_value());
