@@ -10,6 +10,8 @@
 #include <cstring>
 #include <vector>
 
+#include "sidecar/supervisor/auditors.h"
+
 namespace sidecar::supervisor {
 namespace {
 
@@ -19,7 +21,7 @@ using ipc::Fd;
 
 constexpr mode_t kPublicFolder = 0755;  // sockets are reached through it
 constexpr mode_t kOwnFolder = 0700;
-constexpr mode_t kLedgerFolder = 02750;  // set-group-id: segments belong to the auditors' group
+constexpr mode_t kLedgerFolder = 02750;  // set-group-id: what is made in it stays in its group
 constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;
 
 std::unexpected<broker::Error> FailOn(const std::string& path, const std::string& what) {
@@ -133,9 +135,6 @@ Status PrepareFolder(const std::string& path, const std::optional<RunAs>& owner,
 }
 
 Result<Locks> PrepareFolders(const Config& config, const RoleUsers& users) {
-  std::optional<RunAs> ledger = users.at(Index(RoleKind::kLedger));
-  const auto& auditors = config.admin.auditor_gids;
-  if (ledger && !auditors.empty()) ledger->gid = auditors.front();
   struct Folder {
     std::string path;
     std::optional<RunAs> owner;
@@ -144,7 +143,7 @@ Result<Locks> PrepareFolders(const Config& config, const RoleUsers& users) {
   const Paths& paths = config.paths;
   const std::array folders{
       Folder{paths.state, std::nullopt, kPublicFolder},
-      Folder{LedgerDir(paths), ledger, kLedgerFolder},
+      Folder{LedgerDir(paths), users.at(Index(RoleKind::kLedger)), kLedgerFolder},
       Folder{StoreDir(paths), users.at(Index(RoleKind::kBroker)), kOwnFolder},
       Folder{paths.run, std::nullopt, kPublicFolder},
       Folder{paths.run + "/agents", std::nullopt, kPublicFolder},
@@ -154,6 +153,9 @@ Result<Locks> PrepareFolders(const Config& config, const RoleUsers& users) {
     if (Status made = PrepareFolder(folder.path, folder.owner, folder.mode); !made) {
       return std::unexpected(made.error());
     }
+  }
+  if (Status read = PermitAuditors(LedgerDir(paths), config.admin.auditor_gids); !read) {
+    return std::unexpected(read.error());
   }
   auto state = Lock(paths.state);
   if (!state) return std::unexpected(state.error());

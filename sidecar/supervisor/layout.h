@@ -45,7 +45,7 @@ struct Locks {
 
 /// Makes the folders of [paths] with their owners and modes, or checks those that exist: never
 /// through a link, never one that somebody else could have prepared; then locks both.
-/// The ledger's folder belongs to the first auditor group, for reading.
+/// All auditor groups may read the ledger's folder (auditors.h).
 /// Errors: kInvalidRequest (what is wrong and what to do) · kConflict (another one runs).
 broker::Result<Locks> PrepareFolders(const broker::policy::Config& config, const RoleUsers& users);
 

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <utility>
 
-#include "sidecar/ipc/codec.h"
+#include "sidecar/supervisor/access_list.h"
 
 namespace sidecar::supervisor {
 namespace {
@@ -21,37 +21,6 @@ using broker::ErrorCode, broker::Fail, broker::Result, broker::Status;
 
 std::unexpected<broker::Error> FailOn(const std::string& path, const std::string& what) {
   return Fail(ErrorCode::kInvalidRequest, path + ": " + what);
-}
-
-// linux/posix_acl_xattr.h, version 2: a header, then entries in this order.
-std::string EncodeAcl(const SocketAccess& access) {
-  constexpr uint32_t kVersion = 2;
-  constexpr uint32_t kNoId = ~0U;
-  constexpr uint16_t kReadWrite = 6;
-  enum Tag : uint16_t {
-    kUserObj = 1,
-    kUser = 2,
-    kGroupObj = 4,
-    kGroup = 8,
-    kMask = 16,
-    kOther = 32
-  };
-  std::string acl;
-  ipc::Writer out(&acl);
-  const auto entry = [&out](Tag tag, uint16_t permission, uint32_t id) {
-    out.U32(static_cast<uint32_t>(tag) | static_cast<uint32_t>(permission) << 16U);
-    out.U32(id);
-  };
-  out.U32(kVersion);
-  entry(kUserObj, kReadWrite, kNoId);
-  if (access.uid) entry(kUser, kReadWrite, *access.uid);
-  entry(kGroupObj, 0, kNoId);
-  std::vector<uint32_t> gids = access.gids;
-  std::ranges::sort(gids);
-  for (const uint32_t gid : gids) entry(kGroup, kReadWrite, gid);
-  entry(kMask, kReadWrite, kNoId);
-  entry(kOther, 0, kNoId);
-  return acl;
 }
 
 // The socket is not listening yet: nobody can connect before its permissions stand.
@@ -66,8 +35,13 @@ Status Permit(const std::string& path, const SocketAccess& access) {
     return FailOn(path, std::string("chmod: ") + strerrorname_np(errno));
   }
   // A user gets an ACL: as the owner of its socket it could let others in.
-  const std::string acl = EncodeAcl(access);
-  if (setxattr(path.c_str(), "system.posix_acl_access", acl.data(), acl.size(), 0) == 0) return {};
+  constexpr uint16_t kReadWrite = 6;
+  const std::string acl = Encode({.owner = kReadWrite,
+                                  .group = 0,
+                                  .uid = access.uid,
+                                  .gids = access.gids,
+                                  .named = kReadWrite});
+  if (setxattr(path.c_str(), kAccessAcl, acl.data(), acl.size(), 0) == 0) return {};
   const std::string why = strerrorname_np(errno);
   // On a file system without them (rare for /run) owning it is the only way to one user.
   if (access.uid && access.gids.empty() && chown(path.c_str(), *access.uid, kUnchanged) == 0 &&

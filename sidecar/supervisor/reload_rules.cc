@@ -1,6 +1,7 @@
 #include "sidecar/supervisor/reload_rules.h"
 
 #include <array>
+#include <set>
 
 namespace sidecar::supervisor {
 
@@ -9,6 +10,9 @@ std::string WhyRestartIsNeeded(const broker::policy::Config& before,
   const auto tenant = [](const broker::policy::Config& config) {
     const auto& t = config.tenant;
     return std::array{t.id, t.cloud, t.authority, t.graph};
+  };
+  const auto auditors = [](const broker::policy::Config& config) {
+    return std::set(config.admin.auditor_gids.begin(), config.admin.auditor_gids.end());
   };
   struct Fixed {
     const char* section;
@@ -22,6 +26,8 @@ std::string WhyRestartIsNeeded(const broker::policy::Config& before,
       Fixed{"[seal]", before.seal.kind == after.seal.kind && before.seal.path == after.seal.path},
       Fixed{"[hardening]", before.hardening.strict == after.hardening.strict &&
                                before.hardening.allow_same_uid == after.hardening.allow_same_uid},
+      // They read the ledger's files, which get their permissions at the start.
+      Fixed{"[admin] auditors", auditors(before) == auditors(after)},
   };
   for (const Fixed& fixed : sections) {
     if (!fixed.same) {

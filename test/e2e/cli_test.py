@@ -16,7 +16,7 @@ from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, OTHER_UID, SOLO_UID,
                      new_certificate)
 
 DONE, REFUSED, USAGE, TAMPERING, UNREACHABLE = range(5)
-OPERATORS, AUDITORS = "operator", "adm"  # groups of every Debian; nobody's here
+OPERATORS, AUDITORS, REVIEWERS = "operator", "adm", "src"  # groups of every Debian; nobody's here
 COMMANDS = ["init", "status", "ready", "agents", "credentials", "reload", "doctor",
             "ledger resume", "login", "secret set", "unseal", "seal rotate", "run", "config check",
             "config show", "config schema", "explain", "audit tail", "audit show", "audit search",
@@ -24,7 +24,8 @@ COMMANDS = ["init", "status", "ready", "agents", "credentials", "reload", "docto
 
 
 def with_roles(config):
-    config["admin"] = {"operators": [f"group:{OPERATORS}"], "auditors": [f"group:{AUDITORS}"]}
+    config["admin"] = {"operators": [f"group:{OPERATORS}"], 
+                       "auditors": [f"group:{AUDITORS}", f"group:{REVIEWERS}"]}
     if IS_ROOT and "hardening" not in config:
         config["agent"]["runner"] = {
             "user": "daemon", "allow": [harness.rule("read-mail", ["Mail.Read"], "mail")]}
@@ -222,6 +223,14 @@ class WithDaemon(unittest.TestCase):
                         self.assertEqual(len(entries), before + 1)
                         self.assertEqual((entries[-1]["reason"], entries[-1]["caller"]["uid"]),
                                          ("role_missing", OTHER_UID))
+
+    @unittest.skipUnless(IS_ROOT, "needs users of other groups")
+    def test_every_group_of_auditors_reads_the_ledger_by_itself(self):
+        for group, want in ((AUDITORS, DONE), (REVIEWERS, DONE), (OPERATORS, REFUSED)):
+            with self.subTest(group):
+                verified = self.purser.cli("audit", "verify", uid=OTHER_UID,
+                                           gid=grp.getgrnam(group).gr_gid)
+                self.assertEqual(verified.returncode, want, verified)
 
     def test_a_secret_typed_at_a_prompt_is_not_echoed(self):
         terminal, other_end = pty.openpty()

@@ -1,5 +1,6 @@
 // The pure parts of the supervisor, and the small ones.
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -137,6 +138,7 @@ TEST_CASE("What cannot change while purserd runs says that it needs a restart") 
   Config same = before;
   same.agents["new"] = {};
   same.network.proxy = "http://proxy:3128";
+  same.admin.operator_gids = {1};
   CHECK(WhyRestartIsNeeded(before, same).empty());
   const auto changed = [&before](auto change) {
     Config after = before;
@@ -149,6 +151,7 @@ TEST_CASE("What cannot change while purserd runs says that it needs a restart") 
   CHECK(changed([](Config& c) { c.paths.state = "x"; }).starts_with("[paths]"));
   CHECK(changed([](Config& c) { c.paths.run = "x"; }).starts_with("[paths]"));
   CHECK(changed([](Config& c) { c.seal.path = "x"; }).starts_with("[seal]"));
+  CHECK(changed([](Config& c) { c.admin.auditor_gids = {1}; }).starts_with("[admin] auditors"));
   CHECK(changed([](Config& c) { c.hardening.strict = false; }).starts_with("[hardening]"));
   CHECK(changed([](Config& c) { c.hardening.allow_same_uid = true; }).starts_with("[hardening]"));
 }
@@ -282,6 +285,66 @@ TEST_CASE("A folder that somebody else could have prepared is refused") {
     CHECK_FALSE(PrepareFolder(folder / "new", RunAs{61001, 61001}, 0755).has_value());
     CHECK(PrepareFolder(folder / "new", RunAs{61002, 61002}, 0755).has_value());
   }
+}
+
+TEST_CASE("Every group of auditors reads the ledger's files, and nobody else") {
+  if (geteuid() != 0) return;
+  constexpr uint32_t kLedger = 61011;
+  constexpr uint32_t kAuditors = 61012;
+  constexpr uint32_t kMoreAuditors = 61013;
+  constexpr uint32_t kStrangers = 61014;
+  const Folder folder;
+  broker::policy::Config config;
+  config.paths = {folder / "state", folder / "run"};
+  RoleUsers users;
+  users.at(static_cast<size_t>(RoleKind::kLedger)) = RunAs{kLedger, kLedger};
+  const auto prepared_for = [&](std::vector<uint32_t> gids) {
+    config.admin.auditor_gids = std::move(gids);
+    return PrepareFolders(config, users).has_value();
+  };
+  const auto written = [&](const std::string& name) {
+    const std::string path = folder / ("state/ledger/" + name);
+    const sidecar::ipc::Fd file(open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0640));
+    return file.valid() && fchown(file.get(), kLedger, static_cast<gid_t>(-1)) == 0;
+  };
+  // As a member of `gid` and no more; a writable descriptor would be a fault of its own.
+  const auto reads = [&](uint32_t gid, const std::string& path) {
+    const pid_t child = fork();
+    if (child == 0) {
+      if (setgroups(0, nullptr) != 0 || setresgid(gid, gid, gid) != 0 ||
+          setresuid(kStrangers, kStrangers, kStrangers) != 0) {
+        _exit(2);
+      }
+      if (open(path.c_str(), O_RDWR | O_CLOEXEC) >= 0) _exit(3);
+      _exit(open(path.c_str(), O_RDONLY | O_CLOEXEC) >= 0 ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    REQUIRE(WEXITSTATUS(status) < 2);
+    return WEXITSTATUS(status) == 0;
+  };
+  folder.Write("private", "somebody else's");
+  REQUIRE(chmod((folder / "private").c_str(), 0600) == 0);
+
+  REQUIRE(prepared_for({kAuditors}));
+  REQUIRE(written("before"));
+  REQUIRE(symlink((folder / "private").c_str(), (folder / "state/ledger/link").c_str()) == 0);
+  REQUIRE(prepared_for({kAuditors, kMoreAuditors, kAuditors}));
+  REQUIRE(written("after"));
+  for (const char* name : {"before", "after"}) {
+    CAPTURE(std::string(name));
+    const std::string path = folder / ("state/ledger/" + std::string(name));
+    CHECK(reads(kAuditors, path));
+    CHECK(reads(kMoreAuditors, path));
+    CHECK_FALSE(reads(kStrangers, path));
+  }
+  CHECK_FALSE(reads(kMoreAuditors, folder / "private"));
+  REQUIRE(prepared_for({kMoreAuditors}));
+  CHECK_FALSE(reads(kAuditors, folder / "state/ledger/before"));
+  CHECK_FALSE(reads(kAuditors, folder / "state/ledger/after"));
+  CHECK(reads(kMoreAuditors, folder / "state/ledger/before"));
+  REQUIRE(prepared_for({}));
+  CHECK_FALSE(reads(kMoreAuditors, folder / "state/ledger/after"));
 }
 
 TEST_CASE("A key that others can read is no key") {
