@@ -25,6 +25,7 @@ constexpr std::array<string_view, 3> kSources = {"imds", "app-service", "azure-a
 constexpr std::array<string_view, 2> kAssigned = {"user", "system"};
 constexpr std::array<string_view, 3> kActs = {"application", "on-behalf-of", "agent-user"};
 constexpr std::array<string_view, 2> kVaultKinds = {"azure-key-vault", "mounted-files"};
+constexpr std::array<string_view, 2> kAuthWords = {"managed-identity", "workload-identity"};
 constexpr std::array<string_view, 2> kUse = {"memory", "every-mint"};
 constexpr std::array<string_view, 2> kClientAuth = {"secret", "none"};
 constexpr std::array<string_view, 1> kDecisions = {"log"};
@@ -93,7 +94,7 @@ constexpr auto kVault = std::to_array<Key>({
     {.name = "url", .slot = +[](Target& t) -> Text { return t.vault->url; }, .wants = "the vault's https origin such as \"https://corp-agents.vault.azure.net\", without a path",
      .doc = "Where the key vault is, with kind = \"azure-key-vault\" only.", .check = IsHttpsOrigin, .from_env = true},
     {.name = "auth", .slot = +[](Target& t) -> Text { return t.vault->auth; }, .wants = "\"managed-identity\", \"workload-identity\" or \"credential:NAME\"",
-     .doc = "How purser shows the key vault who it is.", .check = IsVaultAuth},
+     .doc = "How purser shows the key vault who it is.", .likely = kAuthWords, .check = IsVaultAuth},
     {.name = "client_id", .slot = +[](Target& t) -> Text { return t.vault->client_id; }, .wants = "the identity's client id, a GUID, or \"env:AZURE_CLIENT_ID\"",
      .doc = "Of the registration with auth = \"workload-identity\"; of a user-assigned identity with auth = \"managed-identity\".", .check = IsGuid, .from_env = true},
     {.name = "token_file", .slot = +[](Target& t) -> Text { return t.vault->token_file; }, .wants = "an absolute path of a file, or \"env:AZURE_FEDERATED_TOKEN_FILE\"",
@@ -114,7 +115,7 @@ constexpr auto kCredential = std::to_array<Key>({
     {.name = "user", .slot = +[](Target& t) -> Text { return t.credential->user; }, .wants = "the user's object id in Entra, a GUID",
      .doc = "Whose tokens they are, with kind = \"refresh-token\" and act = \"agent-user\" only; another person's are refused.", .check = IsGuid, .from_env = true},
     {.name = "proof", .slot = +[](Target& t) -> Text { return t.credential->proof; }, .wants = "the name of a [credential.NAME]",
-     .doc = "The credential that proves it: of a federated one the managed identity, of an agent identity its blueprint, of on-behalf-of the application's own.", .check = IsName},
+     .doc = "The credential that proves it: of a federated one the managed identity, of an agent identity its blueprint, of on-behalf-of the application's own.", .check = IsReference},
     {.name = "token_file", .slot = +[](Target& t) -> Text { return t.credential->token_file; }, .wants = "an absolute path of a file, or \"env:AZURE_FEDERATED_TOKEN_FILE\"",
      .doc = "Where the platform writes OIDC tokens, read again for each request, with kind = \"federated\" only.", .check = IsAbsolutePath, .from_env = true},
     {.name = "act", .slot = +[](Target& t) -> Text { return t.credential->act; }, .wants = "as whom the agent identity acts",
@@ -134,9 +135,9 @@ constexpr auto kCredential = std::to_array<Key>({
     {.name = "client_auth", .slot = +[](Target& t) -> bool& { return t.credential->confidential; }, .wants = "how the registration proves itself when it renews",
      .doc = "secret: a confidential client with a client secret of its own; with kind = \"refresh-token\" only.", .fallback = "none", .words = kClientAuth},
     {.name = "scopes", .slot = +[](Target& t) -> List { return t.credential->scopes; }, .wants = kScopeWants,
-     .doc = "All that this registration is consented to, and no more; required unless it is but the proof of another."},
+     .doc = "All that this registration is consented to, and no more; required unless it is but the proof of another, or a vault's identity."},
     {.name = "vault", .slot = +[](Target& t) -> Text { return t.credential->vault; }, .wants = "NAME of a [vault.NAME]",
-     .doc = "Where the secret comes from; absent: purser's own store.", .check = IsName},
+     .doc = "Where the secret comes from; absent: purser's own store.", .check = IsReference},
     {.name = "name", .slot = +[](Target& t) -> Text { return t.credential->secret; }, .wants = "what the vault calls the secret: a Key Vault name, or a file's name",
      .doc = "What the vault calls the secret, certificate or file.", .check = IsSecretName},
     {.name = "version", .slot = +[](Target& t) -> Text { return t.credential->version; }, .wants = "a Key Vault version, 32 hexadecimal digits",
@@ -173,7 +174,7 @@ constexpr auto kRule = std::to_array<Key>({
     {.name = "scopes", .slot = +[](Target& t) -> List { return t.rule->scopes; }, .wants = kScopeWants,
      .doc = "What the rule grants.", .required = true},
     {.name = "credential", .slot = +[](Target& t) -> Text { return t.rule->credential; }, .wants = "the name of a [credential.NAME]",
-     .doc = "The credential that tokens for this rule are obtained with.", .required = true, .check = IsName},
+     .doc = "The credential that tokens for this rule are obtained with.", .required = true, .check = IsReference},
     {.name = "deliver", .slot = +[](Target& t) -> Text { return t.rule->deliver; }, .wants = "how the agent gets it",
      .doc = "token: the agent receives the access token.", .fallback = "token", .words = kDeliver, .later = kDeliverLater},
     {.name = "decision", .slot = +[](Target& t) -> Text { return t.rule->decision; }, .wants = "what happens before it is granted",

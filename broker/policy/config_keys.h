@@ -40,6 +40,7 @@ struct Key {
   std::string_view fallback = {};  // the default, as it would be written without quotes
   Words words = {};                // the only values allowed
   Words later = {};                // values of the design that this version does not serve
+  Words likely = {};               // values of which a wrong one may be a slip, where others count
   bool (*check)(std::string_view) = nullptr;
   bool number = false;    // may also be an integer
   bool from_env = false;  // may be "env:NAME"

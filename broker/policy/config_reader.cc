@@ -8,6 +8,17 @@
 #include "broker/policy/value_reader.h"
 
 namespace broker::policy {
+namespace {
+
+// Without its end; empty where there is no such line.
+std::string_view LineOf(std::string_view text, uint32_t number) {
+  for (uint32_t line = 1; line < number && !text.empty(); ++line) {
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
 
 Place ConfigReader::At(const toml::source_region& region) const {
   return {file_, region.begin.line, region.begin.column};
@@ -22,7 +33,9 @@ bool ConfigReader::ReadFile(const SourceFile& file, bool main) {
     if (main) FillDefaults(root);
     return true;
   } catch (const toml::parse_error& error) {
-    draft_->Fault(At(error.source()), SyntaxMessage(error.description()));
+    const Place place = At(error.source());
+    draft_->Fault(place,
+                  SyntaxMessage(error.description(), LineOf(file.text, place.line), place.column));
     return false;
   }
 }
@@ -137,12 +150,15 @@ void ConfigReader::ReadAgent(const toml::table& table, const std::string& path, 
 
 void ConfigReader::ReadKeys(const Section& section, const toml::table& table,
                             const std::string& path, Target target) {
-  const std::string owner = path.substr(path.find('.') + 1);
+  const KeyOwner owner{std::string_view(path).substr(path.find('.') + 1),
+                       section.name == "credential" && table.contains("vault")};
   const ValueReader values(env_, file_, draft_);
   for (const auto& [key, node] : table) {
     const bool is_rules = section.name == "agent" && key.str() == RuleSection().name;
     if (!is_rules && std::ranges::find(section.keys, key.str(), &Key::name) == section.keys.end()) {
       draft_->Fault(At(key.source()), UnknownKeyMessage(section, key.str(), owner));
+      // Faulted here, and not once more for its absence.
+      if (owner.vaulted && MeansVaultName(key.str())) draft_->unread.insert(path + ".name");
     }
   }
   for (const Key& key : section.keys) {

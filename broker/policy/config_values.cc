@@ -75,26 +75,6 @@ bool LooksLikeEntraSecret(std::string_view text) {
          std::ranges::all_of(text, is_secret_char);
 }
 
-// Letters to insert, drop, replace or swap with a neighbour (optimal string alignment); the words
-// are short keys of the configuration.
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<size_t>> cost(a.size() + 1, std::vector<size_t>(b.size() + 1));
-  for (size_t i = 0; i <= a.size(); ++i) {
-    for (size_t j = 0; j <= b.size(); ++j) {
-      if (i == 0 || j == 0) {
-        cost[i][j] = i + j;
-        continue;
-      }
-      const size_t replaced = cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, replaced});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
-      }
-    }
-  }
-  return cost[a.size()][b.size()];
-}
-
 }  // namespace
 
 bool IsName(std::string_view text) {
@@ -232,8 +212,10 @@ bool IsVaultSuffix(std::string_view text) { return IsHostName(text) && text.size
 bool IsVaultAuth(std::string_view text) {
   constexpr std::string_view kCredential = "credential:";
   return text == "managed-identity" || text == "workload-identity" ||
-         (text.starts_with(kCredential) && IsName(text.substr(kCredential.size())));
+         (text.starts_with(kCredential) && IsReference(text.substr(kCredential.size())));
 }
+
+bool IsReference(std::string_view text) { return !text.empty() && text.size() <= kMaxNameBytes; }
 
 bool IsSecretName(std::string_view text) {
   return !text.empty() && text.size() <= 255 && text.front() != '.' &&
@@ -265,20 +247,6 @@ std::string HostAndPort(std::string_view url) {
   const bool has_port = PortColon(authority) != std::string_view::npos;
   const char* port = url.starts_with("http://") ? ":80" : ":443";
   return std::string(authority) + (has_port ? "" : port);
-}
-
-std::string_view Nearest(std::string_view word, std::span<const std::string_view> known) {
-  if (word.size() > kMaxNameBytes) return {};
-  std::string_view best;
-  // A third of the letters: "credentials" finds "credential", "foo" finds nothing.
-  size_t closest = std::max<size_t>(1, word.size() / 3) + 1;
-  for (const std::string_view candidate : known) {
-    const size_t distance = Distance(word, candidate);
-    if (distance >= closest) continue;
-    best = candidate;
-    closest = distance;
-  }
-  return best;
 }
 
 }  // namespace broker::policy

@@ -46,7 +46,8 @@ bool IsVaultSuffix(std::string_view text);   // "vault.azure.net": a host name
 bool IsVaultAuth(std::string_view text);     // how purser shows a vault who it is
 /// What a vault calls a secret: a Key Vault name, or a file's name without a folder.
 bool IsSecretName(std::string_view text);
-bool IsKeyVaultName(std::string_view text);     // 1 to 127 of 0-9, a-z, A-Z and '-'
+bool IsReference(std::string_view text);     // to a [credential.NAME] or [vault.NAME] there may be
+bool IsKeyVaultName(std::string_view text);  // 1 to 127 of 0-9, a-z, A-Z and '-'
 bool IsKeyVaultVersion(std::string_view text);  // 32 hex digits
 
 /// Whether the text has the shape of a secret: PEM, a JWT, or an Entra client secret. Such a value
@@ -57,8 +58,5 @@ bool LooksSecret(std::string_view text);
 std::string_view HostOf(std::string_view origin);
 /// "host:port" of a URL; the scheme's port where it names none.
 std::string HostAndPort(std::string_view origin);
-
-/// The word of `known` that is most like `word`, when it is a likely slip of the pen; else empty.
-std::string_view Nearest(std::string_view word, std::span<const std::string_view> known);
 
 }  // namespace broker::policy

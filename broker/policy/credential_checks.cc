@@ -1,8 +1,10 @@
 #include <algorithm>
 
 #include "broker/policy/config_checks.h"
+#include "broker/policy/config_messages.h"
 #include "broker/policy/config_values.h"
 #include "broker/policy/kinds.h"
+#include "broker/policy/nearest.h"
 #include "broker/policy/scopes.h"
 
 namespace broker::policy {
@@ -127,9 +129,8 @@ class CredentialCheck {
   }
 
   void FaultProof() {
-    Fault("proof",
-          "name a credential of kind \"certificate\", \"key-vault-key\", \"federated\" or "
-          "\"client-secret\": no other proves an application");
+    Fault("proof", "name a credential of kind " + OneOf(ProvingKinds()) +
+                       ": no other proves an application");
   }
 
   const Credential* FindProof() {
@@ -142,7 +143,8 @@ class CredentialCheck {
     const auto found = draft_->config.credentials.find(credential_->proof);
     if (found != draft_->config.credentials.end()) return &found->second;
     if (!credential_->proof.empty()) {
-      Fault("proof", "there is no [credential." + credential_->proof + "]: add it");
+      Fault("proof", NoSuchMessage("credential", credential_->proof,
+                                   NamesOf(draft_->config.credentials), "add it"));
     }
     return nullptr;
   }
@@ -152,10 +154,16 @@ class CredentialCheck {
       return one.second.proof == credential_->name;
     });
   }
+  [[nodiscard]] bool IsIdentityOfVault() const {
+    return std::ranges::any_of(draft_->config.vaults, [&](const auto& one) {
+      return one.second.auth == "credential:" + credential_->name;
+    });
+  }
 
   void CheckScopes() {
+    if (draft_->IsUnread(path_ + ".scopes")) return;
     const bool written = IsWritten("scopes");
-    if (written ? !credential_->scopes.empty() : IsProofOfAnother()) return;
+    if (written ? !credential_->scopes.empty() : IsProofOfAnother() || IsIdentityOfVault()) return;
     Fault("scopes", written ? "list every scope that this registration is consented to"
                             : "this credential lacks \"scopes\": write scopes = [\"…\"], every "
                               "scope that this registration is consented to");

@@ -73,6 +73,8 @@ bool ProvesApplication(std::string_view kind) {
   return std::ranges::find(kProving, kind) != kProving.end();
 }
 
+std::span<const std::string_view> ProvingKinds() { return kProving; }
+
 bool TakesKey(std::string_view kind, std::string_view key) {
   bool owned = false;
   for (const OwnKey& own : kOwnKeys) {

@@ -1,6 +1,7 @@
 // broker/policy/kinds.h: what the kinds of credential have in common, and what sets them apart.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,7 @@ bool AsksForDefault(const Credential& credential);
 /// Whether the kind proves an application to Entra, so that another credential can name it as
 /// proof.
 bool ProvesApplication(std::string_view kind);
+std::span<const std::string_view> ProvingKinds();
 
 /// Whether a credential of this kind may have the key; every kind has the keys that are not
 /// some kinds' own.

@@ -2,7 +2,9 @@
 #include <map>
 
 #include "broker/policy/config_checks.h"
+#include "broker/policy/config_messages.h"
 #include "broker/policy/kinds.h"
+#include "broker/policy/nearest.h"
 #include "broker/policy/scopes.h"
 
 namespace broker::policy {
@@ -24,7 +26,8 @@ class RuleCheck {
 
   // Scopes in canonical form, none of them forbidden; a decision.
   void Prepare() {
-    if (draft_->IsWritten(path_ + ".scopes") && rule_->scopes.empty()) {
+    const bool read = draft_->IsWritten(path_ + ".scopes") && !draft_->IsUnread(path_ + ".scopes");
+    if (read && rule_->scopes.empty()) {
       draft_->Fault(At(".scopes"), Name() + " grants nothing: name at least one scope");
     }
     CanonicalizeScopes(path_ + ".scopes", &rule_->scopes, draft_);
@@ -83,9 +86,10 @@ class RuleCheck {
     for (const auto& [name, credential] : draft_->config.credentials) {
       known += (known.empty() ? "" : ", ") + name;
     }
-    draft_->Fault(At(".credential"),
-                  "there is no [credential." + rule_->credential +
-                      "]: " + (known.empty() ? "add it" : "add it, or name one of " + known));
+    draft_->Fault(
+        At(".credential"),
+        NoSuchMessage("credential", rule_->credential, NamesOf(draft_->config.credentials),
+                      known.empty() ? "add it" : "add it, or name one of " + known));
   }
 
   void FaultProofOnly() {

@@ -5,12 +5,18 @@
 #include "broker/policy/config_messages.h"
 #include "broker/policy/config_values.h"
 #include "broker/policy/inert.h"
+#include "broker/policy/nearest.h"
 
 namespace broker::policy {
 namespace {
 
 bool Contains(Words words, std::string_view word) {
   return std::ranges::find(words, word) != words.end();
+}
+
+std::string Guess(std::string_view text, Words words) {
+  const std::string guess = DidYouMean(text, words);
+  return guess.empty() ? "" : "; " + guess;
 }
 
 bool IsVariableName(std::string_view name) {
@@ -27,6 +33,13 @@ Place ValueReader::At(const toml::node& node) const {
 
 void ValueReader::Read(const Key& key, const toml::node& node, const std::string& path,
                        Target& target) const {
+  const size_t faults = draft_->faults.size();
+  ReadValue(key, node, path, target);
+  if (draft_->faults.size() > faults) draft_->unread.insert(path);
+}
+
+void ValueReader::ReadValue(const Key& key, const toml::node& node, const std::string& path,
+                            Target& target) const {
   const Place place = At(node);
   const std::string must = Inert(key.name) + " must be ";
   if (const ListSlot* list = std::get_if<ListSlot>(&key.slot)) {
@@ -115,17 +128,17 @@ void ValueReader::Assign(const Key& key, const std::string& text, const Place& p
   if (const SwitchSlot* flag = std::get_if<SwitchSlot>(&key.slot)) {
     const bool plain = key.words.empty();
     const std::string_view yes = plain ? "true" : key.words[0];
-    if (!plain && !Contains(key.words, text)) return draft_->Fault(place, must + OneOf(key.words));
+    if (!plain && !Contains(key.words, text)) {
+      return draft_->Fault(place, must + OneOf(key.words) + Guess(text, key.words));
+    }
     (*flag)(target) = text == yes;
     return;
   }
   if (!key.words.empty() && !Contains(key.words, text)) {
-    const std::string_view nearest = Nearest(text, key.words);
-    return draft_->Fault(place, must + OneOf(key.words) +
-                                    (nearest.empty() ? "" : "; did you mean " + Inert(nearest)));
+    return draft_->Fault(place, must + OneOf(key.words) + Guess(text, key.words));
   }
   if (key.check != nullptr && !key.check(text)) {
-    return draft_->Fault(place, must + std::string(key.wants));
+    return draft_->Fault(place, must + std::string(key.wants) + Guess(text, key.likely));
   }
   if (const TextSlot* slot = std::get_if<TextSlot>(&key.slot)) {
     (*slot)(target) = text;

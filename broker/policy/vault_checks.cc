@@ -1,8 +1,10 @@
 #include <array>
 
 #include "broker/policy/config_checks.h"
+#include "broker/policy/config_messages.h"
 #include "broker/policy/config_values.h"
 #include "broker/policy/kinds.h"
+#include "broker/policy/nearest.h"
 
 namespace broker::policy {
 namespace {
@@ -87,9 +89,10 @@ class VaultCheck {
     const std::string name = vault_->auth.substr(kCredentialAuth.size());
     const auto found = draft_->config.credentials.find(name);
     if (found == draft_->config.credentials.end()) {
-      return Fault("auth", "there is no [credential." + name + "]: add it, or name another");
+      return Fault("auth", NoSuchMessage("credential", name, NamesOf(draft_->config.credentials),
+                                         "add it, or name another"));
     }
-    if (found->second.kind == "refresh-token") {
+    if (SubjectOf(found->second) != Subject::kApplication) {
       return Fault("auth", "credential " + name +
                                " is a person's: name one of an application, or use "
                                "\"managed-identity\"");
@@ -127,10 +130,11 @@ class VaultedCredentialCheck {
     if (credential_->vault.empty()) return CheckUnvaulted();
     const auto vault = draft_->config.vaults.find(credential_->vault);
     if (vault == draft_->config.vaults.end()) {
-      return Fault("vault", "there is no [vault." + credential_->vault +
-                                "]: add it, or remove vault to use purser's own store");
+      return Fault("vault",
+                   NoSuchMessage("vault", credential_->vault, NamesOf(draft_->config.vaults),
+                                 "add it, or remove vault to use purser's own store"));
     }
-    if (!IsWritten("name")) {
+    if (!IsWritten("name") && !draft_->IsUnread(path_ + ".name")) {
       return Fault("name", "vault = \"" + credential_->vault +
                                "\" needs name = \"…\", what the secret is called there");
     }

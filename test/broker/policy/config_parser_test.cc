@@ -43,6 +43,12 @@ TEST_CASE("What is written wrong is refused where it stands, with what to write 
   // clang-format off
   const Row rows[] = {
       {"not TOML",                  With("name = \"zrh\"", "name = zrh"),                      2, "this is not TOML"},
+      {"text without quotes",       With("\"contoso.onmicrosoft.com\"", "contoso.com"),          4, "put text in double quotes"},
+      {"a GUID without quotes",     With("\"contoso.onmicrosoft.com\"", "8f0c1e5e-0000-4000-8000-000000000001"), 4, "put text in double quotes"},
+      {"a word like a boolean",     With("\"passphrase\"", "file"),                             6, "put text in double quotes"},
+      {"a list without quotes",     With("[\"Mail.Read\"]", "[\"Mail.Send\", Mail.Read]"),      11, "put text in double quotes"},
+      {"a quote left open",         With("\"zrh\"", "\"zrh"),                                   2, "close the double quotes"},
+      {"a key without a sign",      With("name = \"zrh\"", "name \"zrh\""),                    2, "expected '='"},
       {"a key twice",               With("name = \"zrh\"", "name = \"zrh\"\nname = \"b\""),    3, "keep one of the two"},
       {"a table twice",             With("", "[tenant]\n"),                                    20, "keep one of the two"},
       {"a rule's table as agent",   With("", "[agent.helpdesk]\n"),                            20, "keep one of the two"},
@@ -65,6 +71,10 @@ TEST_CASE("What is written wrong is refused where it stands, with what to write 
       {"no GUID",                   With("11111111-2222", "1111111-2222"),                     9, "a GUID"},
       {"a tenant without a name",   With("contoso.onmicrosoft.com", "common"),                 4, "GUID or one of its domains"},
       {"an unknown word",           With("\"passphrase\"", "\"pasphrase\""),                   6, "did you mean \"passphrase\""},
+      {"a rule's credential misspelt", With("credential = \"mail\"", "credential = \"mial\""),  19, "there is no [credential.mial]: did you mean \"mail\""},
+      {"a rule's credential as a key", With("credential = \"mail\"", "credential = \"aid_mail\""), 19, "there is no [credential.\"aid_mail\"]: did you mean \"mail\""},
+      {"a rule's credential unknown", With("credential = \"mail\"", "credential = \"calendar\""), 19, "add it, or name one of mail"},
+      {"a rule without a credential's name", With("credential = \"mail\"", "credential = \"\""), 19, "must be the name of a [credential.NAME]"},
       {"a word of a later day",     With("\"passphrase\"", "\"azure-key-vault\""),             6, "this version serves only"},
       {"a limit without a unit",    Of("user = \"helpdesk\"\nlimit = \"600\""),             16, "\"600/hour\""},
       {"a limit of nothing",        Of("user = \"helpdesk\"\nlimit = \"0/hour\""),          16, "\"none\""},
@@ -84,6 +94,23 @@ TEST_CASE("What is written wrong is refused where it stands, with what to write 
   };
   // clang-format on
   CheckFaults(rows);
+}
+
+TEST_CASE("A value that cannot be read is one fault, not another one for its absence") {
+  for (const std::string& text :
+       {With("scopes = [\"Mail.Read\"]", "scopes = \"Mail.Read\""),
+        With("scopes = [\"Mail.Read\"]", "scopes = [7]"),
+        With("name = \"read-mail\"\nscopes = [\"Mail.Read\"]",
+             "name = \"read-mail\"\nscopes = \"Mail.Read\""),
+        With("[agent.helpdesk]",
+             "[vault.files]\nkind = \"mounted-files\"\npath = \"/run/s\"\n[credential.app]\nkind = "
+             "\"client-secret\"\nclient_id = \"11111111-2222-3333-4444-666666666666\"\nscopes = "
+             "[\"User.Read.All\"]\nvault = \"files\"\nsecret = \"x\"\n[agent.helpdesk]")}) {
+    CAPTURE(text);
+    const auto got = fixture::Parse(text);
+    REQUIRE_FALSE(got.has_value());
+    CHECK(got.error().size() == 1);
+  }
 }
 
 TEST_CASE("Secrets, and policy from the environment, are refused and never quoted") {

@@ -52,6 +52,8 @@ TEST_CASE("A vault or a credential's place in it that cannot be meant is refused
   const Row rows[] = {
       {"no kind",                    Vaulted("path = \"/run/s\"\n"),                         20, "lacks \"kind\""},
       {"a kind of a slip",           Vaulted("kind = \"azure-keyvault\"\n"),                 21, "did you mean \"azure-key-vault\""},
+      {"a kind in short",            Vaulted("kind = \"keyvault\"\n"),                       21, "did you mean \"azure-key-vault\""},
+      {"a secret in the vault's own", Vaulted(std::string(kCorp) + "secret = \"x\"\n"),      24, "vault = \"corp\" and name"},
       {"no url",                     Vaulted(Corp("url = \"https://corp.vault.azure.net\"\n", "")), 20, "needs url = \"https://NAME.vault.azure.net\""},
       {"no auth",                    Vaulted(Corp("auth = \"managed-identity\"\n", "")),     20, "needs auth"},
       {"plain http",                 Vaulted(Corp("https://", "http://")),                   22, "https origin"},
@@ -61,6 +63,9 @@ TEST_CASE("A vault or a credential's place in it that cannot be meant is refused
       {"the suffix as the end",      Vaulted(Corp("corp.vault.azure.net", "vault.azure.net")), 22, "at https://NAME.vault.azure.net"},
       {"a suffix in front",          Vaulted(Corp("azure.net", "azure.net.example")),        22, "at https://NAME.vault.azure.net"},
       {"an auth that is no word",    Vaulted(Corp("managed-identity", "password")),          23, "\"credential:NAME\""},
+      {"an auth of a slip",          Vaulted(Corp("managed-identity", "managed_identity")),   23, "did you mean \"managed-identity\""},
+      {"an auth in short",           Vaulted(Corp("managed-identity", "workload")),           23, "did you mean \"workload-identity\""},
+      {"an auth of a near name",     Vaulted(Corp("managed-identity", "credential:apps"), kSecret), 23, "did you mean \"app\""},
       {"an auth of nobody",          Vaulted(Corp("managed-identity", "credential:nosuch")), 23, "no [credential.nosuch]"},
       {"an auth of a person",        Vaulted(Corp("managed-identity", "credential:mail")),   23, "is a person's"},
       {"an auth from itself",        Vaulted(Corp("managed-identity", "credential:app"), kSecret), 23, "comes from a key vault itself"},
@@ -79,7 +84,10 @@ TEST_CASE("A vault or a credential's place in it that cannot be meant is refused
       {"a ttl without a unit",       Vaulted(std::string(kCorp) + "use = \"memory\"\nttl = \"600\"\n"), 25, "a duration such as"},
       {"a ttl below all use",        Vaulted(std::string(kCorp) + "use = \"memory\"\nttl = \"9s\"\n"), 25, "from 10s to 1d"},
       {"a ttl beyond a day",         Vaulted(std::string(kCorp) + "use = \"memory\"\nttl = \"25h\"\n"), 25, "from 10s to 1d"},
-      {"an unknown vault",           Vaulted(kCorp, "kind = \"client-secret\"\nvault = \"crop\"\nname = \"s\"\n"), 28, "there is no [vault.crop]"},
+      {"an unknown vault",           Vaulted(kCorp, "kind = \"client-secret\"\nvault = \"crop\"\nname = \"s\"\n"), 28, "there is no [vault.crop]: did you mean \"corp\""},
+      {"a secret's name as secret",  Vaulted(kCorp, "kind = \"client-secret\"\nvault = \"corp\"\nsecret = \"s\"\n"), 29, "is written name = "},
+      {"a secret's name at length",  Vaulted(kCorp, "kind = \"client-secret\"\nvault = \"corp\"\nsecret_name = \"s\"\n"), 29, "is written name = "},
+      {"a secret itself",            Vaulted(kCorp, std::string(kSecret) + "client_secret = \"s\"\n"), 30, "never stands in the configuration"},
       {"a vault without a name",     Vaulted(kCorp, "kind = \"client-secret\"\nvault = \"corp\"\n"), 24, "needs name"},
       {"a name without a vault",     With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\"]\nname = \"x\""), 12, "remove name, or add vault"},
       {"a version without a vault",  With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\"]\nversion = \"" + std::string(kVersion) + "\""), 12, "remove version, or add vault"},
@@ -106,6 +114,23 @@ TEST_CASE("A vault or a credential's place in it that cannot be meant is refused
     }
     CAPTURE(all);
     CHECK(found);
+  }
+}
+
+TEST_CASE("A credential that only shows a vault who asks lists no scopes, and serves no rule") {
+  const std::string bare =
+      "[credential.app]\nkind = \"certificate\"\nclient_id = "
+      "\"11111111-2222-3333-4444-666666666666\"\n";
+  const std::string corp = Corp("managed-identity", "credential:app");
+  CHECK(fixture::Valid(Vaulted(corp) + bare).credentials.at("app").scopes.empty());
+
+  const std::string rule =
+      "[[agent.helpdesk.allow]]\nname = \"more\"\nscopes = [\"User.Read.All\"]\ncredential = "
+      "\"app\"\n";
+  for (const std::string& text : {Vaulted(corp) + bare + rule, Vaulted(kCorp) + bare,
+                                  Vaulted(corp) + bare + "scopes = []\n"}) {
+    CAPTURE(text);
+    CHECK_FALSE(fixture::Parse(text).has_value());
   }
 }
 
