@@ -13,6 +13,7 @@
 #include "sidecar/cli/run_command.h"
 #include "sidecar/cli/session.h"
 #include "sidecar/cli/terminal.h"
+#include "sidecar/cli/usage.h"
 
 namespace sidecar::cli {
 namespace {
@@ -127,16 +128,26 @@ void AddInit(CLI::App& app, Session& session, NewConfigOptions& options) {
   });
 }
 
+// "--" says that what follows is a command; CLI11 takes it for the command's first word.
+std::vector<std::string> WithoutDashes(std::vector<std::string> command) {
+  if (command.size() > 1 && command.front() == "--") command.erase(command.begin());
+  return command;
+}
+
 void AddRun(CLI::App& app, Session& session, std::string& agent,
             std::vector<std::string>& command) {
   auto* run = app.add_subcommand("run", "Run a command as an agent, with PURSER_SOCKET set");
-  run->footer("Example: purser run helpdesk -- python3 agent.py");
+  run->footer(
+      "All behind the agent's name is the command's own, options too.\n"
+      "Examples: purser run helpdesk -- python3 agent.py\n"
+      "          purser run helpdesk curl --version");
+  run->positionals_at_end();
   run->add_option("agent", agent, "Name in purser.toml")->required();
-  run->add_option("command", command, "What to run, after --")->required();
+  run->add_option("command", command, "What to run")->required();
   run->callback([&] {
     session.chosen = [&] {
       return session.WithConfig([&](const broker::policy::Config& config) {
-        return RunAs(config, agent, command, session.output());
+        return RunAs(config, agent, WithoutDashes(command), session.output());
       });
     };
   });
@@ -166,8 +177,16 @@ void AddConfig(CLI::App& app, Session& session) {
 
 int RunPurser(int argc, char** argv) {
   CLI::App app{"purser: scoped, audited Microsoft Graph tokens for agents"};
-  app.require_subcommand(1)->set_version_flag("--version", "purser " + std::string(kVersion));
+  app.formatter(std::make_shared<HelpFormatter>());
   app.get_formatter()->column_width(34);
+  app.require_subcommand(1)->set_version_flag("--version", "purser " + std::string(kVersion));
+  app.footer(
+      "Examples: purser config check                       before and after every change\n"
+      "          purser login aid-mail                     enrol a user's refresh token\n"
+      "          purser run helpdesk -- python3 agent.py   an agent, with its socket\n"
+      "          purser explain helpdesk --scopes Mail.Send\n"
+      "          purser audit tail -f\n"
+      "purser COMMAND --help shows more.");
   Session session;
   app.add_option("--config", session.config_path, "Configuration (PURSER_CONFIG)")
       ->capture_default_str();
@@ -208,8 +227,17 @@ int RunPurser(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    app.exit(asked);
+    return kExitDone;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitDone : kExitUsage;
+    const std::string fault = UsageFault(app);
+    if (fault.empty()) {
+      app.exit(error);
+    } else {
+      std::cerr << fault;
+    }
+    return kExitUsage;
   }
   return session.chosen();
 }

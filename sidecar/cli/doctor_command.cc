@@ -135,7 +135,9 @@ int RunDoctor(const Console& console, const broker::policy::Config& config) {
     ExamineStatus(status->body, &found);
     ExamineHosts(console, &found);
     for (const auto& [name, credential] : config.credentials) {
-      ExamineCredential(console, name, &found);
+      // One without scopes only proves another credential or shows a vault who asks: it is tried
+      // with those.
+      if (!credential.scopes.empty()) ExamineCredential(console, name, &found);
     }
   }
   Print(console, found);

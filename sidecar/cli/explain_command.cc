@@ -7,8 +7,10 @@
 #include <ostream>
 #include <sstream>
 
+#include "broker/policy/config_messages.h"
 #include "broker/policy/explain.h"
 #include "broker/policy/inert.h"
+#include "broker/policy/nearest.h"
 #include "sidecar/cli/complaint.h"
 
 namespace sidecar::cli {
@@ -62,18 +64,19 @@ broker::policy::PastExplanation ExplainHere(const broker::policy::Config& config
   return explanation;
 }
 
-int NoSuchAgent(const ExplainOptions& options, const Output& to) {
-  std::string why = "there is no agent " + Inert(options.agent) + "; configured:";
-  for (const auto& [name, agent] : options.config.agents) why += " " + name;
-  return Complain(to, why);
-}
-
 }  // namespace
+
+std::string NoSuchAgent(const broker::policy::Config& config, const std::string& agent) {
+  std::string known = config.agents.empty() ? "add one" : "add it; configured:";
+  for (const auto& [name, one] : config.agents) known += " " + name;
+  return broker::policy::NoSuchMessage("agent", agent, broker::policy::NamesOf(config.agents),
+                                       known);
+}
 
 int ExplainScopes(const ExplainOptions& options, const std::vector<std::string>& scopes,
                   std::ostream& out, std::ostream& err) {
   if (!options.config.agents.contains(options.agent)) {
-    return NoSuchAgent(options, {out, err, options.json});
+    return Complain({out, err, options.json}, NoSuchAgent(options.config, options.agent));
   }
   const auto explanation = broker::policy::Explain(options.config, options.agent, scopes);
   if (options.json) {

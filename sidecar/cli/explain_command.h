@@ -15,6 +15,9 @@ struct ExplainOptions {
   bool json = false;
 };
 
+/// What to say to a name of no agent, with the one that was meant where it is a slip of the pen.
+std::string NoSuchAgent(const broker::policy::Config& config, const std::string& agent);
+
 // Each returns an ExitCode: 0 when there was something to explain, granted or denied; 1 when not.
 
 /// --scopes: what Decide says today to this agent asking for these scopes.

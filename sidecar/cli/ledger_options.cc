@@ -73,7 +73,11 @@ void AddExplain(CLI::App& app, Session& session, ExplainQuestion& question) {
 
 void AddAudit(CLI::App& app, Session& session, AuditQuestion& question) {
   auto* audit = app.add_subcommand("audit", "Read and verify the ledger's files");
-  audit->require_subcommand(1);
+  audit->require_subcommand(1)->footer(
+      "Examples: purser audit tail -f --type token.denied\n"
+      "          purser audit show 41\n"
+      "          purser audit search --agent helpdesk --since 2026-11-20\n"
+      "          purser audit verify --dir /mnt/copy/ledger --head 41:9f2c…");
   audit->add_option("--dir", question.folder, "The ledger's folder, or a copy; else as configured");
   // The folder of the configuration, unless one was named: a copy needs no configuration.
   const auto add = [&](const char* name, const char* about, auto run) {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "sidecar/cli/explain_command.h"
 #include "sidecar/cli/terminal.h"
 
 namespace sidecar::cli {
@@ -25,7 +26,12 @@ bool BecomeUser(const passwd& user) {
 int RunAs(const broker::policy::Config& config, const std::string& agent,
           const std::vector<std::string>& command, const Output& to) {
   const auto found = config.agents.find(agent);
-  if (found == config.agents.end()) return Complain(to, "no agent is named " + agent);
+  if (found == config.agents.end()) return Complain(to, NoSuchAgent(config, agent));
+  if (command.front().starts_with('-')) {
+    return Complain(to,
+                    "options of purser stand before the agent's name: after it a command follows",
+                    kExitUsage);
+  }
   const auto& selectors = found->second.selectors;
   if (selectors.uid && *selectors.uid != geteuid()) {
     const passwd* user = getpwuid(*selectors.uid);

@@ -29,7 +29,7 @@ class VaultCase(unittest.TestCase):
         os.chmod(cls.files, 0o755)
         cls.mount("file-secret", CLIENT_SECRET + "\n")
         cls.purser = cls.enterClassContext(Purser(cls.entra, cls.vaulted))
-        done = cls.purser.cli("secret", "set", "app", stdin=CLIENT_SECRET)
+        done = cls.purser.cli("secret", "set", "vault-reader", stdin=CLIENT_SECRET)
         assert done.returncode == 0, done.stdout + done.stderr + cls.purser.log()
 
     @classmethod
@@ -44,8 +44,9 @@ class VaultCase(unittest.TestCase):
         """One agent for each credential, all of which may have the same scope."""
         config["tenant"]["vault_suffix"] = "vault.azure.net"
         config["vault"] = {"corp": {"kind": "azure-key-vault", "url": cls.entra.vault,
-                                    "auth": "credential:app"},
+                                    "auth": "credential:vault-reader"},
                            "files": {"kind": "mounted-files", "path": str(cls.files)}}
+        config["credential"]["vault-reader"] = {"kind": "client-secret", "client_id": SECRET_APP}
         agent = config["agent"][HELPDESK]
         for name, (kind, client, secret) in VAULTED.items():
             config["credential"][name] = {"kind": kind, "client_id": client, "vault": "corp",
