@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 
+#include "broker/policy/scopes.h"
+
 namespace broker::policy {
 namespace {
 
@@ -33,6 +35,11 @@ constexpr std::array<Cloud, 4> kClouds = {{
 const Cloud* FindCloud(std::string_view name) {
   const auto found = std::ranges::find(kClouds, name, &Cloud::name);
   return found == kClouds.end() ? nullptr : &*found;
+}
+
+bool IsGraphOfSomeCloud(std::string_view resource) {
+  return std::ranges::any_of(
+      kClouds, [&](const Cloud& cloud) { return SameIgnoringCase(cloud.graph, resource); });
 }
 
 std::string_view ExchangeAudience(const Tenant& tenant) {

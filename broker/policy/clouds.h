@@ -25,6 +25,9 @@ struct Cloud {
 /// nullptr for "custom" and unknown names.
 const Cloud* FindCloud(std::string_view name);
 
+/// Whether it is Graph in any of the clouds; ASCII case does not matter.
+bool IsGraphOfSomeCloud(std::string_view resource);
+
 /// Of the tenant's cloud; a custom cloud uses the public one's.
 std::string_view ExchangeAudience(const Tenant& tenant);
 /// The issuers of tokens of the tenant with this GUID, in lower case as Entra writes it. A custom

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <set>
 
+#include "broker/policy/clouds.h"
 #include "broker/policy/config_values.h"
 #include "broker/policy/decide.h"
 #include "broker/policy/inert.h"
+#include "broker/policy/nearest.h"
 #include "broker/policy/scopes.h"
 
 namespace broker::policy {
@@ -52,8 +54,43 @@ std::string WhyRule(const Rule& rule, const std::vector<std::string>& asked,
          (rule.limit ? " without a limit" : " and stands before it");
 }
 
+bool HasRuleFor(const Agent& agent, const std::string& scope) {
+  return std::ranges::any_of(agent.rules,
+                             [&](const Rule& rule) { return Contains(rule.scopes, scope); });
+}
+
+// "Mail.Read" of a full URI that means Graph but is not this tenant's; else empty.
+std::string NameAtAnotherGraph(const std::string& scope, const std::string& graph) {
+  if (scope.find("://") == std::string::npos) return {};
+  std::string_view resource = std::string_view(scope).substr(0, scope.rfind('/'));
+  while (resource.ends_with('/')) resource.remove_suffix(1);
+  const bool meant = SameIgnoringCase(resource, graph) || IsGraphOfSomeCloud(resource);
+  return meant ? scope.substr(scope.rfind('/') + 1) : std::string();
+}
+
+// A scope that `scope` is one slip of the pen from; more would make Mail.Read of Mail.Send. Those
+// of rules come first.
+std::string NearMiss(const Config& config, const Agent& agent, const std::string& scope) {
+  const auto near = [&](const std::vector<std::string>& scopes) {
+    const auto found = std::ranges::find_if(
+        scopes, [&](const std::string& one) { return EditDistance(one, scope) <= 1; });
+    return found == scopes.end() ? std::string() : *found;
+  };
+  for (const Rule& rule : agent.rules) {
+    if (std::string found = near(rule.scopes); !found.empty()) return found;
+  }
+  for (const auto& [name, credential] : config.credentials) {
+    if (std::string found = near(credential.scopes); !found.empty()) return found;
+  }
+  return {};
+}
+
 // What would have to be written so that `scope` is granted.
 std::string HowToGrant(const Config& config, const Agent& agent, const std::string& scope) {
+  if (const std::string name = NameAtAnotherGraph(scope, config.tenant.graph); !name.empty()) {
+    return "ask for " + Inert(name) + ": this tenant's Graph is " + config.tenant.graph +
+           (HasRuleFor(agent, name) ? "" : "; then " + HowToGrant(config, agent, name));
+  }
   for (const Rule& rule : agent.rules) {
     for (const std::string& one : rule.scopes) {
       if (one != scope && SameIgnoringCase(one, scope)) return "ask for " + one + ": case matters";
@@ -64,7 +101,13 @@ std::string HowToGrant(const Config& config, const Agent& agent, const std::stri
     return "a rule [[agent." + agent.name + ".allow]] with scopes = [" + Inert(scope) +
            "] and credential = \"" + name + "\", whose registration is consented to it";
   }
-  return "no credential is consented to " + Inert(scope) +
+  std::string meant = NearMiss(config, agent, scope);
+  if (!meant.empty()) {
+    meant = HasRuleFor(agent, meant)
+                ? "ask for " + meant + " if that is meant; else "
+                : "if " + meant + " is meant: " + HowToGrant(config, agent, meant) + "; else ";
+  }
+  return meant + "no credential is consented to " + Inert(scope) +
          ": consent a registration to it, list it in that [credential.NAME], and add a rule to "
          "[agent." +
          agent.name + "]";
