@@ -79,6 +79,8 @@ TEST_CASE("A peer of the wrong user is answered here, recorded, and starts no wi
     CHECK(world.Until([&] { return stranger.Over(); }));
     CHECK(stranger.answer().starts_with("HTTP/1.1 403 Forbidden\r\n"));
     CHECK(stranger.Has("\"reason\":\"peer_refused\""));
+    CHECK(stranger.Has("purser explain AGENT --refused"));
+    CHECK_FALSE(stranger.Has("request_id"));
   }
   CHECK(world.Logged("ledger", "entry 12 helpdesk peer_refused fault=user differs", 5));
   CHECK(world.supervisor->windows().empty());
