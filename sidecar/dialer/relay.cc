@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 
 #include "sidecar/dialer/stream_io.h"
 
@@ -17,10 +18,14 @@ namespace {
 // One TLS record.
 constexpr size_t kBufferBytes = size_t{16} << 10;
 
-/// One direction. Reads only when everything read before has been written.
+/// One direction. Reads only when everything read before has been written. What was written does
+/// not stay: of the endpoints of managed identities it is no ciphertext.
 class Flow {
  public:
   Flow(int from, int to) : from_(from), to_(to) {}
+  Flow(const Flow&) = delete;
+  Flow& operator=(const Flow&) = delete;
+  ~Flow() { explicit_bzero(buffer_.data(), end_); }
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] bool wants_read() const { return !finished_ && begin_ == end_; }
   [[nodiscard]] bool wants_write() const { return begin_ != end_; }
@@ -41,6 +46,7 @@ class Flow {
     const ssize_t sent = send(to_, buffer_.data() + begin_, end_ - begin_, MSG_NOSIGNAL);
     if (sent < 0) return errno == EAGAIN || errno == EINTR;
     begin_ += static_cast<size_t>(sent);
+    if (begin_ == end_) explicit_bzero(buffer_.data(), end_);
     return true;
   }
 

@@ -66,7 +66,9 @@ class DevTenant:
             self.__exit__()
             raise
         self.authority, self.graph = ready["authority"], ready["graph"]
-        self.vault = ready.get("vault")
+        self.vault, self.imds = ready.get("vault"), ready.get("imds")
+        self.identity_header = ready.get("identity_header")
+        self.arc_key_folder = ready.get("arc_key_folder")
         self.tenant_id, self.ca_file = ready["tenant_id"], ready["ca_file"]
         self.control_socket = ready["control"]
         return self

@@ -27,7 +27,7 @@ NEXT_PASSPHRASE = "canary passphrase after its rotation, too"
 CLIENT_SECRET = "Canary~client.secret/" + secrets.token_urlsafe(30)
 LONG_LIVED = {"refresh_token", "client_secret"}
 SHORT_LIVED = {"access_token", "id_token", "client_assertion", "device_code", "user_assertion",
-               "exchange_token"}
+               "exchange_token", "arc_key"}
 ARENAS = {"purser-broker", "purser-window"}
 PERSONS = ["Jo Canary", "jo.canary", "Sam Canary", "sam.canary"]
 KEYS_OF = {HELPDESK: ["Mail.Read", "User.Read.All"], ROBOT: ["User.Read.All", "Mail.Read"]}
