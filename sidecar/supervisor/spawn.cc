@@ -60,6 +60,9 @@ void PlaceDescriptors(const SpawnRequest& request) {
 }
 
 void BecomeUser(const RunAs& user) {
+  // While it may: the role itself has no CAP_SETPCAP any more. Ends with the kernel's last one.
+  for (int capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability) {
+  }
   if (setgroups(0, nullptr) != 0) GiveUp("setgroups");
   if (setresgid(user.gid, user.gid, user.gid) != 0) GiveUp("setresgid");
   if (setresuid(user.uid, user.uid, user.uid) != 0) GiveUp("setresuid");
