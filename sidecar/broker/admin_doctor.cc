@@ -3,6 +3,8 @@
 #include <chrono>
 
 #include "broker/entra/scope_list.h"
+#include "broker/policy/config_parser.h"
+#include "broker/policy/config_values.h"
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/broker/credential_secrets.h"
 #include "sidecar/ipc/messages.h"
@@ -11,13 +13,18 @@ namespace sidecar::broker_role {
 namespace {
 
 using nlohmann::json;
-using std::chrono::duration_cast, std::chrono::seconds;
+using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::seconds;
+
+// For one host, and for all of them: `purser doctor` waits a minute for the answer.
+constexpr milliseconds kHostDeadline{10000};
+constexpr milliseconds kAllHostsDeadline{45000};
 
 // Any HTTP status is an answer: the way there and the certificate are what is examined.
-json TryUrl(const broker::Minter::Ports& ports, const std::string& url) {
+json TryUrl(const broker::Minter::Ports& ports, const std::string& url, milliseconds deadline) {
   broker::HttpRequest request;
   request.method = "GET";
   request.url = url;
+  request.deadline = deadline;
   const auto response = ports.http.Send(request);
   json row = {{"url", url}, {"reached", response.has_value()}};
   if (!response) row["error"] = response.error().detail;
@@ -67,13 +74,25 @@ AdminService::Outcome AdminService::TryCredential(const Call& call) {
               {"expires_in", (*token)->exp_unix - now}};
 }
 
-// The dialer's whole list: this process speaks to nobody but the authority.
+// The dialer's whole list, the authority first: its clock is the one that counts.
 AdminService::Outcome AdminService::TryHosts(const Call& /*call*/) {
   const auto config = ports_.broker.config();
   const auto& tenant = config->tenant;
-  const json row = TryUrl(ports_.minter_ports, tenant.authority + "/" + tenant.id +
-                                                   "/v2.0/.well-known/openid-configuration");
-  return json{{"hosts", json::array({row})}};
+  std::vector<std::string> urls{tenant.authority + "/" + tenant.id +
+                                "/v2.0/.well-known/openid-configuration"};
+  for (const std::string& host : broker::policy::Hosts(*config)) {
+    if (host != broker::policy::HostAndPort(tenant.authority))
+      urls.push_back("https://" + host + "/");
+  }
+  for (const std::string& host : broker::policy::LocalHosts(*config)) {
+    urls.push_back("http://" + host + "/");
+  }
+  const milliseconds share = kAllHostsDeadline / static_cast<int64_t>(urls.size());
+  json rows = json::array();
+  for (const std::string& url : urls) {
+    rows.push_back(TryUrl(ports_.minter_ports, url, std::min(kHostDeadline, share)));
+  }
+  return json{{"hosts", std::move(rows)}};
 }
 
 }  // namespace sidecar::broker_role

@@ -55,8 +55,9 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
   doctor->callback([&session] {
     session.chosen = [&session] {
       return session.WithConfig([&session](const broker::policy::Config& config) {
-        return session.WithDaemon(
-            [&config](const Console& console) { return RunDoctor(console, config); });
+        return session.WithDaemon([&](const Console& console) {
+          return RunDoctor(console, session.config_path, config);
+        });
       });
     };
   });

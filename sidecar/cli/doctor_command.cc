@@ -46,17 +46,15 @@ void ExamineCredential(const Console& console, const std::string& name, Findings
                     "withdraw that consent in Entra, or use a registration consented to less"});
 }
 
-void ExamineClock(const json& hosts, Findings* found) {
-  for (const json& host : hosts.value("hosts", json::array())) {
-    if (!host.contains("clock_skew_s")) continue;
-    const int64_t skew = host["clock_skew_s"].get<int64_t>();
-    constexpr int64_t kTolerated = 60;  // Entra itself tolerates five minutes
-    if (std::abs(skew) <= kTolerated) {
-      found->push_back({Level::kGood, "the clock agrees with the authority's", {}});
-    } else {
-      found->push_back({Level::kBad, "the clock is off by " + std::to_string(skew) + " s",
-                        "set it (chrony, systemd-timesyncd)"});
-    }
+void ExamineClock(const json& authority, Findings* found) {
+  if (!authority.contains("clock_skew_s")) return;
+  const int64_t skew = authority["clock_skew_s"].get<int64_t>();
+  constexpr int64_t kTolerated = 60;  // Entra itself tolerates five minutes
+  if (std::abs(skew) <= kTolerated) {
+    found->push_back({Level::kGood, "the clock agrees with the authority's", {}});
+  } else {
+    found->push_back({Level::kBad, "the clock is off by " + std::to_string(skew) + " s",
+                      "set it (chrony, systemd-timesyncd)"});
   }
 }
 
@@ -66,7 +64,8 @@ void ExamineHosts(const Console& console, Findings* found) {
     found->push_back({Level::kBad, "hosts could not be examined", "run doctor as an operator"});
     return;
   }
-  for (const json& host : answer->body.value("hosts", json::array())) {
+  const json hosts = answer->body.value("hosts", json::array());
+  for (const json& host : hosts) {
     const std::string url = Text(host, "url");
     if (host.value("reached", false)) {
       found->push_back(
@@ -76,7 +75,7 @@ void ExamineHosts(const Console& console, Findings* found) {
                         "check name resolution, [network] proxy and ca_file, and the firewall"});
     }
   }
-  ExamineClock(answer->body, found);
+  if (!hosts.empty()) ExamineClock(hosts.front(), found);
 }
 
 void ExamineStatus(const json& status, Findings* found) {
@@ -97,6 +96,23 @@ void ExamineStatus(const json& status, Findings* found) {
   if (hardening.contains("findings") && findings.empty()) {
     found->push_back({Level::kGood, "every role tried to break out of its part and could not", {}});
   }
+}
+
+// Whether the key-encryption key is there is what the store shows, whatever kind it is of.
+void ExamineSeal(const json& status, const broker::policy::Seal& seal, Findings* found) {
+  const json store = status.value("store", json::object());
+  const std::string key = "the key-encryption key ([seal] kind " + seal.kind + ")";
+  if (store.value("usable", false)) {
+    found->push_back({Level::kGood, key + " opened the store", {}});
+    return;
+  }
+  std::string remedy = "purser unseal";
+  if (seal.kind == "file") remedy = "put the key file back at " + seal.path;
+  if (seal.kind == "systemd-credential") {
+    remedy = "LoadCredentialEncrypted=" + seal.path + ":FILE in purser.service, and restart it";
+  }
+  found->push_back({Level::kBad, key + " has not opened the store: " + Text(store, "reason"),
+                    std::move(remedy)});
 }
 
 void Print(const Console& console, const Findings& found) {
@@ -122,8 +138,9 @@ void Print(const Console& console, const Findings& found) {
 
 }  // namespace
 
-int RunDoctor(const Console& console, const broker::policy::Config& config) {
-  Findings found = ExamineMachine(config);
+int RunDoctor(const Console& console, const std::string& config_path,
+              const broker::policy::Config& config) {
+  Findings found = ExamineMachine(config_path, config);
   const auto status = console.client.Call("GET", "/v1/status");
   if (!status) {
     found.push_back(
@@ -133,6 +150,7 @@ int RunDoctor(const Console& console, const broker::policy::Config& config) {
                      "run doctor as an operator"});
   } else {
     ExamineStatus(status->body, &found);
+    ExamineSeal(status->body, config.seal, &found);
     ExamineHosts(console, &found);
     for (const auto& [name, credential] : config.credentials) {
       // One without scopes only proves another credential or shows a vault who asks: it is tried

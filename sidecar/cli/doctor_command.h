@@ -16,12 +16,15 @@ struct DoctorFinding {
   std::string remedy;  // empty with kGood
 };
 
-/// Files, folders, sockets, users, kernel: what can be seen without the daemon.
-std::vector<DoctorFinding> ExamineMachine(const broker::policy::Config& config);
+/// Files, those of the configuration at `config_path` among them, folders, sockets, users, kernel:
+/// what can be seen without the daemon.
+std::vector<DoctorFinding> ExamineMachine(const std::string& config_path,
+                                          const broker::policy::Config& config);
 
 /// Examines the machine and, through the daemon, hosts, credentials and separation; prints each
 /// finding with what to do about it. Returns an ExitCode: 1 when something is bad, 4 when the
 /// daemon cannot be reached.
-int RunDoctor(const Console& console, const broker::policy::Config& config);
+int RunDoctor(const Console& console, const std::string& config_path,
+              const broker::policy::Config& config);
 
 }  // namespace sidecar::cli

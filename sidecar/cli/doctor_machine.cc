@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "sidecar/cli/doctor_command.h"
+#include "sidecar/ipc/config_files.h"
 
 namespace sidecar::cli {
 namespace {
@@ -107,9 +108,37 @@ void ExamineKernel(Findings* found) {
   }
 }
 
+// Who can write one of these is the policy; purserd refuses to load what others can.
+void ExamineConfig(const std::string& config_path, Findings* found) {
+  const Owner root{"root"};
+  const std::string folder = AgentsFolder(config_path);
+  if (access(folder.c_str(), F_OK) == 0) ExaminePath(folder, 0755, root, {}, found);
+  const auto paths = ConfigFilePaths(config_path);
+  if (!paths) {
+    found->push_back({Level::kBad, paths.error().detail, "run doctor as root"});
+    return;
+  }
+  for (const std::string& path : *paths) ExaminePath(path, 0644, root, "purser init", found);
+  ExamineFolderOf(config_path, root, found);
+}
+
+// Where systemd puts them for the unit that is installed; purserd may run in another way.
+void ExamineCredentialFile(const std::string& name, Findings* found) {
+  const std::string path = "/run/credentials/purser.service/" + name;
+  struct stat status{};
+  if (stat(path.c_str(), &status) == 0) {
+    found->push_back({Level::kGood, "systemd credential " + path + " is there", {}});
+  } else {
+    found->push_back({Level::kWarning, "systemd credential " + path + ": " + std::strerror(errno),
+                      errno == EACCES ? "run doctor as root to see it"
+                                      : "LoadCredentialEncrypted=" + name +
+                                            ":FILE in purser.service, and restart it"});
+  }
+}
+
 }  // namespace
 
-Findings ExamineMachine(const broker::policy::Config& config) {
+Findings ExamineMachine(const std::string& config_path, const broker::policy::Config& config) {
   Findings found;
   const auto& paths = config.paths;
   const auto examine = [&found](const std::string& path, mode_t widest, const Owner& owner,
@@ -117,7 +146,9 @@ Findings ExamineMachine(const broker::policy::Config& config) {
     ExaminePath(path, widest, owner, if_missing, &found);
     ExamineFolderOf(path, owner, &found);
   };
+  ExamineConfig(config_path, &found);
   if (config.seal.kind == "file") examine(config.seal.path, 0600, {"root"}, "purser init");
+  if (config.seal.kind == "systemd-credential") ExamineCredentialFile(config.seal.path, &found);
   examine(paths.state + "/store/store.db", 0600, {"purser-broker"}, "purser init");
   ExaminePath(paths.state + "/ledger", 0750, {"purser-ledger"}, "start purserd once", &found);
   examine(paths.run + "/admin/sock", 0660, {"root"}, "start purserd");

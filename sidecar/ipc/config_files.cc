@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,7 +15,7 @@
 namespace sidecar {
 namespace {
 
-using broker::ErrorCode, broker::Fail, broker::Result;
+using broker::ErrorCode, broker::Fail, broker::Result, broker::Status;
 using broker::policy::SourceFile;
 using ipc::Fd;
 
@@ -22,7 +23,38 @@ std::unexpected<broker::Error> FailOn(const std::string& path, const std::string
   return Fail(ErrorCode::kInvalidRequest, path + ": " + what);
 }
 
-Result<std::string> ReadFile(const std::string& path) {
+using Owners = std::span<const uint32_t>;
+
+Status CheckWriters(const std::string& path, const struct stat& status, Owners owners) {
+  if (owners.empty()) return {};
+  if (std::ranges::find(owners, status.st_uid) == owners.end()) {
+    return FailOn(path, "belongs to user " + std::to_string(status.st_uid) +
+                            ", who could change the policy: look at it, then chown root " + path);
+  }
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return FailOn(path,
+                  "can be written by others, who could change the policy: look at it, then "
+                  "chmod go-w " +
+                      path);
+  }
+  return {};
+}
+
+// Kubernetes mounts a folder of files that everybody may write, where nobody can.
+Status CheckFolder(const std::string& path, Owners owners) {
+  const Fd folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat status{};
+  struct statvfs mounted{};
+  if (!folder.valid() && errno == ENOENT) return {};
+  if (!folder.valid() || fstat(folder.get(), &status) != 0 ||
+      fstatvfs(folder.get(), &mounted) != 0) {
+    return FailOn(path, std::strerror(errno));
+  }
+  if ((mounted.f_flag & ST_RDONLY) != 0) return {};
+  return CheckWriters(path, status, owners);
+}
+
+Result<std::string> ReadFile(const std::string& path, Owners owners) {
   const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status{};
   if (!file.valid() && errno == ENOENT) {
@@ -31,6 +63,9 @@ Result<std::string> ReadFile(const std::string& path) {
   }
   if (!file.valid() || fstat(file.get(), &status) != 0) return FailOn(path, std::strerror(errno));
   if (!S_ISREG(status.st_mode)) return FailOn(path, "is not a regular file");
+  if (Status writers = CheckWriters(path, status, owners); !writers) {
+    return std::unexpected(writers.error());
+  }
   std::string text;
   while (text.size() <= kMaxConfigFileBytes) {
     const size_t used = text.size();
@@ -43,10 +78,15 @@ Result<std::string> ReadFile(const std::string& path) {
   return FailOn(path, "is over 1 MiB");
 }
 
-// agents.d/*.toml beside the file, in order of name. What is not there is no fault.
-Result<std::vector<std::string>> AgentFiles(const std::string& config_path) {
+}  // namespace
+
+std::string AgentsFolder(const std::string& path) {
+  return std::filesystem::path(path).parent_path() / "agents.d";
+}
+
+Result<std::vector<std::string>> ConfigFilePaths(const std::string& path) {
   std::vector<std::string> paths;
-  const auto folder = std::filesystem::path(config_path).parent_path() / "agents.d";
+  const std::string folder = AgentsFolder(path);
   std::error_code error;
   for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
        it.increment(error)) {
@@ -58,18 +98,19 @@ Result<std::vector<std::string>> AgentFiles(const std::string& config_path) {
   }
   if (paths.size() > kMaxConfigFiles) return FailOn(folder, "holds more than 1000 files");
   std::ranges::sort(paths);
+  paths.insert(paths.begin(), path);
   return paths;
 }
 
-}  // namespace
-
-Result<std::vector<SourceFile>> ReadConfigFiles(const std::string& path) {
-  auto paths = AgentFiles(path);
+Result<std::vector<SourceFile>> ReadConfigFiles(const std::string& path, Owners owners) {
+  if (Status folder = CheckFolder(AgentsFolder(path), owners); !folder) {
+    return std::unexpected(folder.error());
+  }
+  const auto paths = ConfigFilePaths(path);
   if (!paths) return std::unexpected(paths.error());
-  paths->insert(paths->begin(), path);
   std::vector<SourceFile> files;
   for (const std::string& each : *paths) {
-    auto text = ReadFile(each);
+    auto text = ReadFile(each, owners);
     if (!text) return std::unexpected(text.error());
     files.push_back({each, std::move(*text)});
   }

@@ -1,5 +1,7 @@
 // sidecar/ipc/config_files.h: purser.toml and agents.d as they lie on the disk.
 #pragma once
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,8 +15,16 @@ inline constexpr size_t kMaxConfigFileBytes = size_t{1} << 20;
 // Files in agents.d: together with the size, what a sealed memfd may hold.
 inline constexpr size_t kMaxConfigFiles = 1000;
 
-/// `path` first, then agents.d/*.toml beside it in order of name; no agents.d is no fault.
-/// Errors: kNotFound (no such file), kInvalidRequest ("PATH: what is wrong with it").
-broker::Result<std::vector<broker::policy::SourceFile>> ReadConfigFiles(const std::string& path);
+/// "agents.d" beside `path`.
+std::string AgentsFolder(const std::string& path);
+/// `path` first, then agents.d/*.toml beside it in order of name; no agents.d is no fault. Nothing
+/// is opened. Errors: kInvalidRequest ("PATH: what is wrong with it").
+broker::Result<std::vector<std::string>> ConfigFilePaths(const std::string& path);
+
+/// Reads these files. Who can write one of them is the policy: with `owners` each must belong to
+/// one of these users and be writable by nobody else, and so must agents.d, unless it is mounted
+/// read-only. Errors: kNotFound (no such file), kInvalidRequest ("PATH: what is wrong with it").
+broker::Result<std::vector<broker::policy::SourceFile>> ReadConfigFiles(
+    const std::string& path, std::span<const uint32_t> owners = {});
 
 }  // namespace sidecar

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -63,7 +64,8 @@ std::string HostLines(const broker::policy::Config& config) {
 }  // namespace
 
 std::expected<SharedConfig, Faults> LoadConfig(const ConfigSource& source) {
-  auto files = ReadConfigFiles(source.path);
+  const std::array<uint32_t, 2> owners{0, geteuid()};
+  auto files = ReadConfigFiles(source.path, owners);
   if (!files) return std::unexpected(Faults{files.error().detail});
   auto prepared = broker::policy::PrepareConfig({.files = *files,
                                                  .accounts = source.accounts,

@@ -30,7 +30,7 @@ struct ConfigSource {
 };
 
 /// Reads the file and agents.d/*.toml beside it in order of name, parses and validates them as one
-/// whole, and opens what they name.
+/// whole, and opens what they name. They must be root's or this process's user's to write alone.
 /// The error is what to print, one line each: "file:line:column: what and what to write instead".
 std::expected<SharedConfig, std::vector<std::string>> LoadConfig(const ConfigSource& source);
 

@@ -284,13 +284,25 @@ class WithDaemon(unittest.TestCase):
                             ("bad", "credential web yields no token"),
                             ("good", "credential app yields a token"),
                             ("good", "openid-configuration answers"),
-                            ("good", f"{self.purser.dir}/kek"), ("good", "/admin/sock")]:
+                            ("good", f"{self.purser.dir}/kek"), ("good", "/admin/sock"),
+                            ("good", f"{self.purser.config_path} (mode"),
+                            ("good", "([seal] kind file) opened the store")]:
             with self.subTest(what):
                 self.assertTrue(any(f["level"] == level and what in f["what"] for f in findings),
                                 json.dumps(findings, indent=1))
         for finding in findings:
             self.assertEqual(finding["level"] == "good", not finding["remedy"], finding)
         self.assertIn("→", self.purser.cli("doctor").stdout)
+
+    def test_doctor_and_reload_refuse_a_policy_that_others_can_write(self):
+        self.addCleanup(os.chmod, self.purser.config_path, 0o644)
+        os.chmod(self.purser.config_path, 0o666)
+        findings = json.loads(self.purser.cli("--json", "doctor").stdout)["findings"]
+        self.assertIn({"level": "bad", "what": f"{self.purser.config_path} has mode 0666",
+                       "remedy": f"chmod 0644 {self.purser.config_path}"}, findings)
+        told = self.purser.cli("reload")
+        self.assertEqual(told.returncode, REFUSED)
+        self.assertIn(f"chmod go-w {self.purser.config_path}", told.stderr)
 
     @unittest.skipUnless(IS_ROOT, "gives files away")
     def test_doctor_says_whose_a_file_is_that_it_should_not_be(self):

@@ -151,6 +151,7 @@ class Purser:
             self.edit(config)
         self.config = config
         self.config_path.write_text(to_toml(config))
+        self.config_path.chmod(0o644)  # whatever the umask: purserd loads none that others can write
 
     def start(self):
         """Starts purserd and returns when it says that it is ready (sd_notify)."""

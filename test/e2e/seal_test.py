@@ -44,6 +44,13 @@ class Seal(enrolled.TenantCase):
     def works(self, purser):
         self.granted(purser, purser.token(HELPDESK, ["Mail.Read"]))
 
+    def test_doctor_says_of_a_passphrase_whether_it_was_typed(self):
+        purser = self.enterContext(WithPassphrase(self.entra, edit=by_passphrase))
+        sealed = purser.cli("doctor").stdout
+        self.assertRegex(sealed, r"(?s)kind passphrase\) has not opened the store.*purser unseal")
+        self.assertEqual(purser.cli("unseal", stdin=FIRST).returncode, 0)
+        self.assertIn("([seal] kind passphrase) opened the store", purser.cli("doctor").stdout)
+
     def test_a_key_file_rotates_without_downtime(self):
         purser = self.started()
         key = pathlib.Path(purser.config["seal"]["path"])

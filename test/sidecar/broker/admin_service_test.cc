@@ -51,8 +51,7 @@ struct Fixture {
   FakeSleeper sleeper;
   FakeTokenCache cache;
   Secret fingerprint_key = Secret::CopyOf(std::string(32, 'k'));
-  broker::Minter::Ports minter_ports{http,   vault,   ledger,         clock,
-                                     random, sleeper, fingerprint_key};
+  broker::Minter::Ports minter_ports{http, vault, ledger, clock, random, sleeper, fingerprint_key};
   broker::Minter minter{minter_ports};
   broker::Broker broker{{cache, minter, ledger, clock, [] { return true; }},
                         std::make_shared<const broker::policy::Config>(ThreeCredentials())};
@@ -100,9 +99,9 @@ struct Fixture {
   };
   Reply Ask(const Peer& peer, std::string method, std::string path, std::string body = {}) {
     std::string request, answer;
-    sidecar::ipc::Encode(sidecar::ipc::AdminRequest{"req-1", std::move(method), std::move(path),
-                                                    std::move(body)},
-                         &request);
+    sidecar::ipc::Encode(
+        sidecar::ipc::AdminRequest{"req-1", std::move(method), std::move(path), std::move(body)},
+        &request);
     service.Handle(peer, request, &answer);
     const auto decoded = sidecar::ipc::DecodeAnswer(answer);
     REQUIRE(decoded.has_value());
@@ -164,7 +163,8 @@ TEST_CASE("Each route asks for its role, and a refusal is in the ledger") {
   }
 }
 
-TEST_CASE("A request that is not exactly what a route takes changes nothing, and is in the ledger") {
+TEST_CASE(
+    "A request that is not exactly what a route takes changes nothing, and is in the ledger") {
   // clang-format off
   struct Row { const char* why; const char* method; const char* path; const char* body; const char* want; };
   const Row rows[] = {
@@ -200,7 +200,8 @@ TEST_CASE("A request that is not exactly what a route takes changes nothing, and
     CHECK(f.done.empty());
     CHECK(f.http.seen.empty());
     CHECK(f.vault.store.List()->empty());
-    const bool acts = std::string_view(row.want) != "not_found" && std::string_view(row.method) != "GET";
+    const bool acts =
+        std::string_view(row.want) != "not_found" && std::string_view(row.method) != "GET";
     if (acts) CHECK(f.ledger.entries.back().outcome == Outcome::kFailure);
   }
 }
@@ -346,6 +347,42 @@ TEST_CASE("The authority is tried, and what its clock says of ours is told") {
   const json there = f.Ask(kOperator, "POST", "/v1/doctor/hosts").body["hosts"];
   CHECK(there[0]["reached"] == true);
   CHECK(there[0]["clock_skew_s"] == 90);
+}
+
+TEST_CASE("Each listed host is tried, the authority first, whatever became of the others") {
+  Fixture f;
+  auto config = ThreeCredentials();
+  config.vaults["corp"] = {.name = "corp",
+                           .kind = "azure-key-vault",
+                           .url = "https://corp-agents.vault.azure.net",
+                           .auth = "managed-identity"};
+  config.vaults["mounted"] = {.name = "mounted", .kind = "mounted-files", .path = "/secrets"};
+  config.credentials["here"] = {.name = "here",
+                                .kind = "managed-identity",
+                                .endpoint = "http://127.0.0.1:40342/metadata/identity"};
+  f.broker.SetConfig(std::make_shared<const broker::policy::Config>(config));
+  std::chrono::milliseconds longest{0};
+  f.http.respond = [&](const broker::HttpRequest& request) -> broker::Result<broker::HttpResponse> {
+    longest += request.deadline;
+    if (request.url.find("vault") != std::string::npos) {
+      return broker::Fail(ErrorCode::kUnavailable, "cannot connect");
+    }
+    return FakeHttp::Answer(400, "{}");
+  };
+  const json hosts = f.Ask(kOperator, "POST", "/v1/doctor/hosts").body["hosts"];
+  const std::vector<std::pair<std::string, bool>> wanted{
+      {"https://login.microsoftonline.com/" + std::string(kTenant) +
+           "/v2.0/.well-known/openid-configuration",
+       true},
+      {"https://corp-agents.vault.azure.net:443/", false},
+      {"http://127.0.0.1:40342/", true},
+      {"http://169.254.169.254:80/", true}};
+  REQUIRE(hosts.size() == wanted.size());
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    CHECK(hosts[i]["url"] == wanted[i].first);
+    CHECK(hosts[i]["reached"] == wanted[i].second);
+  }
+  CHECK(longest < std::chrono::minutes(1));  // the command waits no longer
 }
 
 TEST_CASE("What a registration is consented to beyond the configuration is named") {

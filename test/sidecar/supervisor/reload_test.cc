@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -138,6 +139,20 @@ TEST_CASE("All roles take the new configuration or none does") {
     }
     CHECK(world.LogOf("ledger").find("entry 4 ") == std::string::npos);
   }
+}
+
+TEST_CASE("A file that others can write is no policy, at the start and at a reload") {
+  World world(Agent("helpdesk", OwnUid()));
+  REQUIRE(chmod((world.folder / "purser.toml").c_str(), 0666) == 0);
+  const auto started = world.Start();
+  REQUIRE_FALSE(started.has_value());
+  CHECK(started.error().detail.find("chmod go-w") != std::string::npos);
+  REQUIRE(chmod((world.folder / "purser.toml").c_str(), 0644) == 0);
+  REQUIRE(world.Start().has_value());
+  REQUIRE(chmod((world.folder / "purser.toml").c_str(), 0664) == 0);
+  world.Configure(Agent("joining", OwnUid()));
+  CHECK(ReloadAndWait(world)["errors"].dump().find("chmod go-w") != std::string::npos);
+  CHECK_FALSE(Exists(world.Socket("joining")));
 }
 
 TEST_CASE("What cannot change at run time is refused with the advice to restart") {
