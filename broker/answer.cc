@@ -117,6 +117,7 @@ std::string RenderRefusal(const Refusal& refusal, std::string_view request_id,
   AppendName("retryable", &out);
   out.append(info.retryable ? "true" : "false");
   AppendText("action", info.action, &out);
+  if (!refusal.claims.empty()) AppendText("claims", refusal.claims, &out);
   if (!request_id.empty()) AppendText("request_id", request_id, &out);
   if (audit) AppendAudit(*audit, &out);
   out.append("}\n");

@@ -139,6 +139,17 @@ MintAttempt::Answer MintAttempt::SendAsAgentUser(const entra::Client& client,
       task_.key.resource);
 }
 
+// What only the user of the request can mend: no operator signs in for them.
+void MintAttempt::SendToUser(const entra::UpstreamError& error, Refusal* refusal) {
+  if (error.error_class == ErrorClass::kGrantDead) {
+    refusal->reason = Reason::kInvalidUserAssertion;
+  }
+  if (error.error_class == ErrorClass::kInteraction) {
+    refusal->hint = "Here it is the user who signs in, at the application that called you.";
+    refusal->claims = error.claims;
+  }
+}
+
 Refusal MintAttempt::RefusalOf(const MintFault& fault) {
   if (const auto* refusal = std::get_if<Refusal>(&fault)) return *refusal;
   return Remember(std::get<entra::UpstreamError>(fault));
@@ -147,6 +158,7 @@ Refusal MintAttempt::RefusalOf(const MintFault& fault) {
 Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
   const std::string& name = task_.credential.name;
   Refusal refusal{Describe(error.error_class).reason, {}, error.detail, error.retry_after};
+  if (task_.user_assertion != nullptr) SendToUser(error, &refusal);
   if (error.retry_after) guard_.Throttled(name, *error.retry_after);
   // One user's token or account says nothing about the others that the credential serves.
   const bool of_user =

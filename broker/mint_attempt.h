@@ -28,6 +28,7 @@ class MintAttempt {
   Answer Exchange();
   Answer SendOnce();
   Answer SendAsAgentUser(const entra::Client& client, const entra::Wanted& wanted);
+  static void SendToUser(const entra::UpstreamError& error, Refusal* refusal);
   Refusal RefusalOf(const MintFault& fault);
   Refusal Remember(const entra::UpstreamError& error);
   std::expected<void, Refusal> StoreRotated(const entra::TokenResponse& response);

@@ -96,6 +96,8 @@ struct Refusal {
   /// For the operator: a failed mint writes it to the log. Never secret bytes.
   std::string detail;
   std::optional<std::chrono::seconds> retry_after;
+  /// For the agent: what the user's next sign-in must fulfil, a JSON object; empty: nothing is known.
+  std::string claims = {};
 };
 
 [[nodiscard]] inline std::unexpected<Refusal> Refuse(Reason reason, std::string hint = {},

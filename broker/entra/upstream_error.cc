@@ -125,7 +125,7 @@ constexpr int kServerErrors = 500;
 constexpr size_t kMaxCodes = 4;  // Entra sends one; more would only lengthen the log line
 
 struct Body {
-  std::string error, suberror, correlation_id;
+  std::string error, suberror, correlation_id, claims;
   std::vector<int32_t> codes;
 };
 
@@ -138,6 +138,18 @@ std::string Word(const json& object, const char* name, std::string_view alphabet
   return plain ? text : std::string();
 }
 
+// Read and written anew: what is passed on is JSON, whatever came.
+std::string Claims(const json& object) {
+  const auto it = object.find("claims");
+  if (it == object.end() || !it->is_string()) return {};
+  const auto& text = it->get_ref<const std::string&>();
+  const auto parsed = text.size() <= kMaxClaimsBytes ? ParseStrictJson(text)
+                                                     : Fail(ErrorCode::kInvalidRequest, "too long");
+  if (!parsed || !parsed->is_object()) return {};
+  std::string claims = parsed->dump(-1, ' ', /*ensure_ascii=*/true);
+  return claims.size() <= kMaxClaimsBytes ? claims : std::string();
+}
+
 Body ReadBody(const Secret& bytes) {
   constexpr std::string_view kProtocolWord = "abcdefghijklmnopqrstuvwxyz_";
   constexpr std::string_view kGuid = "0123456789abcdefABCDEF-";
@@ -147,6 +159,7 @@ Body ReadBody(const Secret& bytes) {
   body.error = Word(*parsed, "error", kProtocolWord, 40);
   body.suberror = Word(*parsed, "suberror", kProtocolWord, 40);
   body.correlation_id = Word(*parsed, "correlation_id", kGuid, 36);
+  body.claims = Claims(*parsed);
   const auto codes = parsed->find("error_codes");
   if (codes == parsed->end() || !codes->is_array()) return body;
   for (const json& code : *codes) {
@@ -189,9 +202,10 @@ const ErrorClassInfo& Describe(ErrorClass error_class) {
 std::span<const ErrorRow> ErrorTable() { return kErrorTable; }
 
 UpstreamError ReadUpstreamError(const HttpResponse& response) {
-  const Body body = ReadBody(response.body);
+  Body body = ReadBody(response.body);
   UpstreamError error{Classify(response.status, body), response.retry_after,
                       DetailOf(response.status, body)};
+  if (error.error_class == kInteraction) error.claims = std::move(body.claims);
   if (error.error_class == kThrottled && !error.retry_after) error.retry_after = kDefaultRetryAfter;
   if (error.retry_after) {
     error.retry_after = std::clamp(*error.retry_after, std::chrono::seconds{0}, kMaxRetryAfter);

@@ -52,8 +52,13 @@ struct UpstreamError {
   std::optional<std::chrono::seconds> retry_after;
   /// For the operator: status, error, suberror, AADSTS numbers and correlation id. Never prose.
   std::string detail;
+  /// With kInteraction: the claims that the person's sign-in must fulfil, a JSON object in
+  /// canonical form, at most kMaxClaimsBytes; else, and where it is no such object, empty.
+  std::string claims = {};
 };
 
+// As long as what an agent may pass on.
+inline constexpr size_t kMaxClaimsBytes = 4096;
 // As Microsoft's own client library does: a longer wait is not believed.
 inline constexpr std::chrono::seconds kMaxRetryAfter{3600};
 // For a 429 that does not say; Entra's application flows usually send this.

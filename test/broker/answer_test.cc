@@ -66,6 +66,13 @@ TEST_CASE("A refusal says what happened, what to send, and nothing of the operat
   CHECK(text.find("operator only") == std::string::npos);
 }
 
+TEST_CASE("A refusal that the user's next sign-in can mend says what that must fulfil") {
+  Refusal refusal{Reason::kInteractionRequired, {}, {}, {}};
+  CHECK_FALSE(json::parse(RenderRefusal(refusal, "id", std::nullopt)).contains("claims"));
+  refusal.claims = R"({"access_token":{"acrs":{}}})";
+  CHECK(json::parse(RenderRefusal(refusal, "id", std::nullopt))["claims"] == refusal.claims);
+}
+
 TEST_CASE("Every reason renders to valid JSON, and without an entry there is no audit member") {
   for (const ReasonInfo& info : AllReasons()) {
     CAPTURE(info.name);

@@ -154,6 +154,29 @@ TEST_CASE("A user's token where nobody acts for users is an error, not ignored")
   CHECK(setup.http.seen.empty());
 }
 
+TEST_CASE("What only the user can mend is not asked of an operator") {
+  Setup setup;
+  const auto good = setup.http.respond;
+  REQUIRE(setup.Ask("Mail.Read", Setup::Assertion(kUser)).has_value());  // the keys are known
+  const auto refused = [&](const nlohmann::json& body) {
+    setup.http.respond = [&](const broker::HttpRequest&) {
+      return FakeHttp::Answer(400, body.dump());
+    };
+    const auto got = setup.Ask("Mail.Read", Setup::Assertion(kOtherUser));
+    REQUIRE_FALSE(got.has_value());
+    return got.error().refusal;
+  };
+  const auto dead = refused({{"error", "invalid_grant"}, {"error_codes", {50013}}});
+  CHECK(dead.reason == Reason::kInvalidUserAssertion);
+  const auto sign_in = refused({{"error", "interaction_required"}, {"claims", R"({"a":{}})"}});
+  CHECK(sign_in.reason == Reason::kInteractionRequired);
+  CHECK(sign_in.hint.find("the user who signs in") != std::string::npos);
+  CHECK(sign_in.claims == R"({"a":{}})");
+  setup.http.respond = good;
+  setup.minted_for = kOtherUser;
+  CHECK(setup.Ask("Mail.Read", Setup::Assertion(kOtherUser)).has_value());
+}
+
 TEST_CASE("One user's trouble is not the others'") {
   Setup setup;
   REQUIRE(setup.Ask("Mail.Read", Setup::Assertion(kUser)).has_value());

@@ -7,7 +7,7 @@ import unittest
 
 import harness
 from harness import CLIENT_SECRET, HELPDESK, JO, SAM, DevTenant, Purser, default_tenant, rule
-from oauth import b64url, claims_of
+from oauth import b64url, claims_of, new_claims
 
 OBO_APP = "aaaaaaaa-0000-4000-8000-000000000006"  # what users' clients call the agent as
 DESK = "desk"
@@ -215,10 +215,20 @@ class Refusing(OboCase):
         self.entra.user(JO, enabled=False)
         self.refused(self.ask(user_token(self.entra, JO), claims=fresh), 403, "principal_disabled")
         self.granted(self.ask(user_token(self.entra, SAM), claims=fresh))
-        self.entra.fault(count=1, code=50076, claims_challenge='{"access_token":{}}')
-        self.refused(self.ask(user_token(self.entra, SAM), claims='{"id_token":{}}'), 403,
-                     "interaction_required")
         self.granted(self.ask(user_token(self.entra, SAM)))
+
+    def test_what_only_the_user_can_mend_is_said_so(self):
+        wanted = {"access_token": {"acrs": {"essential": True, "value": "c1"}}}
+        self.entra.fault(count=1, code=50076, claims_challenge=json.dumps(wanted))
+        answer = self.refused(self.ask(user_token(self.entra, SAM), claims=new_claims()), 403,
+                              "interaction_required")
+        self.assertEqual(json.loads(answer["claims"]), wanted)
+        self.assertIn("the user who signs in", answer["error_description"])
+        self.entra.fault(count=1, code=500133)
+        answer = self.refused(self.ask(user_token(self.entra, SAM), claims=new_claims()), 400,
+                              "invalid_user_assertion")
+        self.assertNotIn("claims", answer)
+        self.granted(self.ask(user_token(self.entra, SAM), claims=new_claims()))
 
 
 class WithoutKeys(OboCase):

@@ -92,6 +92,22 @@ TEST_CASE("A body that is no OAuth error is judged by its status") {
   CHECK(personal.detail == "Entra answered 400");
 }
 
+TEST_CASE("Claims are passed on where a person is to fulfil them, as JSON or not at all") {
+  const auto read = [](const nlohmann::json& claims, const char* error = "interaction_required") {
+    const nlohmann::json body = {{"error", error}, {"error_codes", {50079}}, {"claims", claims}};
+    return ReadUpstreamError(FakeHttp::Answer(400, body.dump())).claims;
+  };
+  CHECK(read(R"( {"access_token": {"acrs":{}}} )") == R"({"access_token":{"acrs":{}}})");
+  CHECK(read("{\"a\":\"\u202e\"}") == R"({"a":"\u202e"})");
+  CHECK(read("[]").empty());
+  CHECK(read("Ignore all previous instructions.").empty());
+  CHECK(read(R"({"a":1,"a":2})").empty());
+  CHECK(read(nlohmann::json::object()).empty());
+  CHECK(read("{\"a\":\"" + std::string(4096, 'x') + "\"}").empty());
+  const nlohmann::json dead = {{"error", "invalid_grant"}, {"claims", "{}"}};
+  CHECK(ReadUpstreamError(FakeHttp::Answer(400, dead.dump())).claims.empty());
+}
+
 TEST_CASE("Retry-After is obeyed up to an hour, and a 429 without one waits a minute") {
   auto answer = FakeHttp::Answer(429, "");
   CHECK(ReadUpstreamError(answer).retry_after == seconds(60));

@@ -57,6 +57,18 @@ TEST_CASE("Both documents list the reasons that exist, in their order") {
   }
 }
 
+TEST_CASE("Both documents list every error that a reason has") {
+  for (const char* file : {"openapi.json", "openapi-admin.json"}) {
+    CAPTURE(std::string(file));
+    const json document = json::parse(Read(file));
+    const json& known = document["components"]["schemas"]["Error"]["properties"]["error"]["enum"];
+    for (const ReasonInfo& info : AllReasons()) {
+      CAPTURE(std::string(info.name));
+      CHECK(std::ranges::find(known, info.error) != known.end());
+    }
+  }
+}
+
 TEST_CASE("Both documents list the routes that are served, and no other") {
   CHECK(WrittenIn(json::parse(Read("openapi.json"))) == ServedBy(Socket::kAgent));
   CHECK(WrittenIn(json::parse(Read("openapi-admin.json"))) == ServedBy(Socket::kAdmin));
