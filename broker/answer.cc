@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "broker/base/plain_run.h"
+
 namespace broker {
 namespace {
 
@@ -81,11 +83,9 @@ std::string Join(const std::vector<std::string>& scopes) {
 }  // namespace
 
 void AppendJsonString(std::string_view text, std::string* out) {
-  // Tokens, ids and scopes are of these alone.
-  const auto plain = [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
   out->push_back('"');
   while (!text.empty()) {
-    const auto run = static_cast<size_t>(std::ranges::find_if_not(text, plain) - text.begin());
+    const size_t run = PlainRun(text);  // tokens, ids and scopes are nothing else
     out->append(text.substr(0, run));
     text.remove_prefix(run);
     if (text.empty()) break;

@@ -55,15 +55,21 @@ TokenKey MintKey(TokenKey asked, const policy::Credential& credential) {
   return asked;
 }
 
-Entry Issued(Entry entry, const AccessToken& token) {
-  entry.type = EntryType::kTokenIssued;
-  entry.outcome = Outcome::kSuccess;
-  entry.user_oid = token.user_oid;
-  entry.credential_version = token.credential_version;
-  entry.token_fp = token.fingerprint;
-  entry.token_uti = token.uti;
-  entry.token_exp = token.exp_unix;
-  return entry;
+void Describe(const AccessToken& token, Entry* entry) {
+  entry->type = EntryType::kTokenIssued;
+  entry->outcome = Outcome::kSuccess;
+  entry->user_oid = token.user_oid;
+  entry->credential_version = token.credential_version;
+  entry->token_fp = token.fingerprint;
+  entry->token_uti = token.uti;
+  entry->token_exp = token.exp_unix;
+}
+
+// What was to be released and is not: nobody has that token.
+void TakeBack(Entry* entry) {
+  entry->token_fp.clear();
+  entry->token_uti.clear();
+  entry->token_exp = 0;
 }
 
 // Whose rights are asked for is never left open: a user's token where nobody acts for users is as
@@ -134,23 +140,27 @@ struct Broker::Story {
   TokenKey asked{}, key{};
   std::shared_ptr<const Secret> user_assertion;  // where the credential acts for its user
   std::chrono::seconds min_validity{};
+  SharedToken token;
   bool challenged = false;  // the agent brings claims: a resource refused its token
 };
 
 void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
                         const std::string& request_id, Answer answer) {
-  Story story{.config = config(), .caller = caller, .entry = {}, .answer = std::move(answer)};
-  story.entry = EntryFor(caller, request, request_id, *story.config);
-  if (auto refusal = Guard(story, request)) {
-    return Deny(std::move(story.entry), std::move(*refusal), std::move(story.answer));
-  }
-  if (request.dry_run) return story.answer(IssuedToken{nullptr, NamesOf(story.grant->rules), {}});
-  if (story.challenged && !story.user_assertion) DropRefused(story);
-  auto token = story.user_assertion ? nullptr : ports_.cache.Find(story.key, story.min_validity);
-  if (token) return Release(std::move(story), std::move(token));
-  const auto kept = std::make_shared<Story>(std::move(story));
-  if (ports_.wait([this, kept] { Mint(*kept); })) return;
-  Deny(std::move(kept->entry), {Reason::kOverloaded, {}, {}, {}}, std::move(kept->answer));
+  SharedConfig now = config();
+  Entry entry = EntryFor(caller, request, request_id, *now);
+  auto story = std::make_unique<Story>(Story{.config = std::move(now),
+                                             .caller = caller,
+                                             .entry = std::move(entry),
+                                             .answer = std::move(answer)});
+  if (auto refusal = Guard(*story, request)) return Deny(std::move(*story), std::move(*refusal));
+  if (request.dry_run) return story->answer(IssuedToken{nullptr, NamesOf(story->grant->rules), {}});
+  if (story->challenged && !story->user_assertion) DropRefused(*story);
+  if (!story->user_assertion) story->token = ports_.cache.Find(story->key, story->min_validity);
+  if (story->token) return Release(std::move(story));
+  // Shared only because a job that finds no room is gone with what it holds.
+  const auto kept = std::make_shared<std::unique_ptr<Story>>(std::move(story));
+  if (ports_.wait([this, kept] { Mint(std::move(*kept)); })) return;
+  Deny(std::move(**kept), {Reason::kOverloaded, {}, {}, {}});
 }
 
 // Why nothing is to be issued; else `story` has what is to be minted.
@@ -184,62 +194,64 @@ void Broker::DropRefused(const Story& story) {
   ports_.cache.Doubt(plain);
 }
 
-void Broker::Mint(Story& story) {
-  if (IsGone(story.caller)) {
-    return Deny(std::move(story.entry), {Reason::kCallerGone, {}, {}, {}}, std::move(story.answer));
-  }
-  const policy::Credential& credential = *story.grant->credential;
-  if (story.user_assertion) {
-    auto user = ports_.minter.VerifyUser(*story.config, credential, *story.user_assertion);
-    if (!user) {
-      return Deny(std::move(story.entry), std::move(user.error()), std::move(story.answer));
-    }
+void Broker::Mint(std::unique_ptr<Story> story) {
+  if (IsGone(story->caller)) return Deny(std::move(*story), {Reason::kCallerGone, {}, {}, {}});
+  const policy::Credential& credential = *story->grant->credential;
+  if (story->user_assertion) {
+    auto user = ports_.minter.VerifyUser(*story->config, credential, *story->user_assertion);
+    if (!user) return Deny(std::move(*story), std::move(user.error()));
     // From here on it is proven: no other assertion of the same user is needed for a kept token.
-    story.entry.user_oid = story.asked.user = story.key.user = *user;
-    if (story.challenged) DropRefused(story);
+    story->entry.user_oid = story->asked.user = story->key.user = *user;
+    if (story->challenged) DropRefused(*story);
   }
-  MintResult token = ports_.cache.GetOrMint(story.key, story.min_validity, [&] {
-    return ports_.minter.Mint(*story.config, credential, story.key, story.entry,
-                              story.user_assertion.get());
+  MintResult token = ports_.cache.GetOrMint(story->key, story->min_validity, [&] {
+    return ports_.minter.Mint(*story->config, credential, story->key, story->entry,
+                              story->user_assertion.get());
   });
-  if (token) return Release(std::move(story), std::move(*token));
-  Deny(std::move(story.entry), std::move(token.error()), std::move(story.answer));
+  if (!token) return Deny(std::move(*story), std::move(token.error()));
+  story->token = std::move(*token);
+  Release(std::move(story));
 }
 
-void Broker::Release(Story story, SharedToken token) {
-  const policy::Grant& grant = *story.grant;
-  auto refusal = CheckMinted(*token,
-                             {.config = *story.config,
+void Broker::Release(std::unique_ptr<Story> story) {
+  const policy::Grant& grant = *story->grant;
+  auto refusal = CheckMinted(*story->token,
+                             {.config = *story->config,
                               .credential = *grant.credential,
-                              .asked = story.asked,
-                              .allowed = policy::AllowedScopes(*story.config, grant),
+                              .asked = story->asked,
+                              .allowed = policy::AllowedScopes(*story->config, grant),
                               .max_lifetime = grant.max_lifetime,
                               .continuous_access = grant.continuous_access},
                              ports_.clock.WallNow());
-  if (refusal) ports_.minter.ReportRefused(*grant.credential, story.entry.request_id, *refusal);
+  if (refusal) ports_.minter.ReportRefused(*grant.credential, story->entry.request_id, *refusal);
   // A tenant that was mended serves again at once. What holds too much or too little was minted as
   // configured: minting it again and again at an agent's request would help nobody. Nor may claims
   // of an agent's own choosing take away what others share.
-  if (refusal && refusal->reason == Reason::kMintedMismatch && !story.challenged) {
-    ports_.cache.Evict(story.key.credential);
+  if (refusal && refusal->reason == Reason::kMintedMismatch && !story->challenged) {
+    ports_.cache.Evict(story->key.credential);
   }
-  if (!refusal && IsGone(story.caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
-  if (refusal) {
-    return Deny(std::move(story.entry), std::move(*refusal), std::move(story.answer));
-  }
-  const Entry issued = Issued(story.entry, *token);
-  ports_.ledger.AppendThen(issued, [this, story = std::move(story), token = std::move(token)](
-                                       Result<LedgerReceipt> receipt) mutable {
-    if (receipt) {
-      return story.answer(IssuedToken{std::move(token), NamesOf(story.grant->rules), *receipt});
-    }
-    Refusal why = FromLedger(receipt.error());
-    // A ledger that wrote no release now writes no refusal either.
-    if (why.reason == Reason::kLedgerUnavailable) {
-      return story.answer(std::unexpected(Denied{std::move(why), std::nullopt}));
-    }
-    Deny(std::move(story.entry), std::move(why), std::move(story.answer));
-  });
+  if (!refusal && IsGone(story->caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
+  if (refusal) return Deny(std::move(*story), std::move(*refusal));
+  Entry& entry = story->entry;
+  Describe(*story->token, &entry);
+  ports_.ledger.AppendThen(
+      entry, [this, story = std::move(story)](Result<LedgerReceipt> receipt) mutable {
+        if (receipt) {
+          return story->answer(
+              IssuedToken{std::move(story->token), NamesOf(story->grant->rules), *receipt});
+        }
+        Refusal why = FromLedger(receipt.error());
+        // A ledger that wrote no release now writes no refusal either.
+        if (why.reason == Reason::kLedgerUnavailable) {
+          return story->answer(std::unexpected(Denied{std::move(why), std::nullopt}));
+        }
+        TakeBack(&story->entry);
+        Deny(std::move(*story), std::move(why));
+      });
+}
+
+void Broker::Deny(Story story, Refusal refusal) {
+  Deny(std::move(story.entry), std::move(refusal), std::move(story.answer));
 }
 
 void Broker::Deny(Entry entry, Refusal refusal, Answer answer) {

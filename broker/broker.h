@@ -85,8 +85,9 @@ class Broker {
   struct Story;
   std::optional<Refusal> Guard(Story& story, const TokenRequest& request);
   void DropRefused(const Story& story);
-  void Mint(Story& story);
-  void Release(Story story, SharedToken token);
+  void Mint(std::unique_ptr<Story> story);
+  void Release(std::unique_ptr<Story> story);
+  void Deny(Story story, Refusal refusal);
   void Deny(ledger::Entry entry, Refusal refusal, Answer answer);
 
   Ports ports_;

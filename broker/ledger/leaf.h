@@ -18,7 +18,7 @@ inline constexpr Leaf kNoLeaf{};
 /// Domain separation of leaves from inner nodes (RFC 6962 §2.1).
 inline constexpr uint8_t kLeafPrefix = 0x00;
 
-/// By libsodium, which every role carries anyway. Thread-safe.
+/// Thread-safe.
 Leaf LeafHash(std::string_view line);
 
 /// Plain SHA-256 in lower-case hex, for quarantined bytes.

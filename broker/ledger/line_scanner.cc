@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/base/plain_run.h"
 #include "broker/ledger/canonical_text.h"
 
 namespace broker::ledger {

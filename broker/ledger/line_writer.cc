@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "broker/base/plain_run.h"
 #include "broker/ledger/canonical_text.h"
 #include "broker/ledger/entry_names.h"
 

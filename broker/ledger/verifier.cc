@@ -1,7 +1,5 @@
 #include "broker/ledger/verifier.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -12,29 +10,6 @@
 
 namespace broker::ledger {
 namespace {
-
-// OpenSSL uses the processor's SHA instructions, which libsodium does not: four times as fast.
-class LeafHasher {
- public:
-  LeafHasher()
-      : digest_(EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free),
-        context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    if (!digest_ || !context_) throw std::bad_alloc();
-  }
-  Leaf operator()(std::string_view line) {
-    Leaf leaf;
-    const bool done = EVP_DigestInit_ex2(context_.get(), digest_.get(), nullptr) == 1 &&
-                      EVP_DigestUpdate(context_.get(), &kLeafPrefix, 1) == 1 &&
-                      EVP_DigestUpdate(context_.get(), line.data(), line.size()) == 1 &&
-                      EVP_DigestFinal_ex(context_.get(), leaf.data(), nullptr) == 1;
-    if (!done) throw std::bad_alloc();  // the only way in which a digest in memory fails
-    return leaf;
-  }
-
- private:
-  std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> digest_;
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
 
 using Hex = std::array<char, 64>;
 
@@ -77,7 +52,6 @@ struct Verifier::State {
   Expectations expected;
   uint64_t head_seq = kNever;
   Report report;
-  LeafHasher hash;
   Hex prev_hex = HexOf(kNoLeaf);
   Leaf before_prev = kNoLeaf;  // prev of the last good line
   std::string file;
@@ -104,7 +78,7 @@ struct Verifier::State {
     }
     if (first_of_segment) CheckName(scanned.seq);
     before_prev = state.leaf;
-    Fold(scanned, hash(text), &state);
+    Fold(scanned, LeafHash(text), &state);
     prev_hex = HexOf(state.leaf);
     last_good_line = line;
     ++report.entries;
@@ -139,7 +113,7 @@ struct Verifier::State {
   }
 
   SeenLine Look(std::string_view text) {
-    SeenLine seen{.file = file, .line = line, .leaf = hash(text)};
+    SeenLine seen{.file = file, .line = line, .leaf = LeafHash(text)};
     ScannedLine scanned;
     if (!ScanLine(text, &scanned)) return seen;
     seen.canonical = true;

@@ -144,7 +144,7 @@ std::expected<Grant, Refusal> Decide(const Config& config, const std::string& ag
 }
 
 std::vector<std::string> AllowedScopes(const Config& config, const Grant& grant) {
-  std::set<std::string> allowed;
+  std::vector<std::string> allowed;
   for (const Rule& rule : grant.agent->rules) {
     const bool granted = std::ranges::find(grant.rules, &rule) != grant.rules.end();
     const bool anyway = IsUngatedToken(rule) && !rule.limit;
@@ -152,11 +152,14 @@ std::vector<std::string> AllowedScopes(const Config& config, const Grant& grant)
     for (const std::string& scope : rule.scopes) {
       if (ResourceOf(scope, config.tenant.graph) == grant.scopes.resource &&
           !ContainsIgnoringCase(config.never, scope)) {
-        allowed.insert(scope.substr(scope.rfind('/') + 1));
+        allowed.push_back(scope.substr(scope.rfind('/') + 1));
       }
     }
   }
-  return {allowed.begin(), allowed.end()};
+  std::ranges::sort(allowed);
+  const auto repeated = std::ranges::unique(allowed);
+  allowed.erase(repeated.begin(), repeated.end());
+  return allowed;
 }
 
 }  // namespace broker::policy

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "broker/base/plain_run.h"
 #include "broker/ledger/canonical_text.h"
 #include "test/broker/ledger/sample_ledger.h"
 
@@ -155,7 +156,7 @@ TEST_CASE("a plain run ends at the first byte that is not plain, wherever it sta
       std::string text(24, 'a');
       text[at] = static_cast<char>(byte);
       const bool plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
-      CHECK(PlainRun(text) == (plain ? 24 : at));
+      CHECK(broker::PlainRun(text) == (plain ? 24 : at));
     }
   }
 }

@@ -95,10 +95,10 @@ TEST_CASE("A named file that is not there says so, and a swapped one is opened a
     mkdir((places.mounted + version).c_str(), 0700);
     Write(places.mounted + version + "/db", version);
   }
-  symlink("v1", (places.mounted + "/..data").c_str());
-  symlink("..data/db", (places.mounted + "/db").c_str());
+  REQUIRE(symlink("v1", (places.mounted + "/..data").c_str()) == 0);
+  REQUIRE(symlink("..data/db", (places.mounted + "/db").c_str()) == 0);
   CHECK(ReadBack(*OpenNamedFile(places.config, places.mounted + "/db")) == "/v1");
-  symlink("v2", (places.mounted + "/..new").c_str());
+  REQUIRE(symlink("v2", (places.mounted + "/..new").c_str()) == 0);
   rename((places.mounted + "/..new").c_str(), (places.mounted + "/..data").c_str());
   CHECK(ReadBack(*OpenNamedFile(places.config, places.mounted + "/db")) == "/v2");
 }
