@@ -1,9 +1,12 @@
 """Every way an agent can be somebody without a secret of its own, for the tests of them."""
+import http.client
 import os
 import pathlib
+import urllib.parse
 
 from dev_tenant import CLIENT_SECRET, DevTenant, TENANT_ID, default_tenant
 from harness import HELPDESK, JO, rule
+from programs import Reply
 
 POD_APP = "aaaaaaaa-0000-4000-8000-000000000011"   # trusts the platform's service account
 VM_APP = "aaaaaaaa-0000-4000-8000-000000000012"    # trusts the machine's managed identity
@@ -91,6 +94,20 @@ class Tenant(DevTenant):
         credential("aide-obo", "agent-identity", AIDE, proof="blueprint", act="on-behalf-of")
         credential("aide-user", "agent-identity", AIDE, proof="blueprint", act="agent-user",
                    user=AIDE_USER)
+
+    def ask_imds(self, path="/metadata/identity/oauth2/token", version="2018-02-01", headers=None,
+                 resource=None, **selectors):
+        """A managed identity's endpoint as a workload asks it."""
+        query = {"api-version": version, **selectors,
+                 "resource": self.graph if resource is None else resource}
+        at = urllib.parse.urlsplit(self.imds)
+        connection = http.client.HTTPConnection(at.netloc, timeout=60)
+        try:
+            connection.request("GET", f"{path}?{urllib.parse.urlencode(query)}",
+                               headers={"Metadata": "true"} if headers is None else headers)
+            return Reply(connection.getresponse())
+        finally:
+            connection.close()
 
     def user_token(self, user=JO, audience=BLUEPRINT, **claims):
         """What a user's client would call an agent with."""
