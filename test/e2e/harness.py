@@ -113,6 +113,7 @@ class Purser:
         self.uid = SOLO_UID if solo and IS_ROOT else os.geteuid()
         self.agent_uid = self.uid if self.solo else AGENT_UID
         self.environment = environment or {}
+        self.working_folder = "/"
         self._start = start
         self.program = None
 
@@ -165,7 +166,8 @@ class Purser:
         options = {} if self.uid == os.geteuid() else \
             {"user": self.uid, "group": self.uid, "extra_groups": []}
         self.program = Program([BIN / "purserd", "--config", self.config_path, "--foreground",
-                                "--libexec", BIN], env=environment, cwd="/", **options)
+                                "--libexec", BIN], env=environment, cwd=self.working_folder,
+                               **options)
         self.wait_for_state("READY=1")
         return self
 

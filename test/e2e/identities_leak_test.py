@@ -3,7 +3,8 @@
 import harness
 from harness import Purser
 from identities import IDENTITIES, Tenant
-from leak_test import CLIENT_SECRET, Leaks
+from leak_deeds import CLIENT_SECRET
+from leak_search import Leaks
 from oauth import new_claims
 
 ANSWER_NO_CLAIMS = {"vm", "shared", "site", "arc"}  # managed identities

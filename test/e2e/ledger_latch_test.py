@@ -3,53 +3,30 @@
 
 Root only: the ledger lies on small file systems of its own, in a mount namespace of this process.
 """
-import ctypes
 import os
-import pathlib
 import signal
 import subprocess
 import unittest
 
 import enrolled
 import harness
+import mounts
 from harness import HELPDESK, IS_ROOT, Purser, until
-
-CLONE_NEWNS, MS_RDONLY, MS_REMOUNT, MS_REC, MS_PRIVATE, MNT_DETACH = \
-    0x20000, 1, 32, 16384, 1 << 18, 2
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-def check(outcome):
-    if outcome != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-def mount(target, flags, options=None):
-    check(libc.mount(b"tmpfs", str(target).encode(), b"tmpfs", flags,
-                     options.encode() if options else None))
-
 
 @unittest.skipUnless(IS_ROOT, "mounts file systems")
 class Latch(enrolled.TenantCase):
     @classmethod
     def setUpClass(cls):
-        if libc.unshare(CLONE_NEWNS) != 0:  # root without CAP_SYS_ADMIN, as in most containers
-            raise unittest.SkipTest("may not mount: " + os.strerror(ctypes.get_errno()))
-        check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+        if reason := mounts.why_none():
+            raise unittest.SkipTest(reason)
         super().setUpClass()
 
     def setUp(self):
         self.purser = self.enterContext(Purser(self.entra))  # its first start makes the folder
         self.assertEqual(self.purser.stop(), 0, self.purser.log())
-        self.folder = pathlib.Path(self.purser.config["paths"]["state"], "ledger")
-        facts = self.folder.stat()
-        begun = self.purser.dir / "begun"
-        subprocess.run(["cp", "-a", self.folder, begun], check=True)
-        mount(self.folder, 0, f"size=8m,uid={facts.st_uid},gid={facts.st_gid},"
-                              f"mode={facts.st_mode & 0o7777:o}")
-        subprocess.run(["cp", "-a", f"{begun}/.", self.folder], check=True)
+        self.folder = mounts.give_ledger_a_disk(self.purser)
         # Before the folder above it is removed, which Purser does at its end.
-        self.addCleanup(lambda: libc.umount2(str(self.folder).encode(), MNT_DETACH))
+        self.addCleanup(mounts.unmount, self.folder)
         self.addCleanup(self.purser.stop)
         self.purser.start()
         enrolled.enrol(self.purser)
@@ -127,13 +104,13 @@ class Latch(enrolled.TenantCase):
     def test_a_read_only_file_system(self):
         # With a file open for writing the kernel allows no remount: it is found at a start.
         self.assertEqual(self.purser.stop(), 0, self.purser.log())
-        mount(self.folder, MS_REMOUNT | MS_RDONLY)
+        mounts.mount(self.folder, mounts.MS_REMOUNT | mounts.MS_RDONLY)
         self.purser.start()
         self.assertIn("EROFS", self.purser.cli("status").stdout)
         answer = self.purser.token(HELPDESK, ["User.Read.All"])
         self.assertEqual(answer.status, 503, answer)
         self.assertEqual(self.purser.cli("ledger", "resume").returncode, 1)
-        mount(self.folder, MS_REMOUNT)
+        mounts.mount(self.folder, mounts.MS_REMOUNT)
         resumed = self.purser.cli("ledger", "resume")
         self.assertEqual(resumed.returncode, 0, resumed.stdout + resumed.stderr)
         until(lambda: self.purser.cli("ready").returncode == 0)  # the key is asked for anew

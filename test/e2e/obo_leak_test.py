@@ -5,7 +5,8 @@ import uuid
 
 import harness
 from harness import JO, SAM, DevTenant, Purser
-from leak_test import CLIENT_SECRET, Leaks
+from leak_deeds import CLIENT_SECRET
+from leak_search import Leaks
 from oauth import new_claims
 from obo_test import DESK, acting_for_users, tenant_with_app, user_token, with_parts
 
