@@ -8,22 +8,10 @@ import time
 import enrolled
 import harness
 from agents import Agent
-from harness import BIN, HELPDESK, Program, Purser
+from harness import BIN, HELPDESK, Program, until
+from sealed import WithPassphrase, WithSystemdCredential, new_key
 
 FIRST, SECOND = "correct horse battery staple", "four more words than before"
-
-
-class WithPassphrase(Purser):
-    """`purser init` is given the first passphrase."""
-
-    def cli(self, *arguments, stdin=None, uid=None):
-        if arguments == ("init",) and stdin is None:
-            stdin = FIRST
-        return super().cli(*arguments, stdin=stdin, uid=uid)
-
-
-def by_passphrase(config):
-    config["seal"] = {"kind": "passphrase"}
 
 
 class Seal(enrolled.TenantCase):
@@ -45,7 +33,7 @@ class Seal(enrolled.TenantCase):
         self.granted(purser, purser.token(HELPDESK, ["Mail.Read"]))
 
     def test_doctor_says_of_a_passphrase_whether_it_was_typed(self):
-        purser = self.enterContext(WithPassphrase(self.entra, edit=by_passphrase))
+        purser = self.enterContext(WithPassphrase(self.entra, FIRST))
         sealed = purser.cli("doctor").stdout
         self.assertRegex(sealed, r"(?s)kind passphrase\) has not opened the store.*purser unseal")
         self.assertEqual(purser.cli("unseal", stdin=FIRST).returncode, 0)
@@ -117,7 +105,7 @@ class Seal(enrolled.TenantCase):
         self.assert_verifies(purser)
 
     def test_a_passphrase_opens_rotates_and_outlives_the_broker(self):
-        purser = self.enterContext(WithPassphrase(self.entra, edit=by_passphrase))
+        purser = self.enterContext(WithPassphrase(self.entra, FIRST))
         self.assertIn("sealed", purser.cli("status").stdout)
         wrong = purser.cli("unseal", stdin="not the passphrase at all")
         self.assertEqual(wrong.returncode, 1, wrong)
@@ -135,6 +123,45 @@ class Seal(enrolled.TenantCase):
         self.assertEqual(purser.cli("unseal", stdin=FIRST).returncode, 1)
         self.assertEqual(purser.cli("unseal", stdin=SECOND).returncode, 0, purser.log())
         self.works(purser)
+
+    def test_a_credential_of_systemd_opens_rotates_and_is_read_again(self):
+        purser = self.enterContext(WithSystemdCredential(self.entra))
+        enrolled.enrol(purser)
+        self.works(purser)
+        with Agent(purser, HELPDESK, ["Mail.Read"], mint=True) as agent:
+            agent.wait_for_success(0)
+            self.kill_broker(purser)
+            agent.wait_for_success(time.monotonic())
+        first, second = purser.key, new_key()
+        for wrong in ("", "0" * 64, second[:-1]):
+            self.assertEqual(purser.cli("seal", "rotate", stdin=wrong).returncode, 1, wrong)
+        done = purser.cli("seal", "rotate", stdin=second)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.works(purser)
+        self.kill_broker(purser)  # the unit still shows the old one: what was kept opens the store
+        until(lambda: purser.cli("ready").returncode == 0)
+        self.works(purser)
+        self.assertEqual(purser.stop(), 0, purser.log())
+        purser.start()
+        self.refused(purser, purser.token(HELPDESK, ["Mail.Read"]), 503, "sealed")
+        self.assertEqual(purser.stop(), 0, purser.log())
+        purser.replace_credential(second)
+        purser.start()
+        self.works(purser)
+        self.assert_verifies(purser)
+        self.assertNotEqual(first, second)
+
+    def test_without_systemd_there_is_no_credential_and_the_advice_says_so(self):
+        purser = self.enterContext(WithSystemdCredential(self.entra))
+        self.assertEqual(purser.stop(), 0, purser.log())
+        del purser.environment["CREDENTIALS_DIRECTORY"]
+        with self.assertRaisesRegex(RuntimeError, "LoadCredentialEncrypted=kek"):
+            purser.start()
+        for path in (purser.dir / "state").rglob("store.db*"):
+            path.unlink()
+        made = purser.cli("init")
+        self.assertEqual(made.returncode, 1, made.stdout)
+        self.assertIn("LoadCredentialEncrypted=kek", made.stderr)
 
 
 if __name__ == "__main__":
