@@ -151,15 +151,6 @@ std::vector<std::string> ChangesFor(const Config& config, const Agent* agent,
   return {change};
 }
 
-std::string SelectorAdvice(const SelectorResult& result) {
-  const std::string wanted = result.selector + " " + result.wanted;
-  if (result.outcome == SelectorOutcome::kFactMissing) {
-    return "the kernel did not say the peer's " + result.selector + ", and " + wanted +
-           " must hold: see `purser doctor`, or remove the selector";
-  }
-  return "run the agent with " + wanted + ", or change " + result.selector + " in its table";
-}
-
 void AddSelectors(const Agent& agent, const Facts& facts, Explanation* out) {
   out->selectors = MatchSelectors(agent, facts);
   if (out->selectors->held()) return;
@@ -197,6 +188,15 @@ void AddVerdict(const Config& config, const Agent* agent, const std::vector<std:
 }
 
 }  // namespace
+
+std::string SelectorAdvice(const SelectorResult& result) {
+  const std::string wanted = result.selector + " " + result.wanted;
+  if (result.outcome == SelectorOutcome::kFactMissing) {
+    return "the kernel did not say the peer's " + result.selector + ", and " + wanted +
+           " must hold: see `purser doctor`, or remove the selector";
+  }
+  return "run the agent with " + wanted + ", or change " + result.selector + " in its table";
+}
 
 Explanation Explain(const Config& config, const std::string& agent,
                     const std::vector<std::string>& scopes, const Facts* facts) {

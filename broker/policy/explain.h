@@ -21,7 +21,7 @@ struct RuleView {
 };
 
 struct Explanation {
-  std::string agent;
+  std::string agent;                // empty: the operator's socket
   std::vector<std::string> scopes;  // as asked for
   bool granted = false;
   std::string reason;                      // a reason code; empty when granted
@@ -36,6 +36,9 @@ struct Explanation {
 /// whether it would get as far as the rules.
 Explanation Explain(const Config& config, const std::string& agent,
                     const std::vector<std::string>& scopes, const Facts* facts = nullptr);
+
+/// What would make this selector hold. REQUIRES: it does not.
+std::string SelectorAdvice(const SelectorResult& result);
 
 /// A past entry of the ledger, read by today's configuration.
 struct PastExplanation {

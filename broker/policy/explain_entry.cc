@@ -9,6 +9,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kNotRecorded = "not in the entry";
+
 // The member of an object, or null: an entry under suspicion may have any shape.
 const json& Member(const json& object, const char* name) {
   static const json kNull;
@@ -91,24 +93,76 @@ std::optional<Facts> RecordedFacts(const json& entry) {
   return facts;
 }
 
+// What refused the connection, as it was recorded: change{fault,found,selector,wanted}.
+SelectorResult RecordedFailure(const json& entry) {
+  const json& change = Member(entry, "change");
+  SelectorResult failed{.selector = Text(Member(change, "selector")),
+                        .wanted = Text(Member(change, "wanted")),
+                        .found = Text(Member(change, "found"))};
+  if (Text(Member(change, "fault")) == failed.selector + " differs") {
+    failed.outcome = SelectorOutcome::kDiffers;
+  }
+  return failed;
+}
+
 // The recorded facts against today's selectors; one that needs more than was kept says nothing.
-SelectorMatch MatchRecorded(const Agent& agent, const Facts& facts) {
+SelectorMatch MatchRecorded(const Agent& agent, const Facts& facts, const SelectorResult& failed) {
   SelectorMatch match = MatchSelectors(agent, facts);
   for (SelectorResult& result : match.results) {
     const bool other_groups_unknown =
         result.selector == "group" && result.outcome == SelectorOutcome::kDiffers;
     if (!other_groups_unknown && result.outcome != SelectorOutcome::kFactMissing) continue;
-    result.outcome = SelectorOutcome::kFactMissing;
-    result.found = "not in the entry";
+    const bool same =
+        result.selector == failed.selector && RecordedFact(result.wanted) == failed.wanted;
+    result.outcome = same ? failed.outcome : SelectorOutcome::kFactMissing;
+    result.found = same ? failed.found : kNotRecorded;
   }
   return match;
+}
+
+std::vector<std::string> ChangesFor(const SelectorMatch& match) {
+  std::vector<std::string> changes;
+  for (const SelectorResult& result : match.results) {
+    const bool judged = result.found != kNotRecorded;
+    if (result.outcome != SelectorOutcome::kHeld && judged)
+      changes.push_back(SelectorAdvice(result));
+  }
+  if (changes.empty() && match.held()) {
+    changes.emplace_back(
+        "nothing in the configuration: today the same process would be the agent, "
+        "as long as it stays what it was when it connected");
+  }
+  return changes;
 }
 
 Explanation ExplainConnection(const Config& config, const std::string& agent) {
   Explanation out{.agent = agent};
   out.reason = Describe(Reason::kPeerRefused).name;
   out.verdict = "refused before anything was read: the process was not the agent";
-  if (!config.agents.contains(agent)) out.verdict = "there is no such agent today";
+  if (config.agents.contains(agent)) return out;
+  out.verdict = "there is no such agent today";
+  out.changes.emplace_back("define [agent.NAME] in purser.toml or a file of agents.d");
+  return out;
+}
+
+// The operator's socket has no agent: its one selector is membership of a group of [admin].
+Explanation ExplainAdminConnection(const Admin& admin, const json& entry) {
+  Explanation out;
+  out.reason = Describe(Reason::kPeerRefused).name;
+  out.verdict = "refused before anything was read: the process was in no group of [admin]";
+  SelectorResult failed = RecordedFailure(entry);
+  failed.selector = "group";
+  failed.wanted = MatchAdmin(admin, {}).wanted;
+  if (failed.found.empty()) failed.found = kNotRecorded;
+  failed.outcome = SelectorOutcome::kDiffers;
+  out.changes.push_back(
+      failed.wanted.empty()
+          ? "list a group in [admin] operators or auditors: today only root and purserd's own user "
+            "may connect"
+          : "run it as a user of " + failed.wanted +
+                " (a login sees a new group only when it is made anew), or list its group in "
+                "[admin]");
+  out.selectors = SelectorMatch{{std::move(failed)}};
   return out;
 }
 
@@ -125,7 +179,13 @@ PastExplanation ExplainEntry(const Config& config, const json& entry) {
 
   const std::string agent = Text(Member(Member(entry, "agent"), "name"));
   const std::string type = Text(Member(entry, "type"));
-  if (agent.empty()) return past;
+  if (agent.empty()) {
+    const bool counted_with_others = Text(Member(entry, "reason")) == "flood";
+    if (type == "connection.refused" && !counted_with_others) {
+      past.today = ExplainAdminConnection(config.admin, entry);
+    }
+    return past;
+  }
   if (type == "token.issued" || type == "token.denied") {
     past.today = Explain(config, agent, Texts(Member(entry, "scopes")));
   } else if (type == "connection.refused") {
@@ -136,7 +196,8 @@ PastExplanation ExplainEntry(const Config& config, const json& entry) {
   const auto known = config.agents.find(agent);
   const auto facts = RecordedFacts(entry);
   if (known != config.agents.end() && facts) {
-    past.today->selectors = MatchRecorded(known->second, *facts);
+    past.today->selectors = MatchRecorded(known->second, *facts, RecordedFailure(entry));
+    if (type == "connection.refused") past.today->changes = ChangesFor(*past.today->selectors);
   }
   return past;
 }

@@ -59,7 +59,8 @@ std::string Bullets(const std::string& title, const std::vector<std::string>& li
 }  // namespace
 
 std::string AsText(const Explanation& explanation) {
-  std::string text = "agent " + Inert(explanation.agent);
+  const bool operators = explanation.agent.empty() && explanation.scopes.empty();
+  std::string text = operators ? "operator's socket" : "agent " + Inert(explanation.agent);
   if (!explanation.scopes.empty()) {
     text += " asks for";
     for (const std::string& scope : explanation.scopes) text += " " + Inert(scope);

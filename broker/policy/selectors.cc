@@ -1,6 +1,9 @@
 #include "broker/policy/selectors.h"
 
 #include <algorithm>
+#include <set>
+
+#include "broker/policy/scopes.h"
 
 namespace broker::policy {
 namespace {
@@ -20,15 +23,19 @@ SelectorResult MatchUser(const Selectors& want, const Facts& facts) {
           Judge(facts.uid != kUnmappedId, want.uid && facts.uid == *want.uid)};
 }
 
-SelectorResult MatchGroup(const Selectors& want, const Facts& facts) {
+std::string GroupsOf(const Facts& facts) {
   std::string found = std::to_string(facts.gid);
   for (const uint32_t gid : facts.groups) {
     if (gid != facts.gid) found += " " + std::to_string(gid);
   }
+  return found;
+}
+
+SelectorResult MatchGroup(const Selectors& want, const Facts& facts) {
   const bool member =
       want.gid && *want.gid != kUnmappedId &&
       (facts.gid == *want.gid || std::ranges::find(facts.groups, *want.gid) != facts.groups.end());
-  return {"group", want.group, found, Judge(facts.uid != kUnmappedId, member)};
+  return {"group", want.group, GroupsOf(facts), Judge(facts.uid != kUnmappedId, member)};
 }
 
 // "/kubepods/a" covers "/kubepods/a" and "/kubepods/a/b", never "/kubepods/ab".
@@ -53,18 +60,41 @@ bool SelectorMatch::held() const {
   });
 }
 
+const SelectorResult* SelectorMatch::FirstFailed() const {
+  const auto failed = std::ranges::find_if(
+      results, [](const SelectorResult& result) { return result.outcome != kHeld; });
+  return failed == results.end() ? nullptr : &*failed;
+}
+
 std::string SelectorMatch::FirstFault() const {
-  for (const SelectorResult& result : results) {
-    switch (result.outcome) {
-      case kHeld:
-        break;
-      case kDiffers:
-        return result.selector + " differs";
-      case kFactMissing:
-        return result.selector + " could not be established";
-    }
+  const SelectorResult* failed = FirstFailed();
+  if (failed == nullptr) return results.empty() ? "no selector" : "";
+  return failed->selector +
+         (failed->outcome == kDiffers ? " differs" : " could not be established");
+}
+
+SelectorResult MatchAdmin(const Admin& admin, const Facts& facts) {
+  std::set<std::string> names;
+  for (const auto* role : {&admin.operators, &admin.approvers, &admin.auditors}) {
+    names.insert(role->begin(), role->end());
   }
-  return results.empty() ? "no selector" : "";
+  const auto in = [&facts](const std::vector<uint32_t>& gids) {
+    return std::ranges::any_of(gids, [&](uint32_t gid) {
+      return std::ranges::find(facts.groups, gid) != facts.groups.end();
+    });
+  };
+  // Those two could join any group; what they may do without one, the broker decides by the same
+  // list.
+  const bool held = facts.uid == 0 || facts.uid == admin.owner_uid || in(admin.operator_gids) ||
+                    in(admin.approver_gids) || in(admin.auditor_gids);
+  return {"group", JoinNames({names.begin(), names.end()}, " "), GroupsOf(facts),
+          held ? kHeld : kDiffers};
+}
+
+std::string RecordedFact(std::string_view fact) {
+  std::string text(fact.substr(0, kMaxRecordedFact));
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return text;
 }
 
 SelectorMatch MatchSelectors(const Agent& agent, const Facts& facts) {

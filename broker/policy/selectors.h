@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/policy/config.h"
@@ -30,7 +31,19 @@ struct SelectorMatch {
   /// The first selector that did not hold, e.g. "systemd_unit differs"; empty when all held. Names
   /// no values: fit for the operational log.
   [[nodiscard]] std::string FirstFault() const;
+  /// The selector of FirstFault; nullptr when all held, or none is configured.
+  [[nodiscard]] const SelectorResult* FirstFailed() const;
 };
+
+/// Pure. Whether the peer may connect to the operator's socket: a member of any group of [admin],
+/// root, or the user that purserd runs as. `wanted` are the groups as they are written.
+SelectorResult MatchAdmin(const Admin& admin, const Facts& facts);
+
+// What an entry keeps of one fact: a path that a person can tell, far below what an entry may hold.
+inline constexpr size_t kMaxRecordedFact = 512;
+/// A fact as an entry keeps it, for the peer may have chosen it: printable ASCII, other bytes as
+/// '?', cut after kMaxRecordedFact.
+std::string RecordedFact(std::string_view fact);
 
 /// Pure. user: the peer's uid. group: its gid or a supplementary group. cgroup: the same path or
 /// one below it. systemd_unit and exe_sha256: equal. exe: the supervisor compared device and inode.

@@ -117,8 +117,9 @@ int ExplainRefused(const ExplainOptions& options, const std::vector<json>& entri
   if (options.json) {
     Print(list, out);
   } else if (text.empty()) {
-    return Complain({out, err},
-                    "no refused connection of agent " + Inert(options.agent) + " is recorded");
+    const std::string whose = options.agent.empty() ? "the operator's socket"
+                                                    : "the socket of agent " + Inert(options.agent);
+    return Complain({out, err}, "no refused connection to " + whose + " is recorded");
   } else {
     out << text;
   }

@@ -1,4 +1,5 @@
-// sidecar/cli/explain_command.h: `purser explain AGENT --scopes X | --seq N | --refused`.
+// sidecar/cli/explain_command.h: `purser explain AGENT --scopes X | --seq N | --refused`, and
+// `purser explain --refused` for the operator's socket.
 #pragma once
 #include <iosfwd>
 #include <nlohmann/json.hpp>
@@ -11,7 +12,7 @@ namespace sidecar::cli {
 
 struct ExplainOptions {
   const broker::policy::Config& config;  // borrowed
-  std::string agent;
+  std::string agent;                     // empty: the operator's socket, with --seq and --refused
   bool json = false;
 };
 
@@ -26,7 +27,8 @@ int ExplainScopes(const ExplainOptions& options, const std::vector<std::string>&
 /// --seq: one parsed entry of the ledger. An entry of another agent is refused.
 int ExplainPast(const ExplainOptions& options, const nlohmann::json& entry, std::ostream& out,
                 std::ostream& err);
-/// --refused: those of `entries` that are refused connections of this agent, in their order.
+/// --refused: those of `entries` that are refused connections to this agent's socket, in their
+/// order.
 int ExplainRefused(const ExplainOptions& options, const std::vector<nlohmann::json>& entries,
                    std::ostream& out, std::ostream& err);
 

@@ -51,13 +51,15 @@ void AddExplain(CLI::App& app, Session& session, ExplainQuestion& question) {
   explain->footer(
       "Examples: purser explain helpdesk --scopes Mail.Send\n"
       "          purser explain helpdesk --seq 41\n"
-      "          purser explain helpdesk --refused");
-  explain->add_option("agent", question.agent, "Name in purser.toml")->required();
+      "          purser explain helpdesk --refused\n"
+      "          purser explain --refused     (connections to the operator's socket)");
+  explain->add_option("agent", question.agent, "Name in purser.toml");
   auto* what = explain->add_option_group("what")->require_option(1);
   what->add_option("--scopes", question.scopes, "Scopes that it would ask for");
   what->add_option("--seq", question.seq, "A past entry of the ledger");
   what->add_flag("--refused", question.refused, "Connections that were refused");
   explain->callback([&] {
+    if (question.agent.empty() && !question.scopes.empty()) throw CLI::RequiredError("agent");
     session.chosen = [&] {
       return session.WithConfig([&](const broker::policy::Config& config) {
         const ExplainOptions options{

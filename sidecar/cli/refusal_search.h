@@ -11,7 +11,8 @@ namespace sidecar::cli {
 // More are found with `purser audit search --type connection.refused`.
 inline constexpr size_t kRecentRefusals = 20;
 
-/// The last refused connections of `agent`, oldest first. Errors: kUnavailable.
+/// The last refused connections to the socket of `agent`, or the operator's where that is empty,
+/// oldest first. Errors: kUnavailable.
 broker::Result<std::vector<nlohmann::json>> RecentRefusals(const std::string& folder,
                                                            const std::string& agent);
 

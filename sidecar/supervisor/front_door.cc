@@ -19,7 +19,8 @@ using broker::policy::Facts;
 using ipc::Fd;
 
 broker::ledger::Entry RefusedEntry(const std::string& agent, const Facts& facts,
-                                   const std::string& fault) {
+                                   const std::string& why,
+                                   const broker::policy::SelectorResult& failed) {
   broker::ledger::Entry entry{.type = broker::ledger::EntryType::kConnectionRefused,
                               .outcome = broker::ledger::Outcome::kFailure};
   entry.reason = broker::Describe(Reason::kPeerRefused).name;
@@ -27,7 +28,10 @@ broker::ledger::Entry RefusedEntry(const std::string& agent, const Facts& facts,
   entry.caller = broker::ledger::CallerRecord{facts.uid,        facts.gid,          facts.pid,
                                               facts.exe_sha256, facts.systemd_unit, facts.loginuid};
   entry.target_kind = agent.empty() ? "admin_socket" : "agent_socket";
-  entry.change["fault"] = fault;
+  entry.change["fault"] = why;
+  entry.change["selector"] = failed.selector;
+  entry.change["wanted"] = broker::policy::RecordedFact(failed.wanted);
+  entry.change["found"] = broker::policy::RecordedFact(failed.found);
   return entry;
 }
 
@@ -49,7 +53,7 @@ void FrontDoor::Adopt(SharedConfig config, Listeners added) {
   std::erase_if(doors_, [&](const auto& door) { return is_gone(door.first); });
   std::erase_if(listeners_, [&](const auto& listener) { return is_gone(listener.first); });
   for (const uint64_t id : connections_.Select([this](const Connections::Connection& open) {
-         return !FaultOf(open.agent, open.peer.facts).empty();
+         return !FaultOf(open.agent, open.peer.facts).why.empty();
        })) {
     connections_.Close(id);
   }
@@ -152,31 +156,30 @@ void FrontDoor::Receive(const std::string& agent, Fd socket) {
   }
   Peer peer;
   const broker::Status attested = attestor_.Attest(socket.get(), wanted, &peer);
-  const std::string fault = attested ? FaultOf(agent, peer.facts) : attested.error().detail;
-  if (!fault.empty()) return Refuse(agent, std::move(socket), peer.facts, fault);
+  const Fault fault = attested ? FaultOf(agent, peer.facts) : Fault{attested.error().detail, {}};
+  if (!fault.why.empty()) return Refuse(agent, std::move(socket), peer.facts, fault);
   Admit(agent, std::move(socket), std::move(peer));
 }
 
-std::string FrontDoor::FaultOf(const std::string& agent, const Facts& facts) const {
+FrontDoor::Fault FrontDoor::FaultOf(const std::string& agent, const Facts& facts) const {
   if (!agent.empty()) {
     const auto found = config_->config.agents.find(agent);
-    if (found == config_->config.agents.end()) return "the agent is configured no longer";
-    return broker::policy::MatchSelectors(found->second, facts).FirstFault();
+    if (found == config_->config.agents.end()) return {"the agent is configured no longer", {}};
+    const auto match = broker::policy::MatchSelectors(found->second, facts);
+    const auto* failed = match.FirstFailed();
+    return {match.FirstFault(), failed == nullptr ? broker::policy::SelectorResult{} : *failed};
   }
-  // Both could join any group; what they may do without one, the broker decides by the same list.
-  if (facts.uid == 0 || facts.uid == config_->config.admin.owner_uid) return {};
-  const std::vector<uint32_t> admins = AdminGroups(config_->config);
-  const bool is_admin = std::ranges::any_of(
-      facts.groups, [&](uint32_t gid) { return std::ranges::binary_search(admins, gid); });
-  return is_admin ? "" : "in no group of [admin]";
+  auto admin = broker::policy::MatchAdmin(config_->config.admin, facts);
+  if (admin.outcome == broker::policy::SelectorOutcome::kHeld) return {};
+  return {"in no group of [admin]", std::move(admin)};
 }
 
 void FrontDoor::Refuse(const std::string& agent, Fd socket, const Facts& facts,
-                       const std::string& fault) {
+                       const Fault& fault) {
   // Who it was stands in the ledger alone.
-  refused_log_.Warn(std::string(agent).append(" ").append(fault),
-                    {{"agent", agent}, {"why", fault}});
-  parts_.journal.Record(RefusedEntry(agent, facts, fault));
+  refused_log_.Warn(std::string(agent).append(" ").append(fault.why),
+                    {{"agent", agent}, {"why", fault.why}});
+  parts_.journal.Record(RefusedEntry(agent, facts, fault.why, fault.failed));
   refusals_.Answer(std::move(socket), FixedAnswer(Reason::kPeerRefused));
 }
 

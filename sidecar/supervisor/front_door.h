@@ -5,6 +5,7 @@
 
 #include "broker/base/log.h"
 #include "broker/policy/config.h"
+#include "broker/policy/selectors.h"
 #include "broker/reason.h"
 #include "sidecar/supervisor/attest.h"
 #include "sidecar/supervisor/connections.h"
@@ -65,11 +66,15 @@ class FrontDoor {
   void Pause(const std::string& agent, broker::Clock::Steady::duration how_long);
   void AcceptSome(const std::string& agent);
   void Receive(const std::string& agent, ipc::Fd socket);
-  /// Why the peer is not this agent (or no administrator); empty: it is.
-  [[nodiscard]] std::string FaultOf(const std::string& agent,
-                                    const broker::policy::Facts& facts) const;
+  /// Why a peer is refused.
+  struct Fault {
+    std::string why;                        // names no values; empty: it is not refused
+    broker::policy::SelectorResult failed;  // which selector, if it was one
+  };
+  /// Whether the peer is this agent, or an administrator.
+  [[nodiscard]] Fault FaultOf(const std::string& agent, const broker::policy::Facts& facts) const;
   void Refuse(const std::string& agent, ipc::Fd socket, const broker::policy::Facts& facts,
-              const std::string& fault);
+              const Fault& fault);
   void Admit(const std::string& agent, ipc::Fd socket, Peer peer);
   void HandOver(uint64_t id);
   bool Pass(const Connections::Connection& connection);

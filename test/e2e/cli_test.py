@@ -50,7 +50,8 @@ class Alone(unittest.TestCase):
     def test_what_is_no_command_line_is_a_usage_error(self):
         rows = [[], ["mint"], ["status", "--nonsense"], ["secret", "set"], ["login"],
                 ["secret", "set", "app", "the-secret-as-an-argument"], ["explain", "helpdesk"],
-                ["explain", "helpdesk", "--refused", "--seq", "1"], ["audit"], ["run", "helpdesk"],
+                ["explain", "helpdesk", "--refused", "--seq", "1"],
+                ["explain", "--scopes", "Mail.Read"], ["audit"], ["run", "helpdesk"],
                 ["completion", "fish"], ["audit", "show", "first"]]
         for row in rows:
             with self.subTest(row):
@@ -327,6 +328,13 @@ class WithDaemon(unittest.TestCase):
             status = self.purser.token(HELPDESK, ["Mail.Read"], uid=0).status
             self.assertEqual(status, 403)
             self.assertIn("root (0)", self.done("explain", HELPDESK, "--refused"))
+            os.chmod(self.purser.admin_socket, 0o666)  # whom its permissions would have held off
+            self.addCleanup(os.chmod, self.purser.admin_socket, 0o660)
+            self.assertEqual(self.purser.cli("status", uid=OTHER_UID).returncode, REFUSED)
+            shown = self.done("explain", "--refused")
+            for text in ("in no group of [admin]", f"wanted group:{AUDITORS} group:{OPERATORS}",
+                         f'found "{OTHER_UID}"', "what would change it"):
+                self.assertIn(text, shown)
         self.assertIn("no_rule", self.done("explain", HELPDESK, "--scopes", "Mail.Send"))
         self.assertEqual(self.purser.cli("explain", "nobody", "--scopes", "x").returncode, REFUSED)
 

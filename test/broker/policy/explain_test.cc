@@ -158,6 +158,71 @@ TEST_CASE("A refused connection shows which selector, and what the entry cannot 
   CHECK(results[2].found == "not in the entry");
 }
 
+TEST_CASE("A refused connection shows what was found of the selector that refused it") {
+  const Config config = fixture::Valid(
+      With("user = \"helpdesk\"",
+           "user = \"helpdesk\"\nexe = \"/opt/agent\"\nsystemd_unit = \"helpdesk.service\""));
+  const auto refused = [](const json& change) {
+    return json{{"seq", 7},
+                {"type", "connection.refused"},
+                {"reason", "peer_refused"},
+                {"agent", {{"name", "helpdesk"}}},
+                {"caller", {{"uid", 2001}, {"gid", 3001}, {"pid", 7}}},
+                {"change", change}};
+  };
+  // clang-format off
+  struct Row { const char* why; json change; size_t result; const char* outcome; const char* found; const char* advice; };
+  const Row rows[] = {
+      {"another program",            {{"fault", "exe differs"}, {"selector", "exe"}, {"wanted", "/opt/agent"}, {"found", "/usr/bin/python3"}},
+       2, "differs", "/usr/bin/python3", "run the agent with exe /opt/agent"},
+      {"no program could be seen",   {{"fault", "exe could not be established"}, {"selector", "exe"}, {"wanted", "/opt/agent"}},
+       2, "unknown", "", "the kernel did not say the peer's exe"},
+      {"another unit",               {{"fault", "systemd_unit differs"}, {"selector", "systemd_unit"}, {"wanted", "helpdesk.service"}, {"found", "cron.service"}},
+       1, "differs", "cron.service", "change systemd_unit in its table"},
+      {"the selector is another now", {{"fault", "exe differs"}, {"selector", "exe"}, {"wanted", "/opt/old"}, {"found", "/opt/agent"}},
+       2, "unknown", "not in the entry", nullptr},
+      {"an entry that names none",   {{"fault", "exe differs"}}, 2, "unknown", "not in the entry", nullptr},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.why));
+    const json past = AsJson(ExplainEntry(config, refused(row.change)));
+    const json& result = past["today"]["selectors"][row.result];
+    CHECK(result["outcome"] == row.outcome);
+    CHECK(result["found"] == row.found);
+    const auto changes = past["today"]["changes"].get<std::vector<std::string>>();
+    CHECK(changes.size() == (row.advice == nullptr ? 0 : 1));
+    if (row.advice != nullptr) CHECK(Mentions(changes, row.advice));
+  }
+  const Config plain = Desk();
+  const json gone = refused({{"fault", "the peer has exited"}});
+  CHECK(Mentions(ExplainEntry(plain, gone).today->changes, "today the same process would be"));
+}
+
+TEST_CASE("A connection that the operator's socket refused says which groups it wants") {
+  Config config = Desk();
+  json entry = {{"seq", 9},
+                {"type", "connection.refused"},
+                {"reason", "peer_refused"},
+                {"target", {{"kind", "admin_socket"}}},
+                {"caller", {{"uid", 2002}, {"gid", 3002}, {"pid", 7}}},
+                {"change",
+                 {{"fault", "in no group of [admin]"},
+                  {"selector", "group"},
+                  {"wanted", "group:old"},
+                  {"found", "3002 20"}}}};
+  config.admin.operators = {"group:operators"};
+  config.admin.auditors = {"group:security", "group:operators"};
+  const std::string text = AsText(ExplainEntry(config, entry));
+  CHECK(text.find("operator's socket\n") != std::string::npos);
+  CHECK(text.find("wanted group:operators group:security, found \"3002 20\"") != std::string::npos);
+  CHECK(text.find("run it as a user of group:operators group:security") != std::string::npos);
+  config.admin = {};
+  CHECK(Mentions(ExplainEntry(config, entry).today->changes, "list a group in [admin]"));
+  entry["reason"] = "flood";  // counted with refusals of agents
+  CHECK_FALSE(ExplainEntry(config, entry).today.has_value());
+}
+
 TEST_CASE("An entry of any shape is explained without harm, and its text is inert") {
   const Config config = Desk();
   for (const json& entry :

@@ -100,3 +100,42 @@ TEST_CASE("A cgroup selector covers the path itself and what lies below") {
     CHECK_FALSE(MatchSelectors(agent, facts).held());
   }
 }
+
+TEST_CASE("The operator's socket is for the groups of [admin], root and purserd's own user") {
+  Admin admin;
+  admin.operators = {"group:operators"};
+  admin.operator_gids = {10};
+  admin.approvers = {"group:leads", "group:operators"};
+  admin.approver_gids = {20, 10};
+  admin.auditors = {"group:security"};
+  admin.auditor_gids = {30};
+  admin.owner_uid = 500;
+  // clang-format off
+  struct Row { const char* why; Facts facts; bool held; };
+  const Row rows[] = {
+      {"an operator",                  {.uid = 5, .gid = 10, .groups = {10}},     true},
+      {"an approver by another group", {.uid = 5, .gid = 5,  .groups = {7, 20, 5}}, true},
+      {"an auditor",                   {.uid = 5, .gid = 5,  .groups = {30, 5}},  true},
+      {"root",                         {.uid = 0, .gid = 0,  .groups = {0}},      true},
+      {"purserd's own user",           {.uid = 500, .gid = 500, .groups = {500}}, true},
+      {"a stranger",                   {.uid = 5, .gid = 5,  .groups = {5, 6}},   false},
+      {"a user whose number is a group's", {.uid = 10, .gid = 5, .groups = {5}},  false},
+      {"an unmapped user",             {},                                        false},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.why));
+    const SelectorResult result = MatchAdmin(admin, row.facts);
+    CHECK((result.outcome == SelectorOutcome::kHeld) == row.held);
+    CHECK(result.wanted == "group:leads group:operators group:security");
+  }
+  CHECK(MatchAdmin(admin, {.uid = 5, .gid = 5, .groups = {6, 5}}).found == "5 6");
+  CHECK(MatchAdmin({.owner_uid = 500}, {.uid = 5, .gid = 5, .groups = {5}}).outcome ==
+        SelectorOutcome::kDiffers);
+}
+
+TEST_CASE("A fact that the peer chose is kept so that the ledger can hold it") {
+  CHECK(RecordedFact("/opt/agent v2") == "/opt/agent v2");
+  CHECK(RecordedFact("/tmp/\xff\x1b[2J\n\x7f\xc3\xa4") == "/tmp/??[2J????");
+  CHECK(RecordedFact(std::string(5000, 'x')) == std::string(kMaxRecordedFact, 'x'));
+}

@@ -174,6 +174,14 @@ TEST_CASE("explain: requests, past entries and refused connections of one agent"
   CHECK(ExplainRefused({*config, "helpdesk", true}, {others, refused, json(7)}, list, err) == 0);
   CHECK(json::parse(list.str()).size() == 1);
   CHECK(ExplainRefused(options, {others}, out, err) == 1);
+
+  const json operators = {{"seq", 5}, {"type", "connection.refused"}, {"reason", "peer_refused"}};
+  std::ostringstream at_admin;
+  CHECK(ExplainRefused({*config, ""}, {refused, operators}, at_admin, err) == 0);
+  CHECK(at_admin.str().starts_with("entry 5"));
+  CHECK(at_admin.str().find("what would change it") != std::string::npos);
+  CHECK(ExplainRefused({*config, ""}, {refused}, out, err) == 1);
+  CHECK(err.str().find("operator's socket") != std::string::npos);
 }
 
 TEST_CASE("explain: bytes that are no text do no harm") {

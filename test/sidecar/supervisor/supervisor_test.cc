@@ -83,9 +83,20 @@ TEST_CASE("A peer of the wrong user is answered here, recorded, and starts no wi
     CHECK_FALSE(stranger.Has("request_id"));
   }
   CHECK(world.Logged("ledger", "entry 12 helpdesk peer_refused fault=user differs", 5));
+  CHECK(world.Logged("ledger", " selector=user wanted=", 5));
   CHECK(world.supervisor->windows().empty());
   CHECK(world.LogOf("window").empty());
   CHECK(world.LogOf("broker").find("connection") == std::string::npos);
+}
+
+TEST_CASE("The entry of a refused program says which program it was") {
+  World world(Agent("helpdesk", OwnUid(), "exe = \"/usr/bin/true\"\n"));
+  REQUIRE(world.Start().has_value());
+  Client other = Friend(world.Socket("helpdesk"));
+  CHECK(world.Until([&] { return other.Over(); }));
+  CHECK(other.Has("403 Forbidden"));
+  CHECK(world.Logged("ledger", "fault=exe differs found=/"));
+  CHECK(world.Logged("ledger", "supervisor_test selector=exe wanted=/usr/bin/true"));
 }
 
 TEST_CASE("The admin socket is for [admin]'s groups, with a window for each connection") {
@@ -98,6 +109,8 @@ TEST_CASE("The admin socket is for [admin]'s groups, with a window for each conn
   CHECK(world.Until([&] { return root.Has(" is uid 0"); }));
   CHECK(world.Until([&] { return stranger.Over(); }));
   CHECK(stranger.Has("403 Forbidden"));
+  CHECK(world.Logged("ledger", "fault=in no group of [admin] found=" +
+                                   std::to_string(kStrangerUid) + " selector=group"));
   Client second(world.AdminSocket());
   CHECK(world.Until([&] { return second.Has(" is uid 0"); }));
   CHECK(world.supervisor->windows().running().size() == 2);
