@@ -53,6 +53,10 @@ json RulesAsJson(const broker::policy::Agent& agent) {
   return rules;
 }
 
+bool IsKilled(const ipc::LedgerState& ledger, const std::string& agent) {
+  return ledger.all_killed || std::ranges::find(ledger.killed, agent) != ledger.killed.end();
+}
+
 }  // namespace
 
 void EncodeRefusal(const Refusal& refusal, const std::string& request_id, std::string* answer) {
@@ -69,12 +73,9 @@ void AgentService::Handle(std::string_view request, const Connections::Answerer&
   if (type == ipc::MessageType::kRejected) return Reject(request, answerer);
   const auto plain = ipc::DecodePlainRequest(request);
   if (plain && plain->type == ipc::MessageType::kReady) return AnswerReady(answerer);
+  if (plain) return AnswerWhoami(answerer);
   std::string answer;
-  if (!plain) {
-    EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, &answer);
-  } else {
-    ipc::Encode(ipc::Answer{200, 0, Whoami(answerer.peer())}, &answer);
-  }
+  EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, &answer);
   answerer.Send(&answer);
 }
 
@@ -160,7 +161,9 @@ broker::AuditRef AgentService::RefOf(const broker::LedgerReceipt& receipt) const
   return {broker_.config()->instance.name, receipt.seq, Hex(receipt.leaf)};
 }
 
-std::string AgentService::Whoami(const Peer& peer) const {
+// Whether the agent is stopped only the ledger knows: asked once for all who ask meanwhile.
+void AgentService::AnswerWhoami(const Connections::Answerer& answerer) {
+  const Peer& peer = answerer.peer();
   const auto config = broker_.config();
   json who = {{"agent", peer.caller.agent},
               {"instance", config->instance.name},
@@ -175,7 +178,16 @@ std::string AgentService::Whoami(const Peer& peer) const {
                        {"per_seconds", agent->second.limit.per.count()}};
     }
   }
-  return who.dump(-1, ' ', false, json::error_handler_t::replace);
+  const bool asked = readiness_.Ask([answerer, who = std::move(who)](const Readiness& now) mutable {
+    if (now.ledger) who["killed"] = IsKilled(*now.ledger, answerer.peer().caller.agent);
+    std::string answer;
+    EncodeJson(200, who, &answer);
+    answerer.Send(&answer);
+  });
+  if (asked) return;
+  std::string answer;
+  EncodeRefusal({Reason::kOverloaded, {}, {}, {}}, {}, &answer);
+  answerer.Send(&answer);
 }
 
 }  // namespace sidecar::broker_role

@@ -23,7 +23,7 @@ class AgentService {
  private:
   void IssueToken(std::string_view request, const Connections::Answerer& answerer);
   void Reject(std::string_view request, const Connections::Answerer& answerer);
-  std::string Whoami(const Peer& peer) const;
+  void AnswerWhoami(const Connections::Answerer& answerer);
   void AnswerReady(const Connections::Answerer& answerer);
   broker::AuditRef RefOf(const broker::LedgerReceipt& receipt) const;
   void Refused(const broker::Denied& denied, const std::string& request_id,

@@ -307,6 +307,7 @@ Readiness BrokerProcess::Ready() {
   if (const std::string trouble = seal_.trouble(); !trouble.empty()) {
     now.missing.push_back("store: " + trouble);
   }
+  if (ledger) now.ledger = *ledger;
   now.degraded = minter_.Degraded();
   if (const std::string advice = seal_.advice(); !advice.empty()) {
     now.degraded.push_back("store: " + advice);

@@ -2,17 +2,20 @@
 #pragma once
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sidecar/broker/workers.h"
+#include "sidecar/ipc/messages.h"
 
 namespace sidecar::broker_role {
 
 /// What /readyz says: ledger, store and seal usable; upstream trouble only degrades.
 struct Readiness {
-  std::vector<std::string> missing;   // "ledger: latched, sync failed: EIO"
-  std::vector<std::string> degraded;  // "credential aid-mail: login_required"
+  std::vector<std::string> missing;             // "ledger: latched, sync failed: EIO"
+  std::vector<std::string> degraded;            // "credential aid-mail: login_required"
+  std::optional<ipc::LedgerState> ledger = {};  // absent: it could not be asked
 };
 
 /// Single-flight: a look asks the ledger and may wait for it. Those who ask while one is under way

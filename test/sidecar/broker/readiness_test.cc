@@ -93,6 +93,45 @@ TEST_CASE("Without a thread, and after a look that failed, asking works again") 
   CHECK(answers == 1);
 }
 
+TEST_CASE("whoami says whether the agent is stopped, as the ledger has it") {
+  MintBench bench;
+  FakeTokenCache cache;
+  broker::Minter minter{bench.ports()};
+  broker::Broker broker{{cache, minter, bench.ledger, bench.clock, [] { return true; }},
+                        std::make_shared<const broker::policy::Config>(bench.config)};
+  // clang-format off
+  struct Row { const char* why; std::optional<ipc::LedgerState> ledger; nlohmann::json killed; };
+  const Row rows[] = {
+      {"nobody is stopped",             ipc::LedgerState{},                        false},
+      {"another agent is",              ipc::LedgerState{.killed = {"billing"}},   false},
+      {"this agent is, by name",        ipc::LedgerState{.killed = {"a", "helpdesk"}}, true},
+      {"all are",                       ipc::LedgerState{.all_killed = true},      true},
+      {"a latched ledger still knows",  ipc::LedgerState{.latched = true, .killed = {"helpdesk"}}, true},
+      {"the ledger could not be asked", std::nullopt,                              nullptr},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.why));
+    Workers workers{2};
+    SharedReadiness readiness{[&row] { return Readiness{{}, {}, row.ledger}; },
+                              [&](Workers::Job job) { return workers.Start(std::move(job)); }};
+    AgentService agents{broker, bench.clock, readiness};
+    RunningConnections running(
+        [&](std::string_view request, const Connections::Answerer& answerer) {
+          agents.Handle(request, answerer);
+        });
+    const ipc::Fd helpdesk = running.Add("helpdesk");
+    const auto bytes = AskOver(helpdesk, Plain(ipc::MessageType::kWhoami));
+    const auto answer = ipc::DecodeAnswer(bytes);
+    REQUIRE(answer.has_value());
+    CHECK(answer->status == 200);
+    const auto who = nlohmann::json::parse(answer->body);
+    CHECK(who["agent"] == "helpdesk");
+    CHECK(who.contains("killed") == row.ledger.has_value());
+    CHECK(who.value("killed", nlohmann::json()) == row.killed);
+  }
+}
+
 TEST_CASE("/readyz that waits for the ledger delays no other agent's token request") {
   MintBench bench;
   FakeTokenCache cache;
