@@ -30,7 +30,8 @@ Dialer::Dialer(int control, const broker::Log& log)
       count_(ledger_),
       streams_(StreamContext{.hosts = hosts_, .count = count_, .log = log_, .limits = {}}) {}
 
-Status Dialer::Run() {
+Status Dialer::Run(std::string_view findings) {
+  Reply(MessageType::kStarted, findings);
   while (!abandoned_ && !(stopping_ && !(broker_.valid() && has_hosts_))) {
     // What the broker asks of a new dialer waits for its hosts: "not listed" would be a lie that
     // the broker takes for a fault of the configuration.

@@ -20,10 +20,10 @@ class Dialer {
   /// Borrows `control` and `log`.
   Dialer(int control, const broker::Log& log);
 
-  /// Serves until the supervisor is gone, or after kStop until the broker is gone (it drains
-  /// through this), and writes what was counted. Streams may still run then.
-  /// Errors: kCorrupt (the control channel carried something else than IPC.md says).
-  broker::Status Run();
+  /// Says kStarted with `findings`, serves until the supervisor is gone, or after kStop until the
+  /// broker is gone (it drains through this), and writes what was counted. Streams may still run
+  /// then. Errors: kCorrupt (the control channel carried something else than IPC.md says).
+  broker::Status Run(std::string_view findings);
 
  private:
   using Time = ConnectionCount::Time;

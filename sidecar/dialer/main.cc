@@ -4,13 +4,11 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <string>
 #include <string_view>
 
 #include "broker/base/log.h"
 #include "sidecar/dialer/dialer.h"
 #include "sidecar/hardening/harden.h"
-#include "sidecar/ipc/messages.h"
 
 int main(int argc, char** argv) {
   using namespace sidecar;
@@ -31,10 +29,7 @@ int main(int argc, char** argv) {
     log.Error("hardening_failed", {{"error", findings.error().detail}});
     return EXIT_FAILURE;
   }
-  std::string started;
-  ipc::Encode(ipc::TextMessage{ipc::MessageType::kStarted, ToJson(*findings)}, &started);
-  broker::Status served = ipc::Send(kControl, started);
-  if (served) served = dialer.Run();
+  const broker::Status served = dialer.Run(ToJson(*findings));
   if (!served) log.Error("stopped", {{"error", served.error().detail}});
   // Streams may still relay for a broker that is gone: not worth waiting for.
   std::_Exit(served ? EXIT_SUCCESS : EXIT_FAILURE);
