@@ -31,8 +31,7 @@ Outcome AdminService::StartLogin(const Call& call) {
   const auto credential = config->credentials.find(call.argument);
   if (credential == config->credentials.end()) return NoSuchCredential();
   if (credential->second.kind != "refresh-token") {
-    return Refuse(Reason::kValueOutOfRange,
-                  "A " + credential->second.kind + " has no login; use purser secret set.");
+    return Refuse(Reason::kValueOutOfRange, EnrolmentAdvice(credential->second));
   }
   // Before a person goes through it: what is obtained could not be kept.
   if (const std::string why = ports_.store_trouble(); !why.empty()) {
@@ -81,7 +80,7 @@ Outcome AdminService::SetSecret(const Call& call) {
   const auto credential = config->credentials.find(call.argument);
   if (credential == config->credentials.end()) return NoSuchCredential();
   const auto kind = TypedSecretOf(credential->second);
-  if (!kind) return Refuse(Reason::kValueOutOfRange, "A refresh token comes from purser login.");
+  if (!kind) return Refuse(Reason::kValueOutOfRange, EnrolmentAdvice(credential->second));
   const auto secret = Unwrap(call);
   if (!secret) return std::unexpected(secret.error());
   if (auto unfit = CheckTyped(*kind, *secret)) return std::unexpected(std::move(*unfit));

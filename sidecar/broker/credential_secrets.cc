@@ -17,11 +17,23 @@ std::vector<SecretKind> SecretsOf(const broker::policy::Credential& credential) 
 }
 
 std::optional<SecretKind> TypedSecretOf(const broker::policy::Credential& credential) {
+  if (!credential.vault.empty()) return std::nullopt;
   if (credential.kind == "certificate") return SecretKind::kCertificate;
   if (credential.kind == "client-secret" || credential.confidential) {
     return SecretKind::kClientSecret;
   }
   return std::nullopt;
+}
+
+std::string EnrolmentAdvice(const broker::policy::Credential& credential) {
+  if (credential.kind == "refresh-token") return "A refresh token comes from purser login.";
+  if (TypedSecretOf(credential)) {
+    return "A " + credential.kind + " has no login; use purser secret set.";
+  }
+  if (credential.vault.empty()) {
+    return "Nothing to enrol: a credential of kind " + credential.kind + " has no secret.";
+  }
+  return "Nothing to enrol: vault " + credential.vault + " has its secret; put it there.";
 }
 
 std::unexpected<Refusal> NoSuchCredential() {

@@ -2,6 +2,7 @@
 #pragma once
 #include <expected>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "broker/base/secret.h"
@@ -11,11 +12,15 @@
 
 namespace sidecar::broker_role {
 
-/// All that enrols the credential: its own secret, and for a refresh token the login.
+/// All that enrols the credential in purser's own store: its own secret, and for a refresh token
+/// the login. None for what a vault keeps, and for kinds without a secret.
 std::vector<broker::SecretKind> SecretsOf(const broker::policy::Credential& credential);
 
-/// What `purser secret set` stores for it; nothing where only a login enrols it.
+/// What `purser secret set` stores for it, if anything.
 std::optional<broker::SecretKind> TypedSecretOf(const broker::policy::Credential& credential);
+
+/// Says how the credential is enrolled, to somebody who tried another way.
+std::string EnrolmentAdvice(const broker::policy::Credential& credential);
 
 /// Refuses a name that the configuration does not have, and says where names are listed.
 [[nodiscard]] std::unexpected<broker::Refusal> NoSuchCredential();

@@ -168,6 +168,11 @@ int RunCredentials(const Console& console) {
   if (PrintedAsJson(console, answer->body)) return kExitDone;
   std::vector<std::vector<std::string>> rows;
   for (const json& credential : answer->body["credentials"]) {
+    if (credential["secrets"].empty()) {
+      rows.push_back({Field(credential, "name"), Field(credential, "kind"),
+                      Field(credential, "client_id"), JoinTexts(credential["scopes"]),
+                      "none in purser's store"});
+    }
     for (const json& secret : credential["secrets"]) {
       const bool enrolled = secret.value("enrolled", false);
       rows.push_back({Field(credential, "name"), Field(credential, "kind"),
