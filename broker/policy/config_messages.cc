@@ -36,6 +36,8 @@ std::string Remedy(std::string_view line, size_t column) {
   if (column > 0 && IsUnquoted(line, column)) {
     return ": put text in double quotes, KEY = \"…\", or KEY = [\"…\"] for a list";
   }
+  const size_t last = line.find_last_not_of(" \t\r");
+  if (last != std::string_view::npos && line[last] == '=') return ": write a value behind the '='";
   if (std::ranges::count(line, '"') % 2 == 1) return ": close the double quotes in the same line";
   return {};
 }

@@ -48,6 +48,7 @@ TEST_CASE("What is written wrong is refused where it stands, with what to write 
       {"a word like a boolean",     With("\"passphrase\"", "file"),                             6, "put text in double quotes"},
       {"a list without quotes",     With("[\"Mail.Read\"]", "[\"Mail.Send\", Mail.Read]"),      11, "put text in double quotes"},
       {"a quote left open",         With("\"zrh\"", "\"zrh"),                                   2, "close the double quotes"},
+      {"a key without a value",     With("name = \"zrh\"", "name = "),                         2, "write a value"},
       {"a key without a sign",      With("name = \"zrh\"", "name \"zrh\""),                    2, "expected '='"},
       {"a key twice",               With("name = \"zrh\"", "name = \"zrh\"\nname = \"b\""),    3, "keep one of the two"},
       {"a table twice",             With("", "[tenant]\n"),                                    20, "keep one of the two"},
