@@ -156,8 +156,9 @@ int WriteNewConfig(const NewConfigOptions& options, InitReport& report) {
   fs::create_directories(fs::path(options.path).parent_path() / "agents.d", failed);
   std::ofstream file(options.path);
   file << ConfigText(options);
-  if (!file.flush()) return report.Complain("cannot write " + options.path);
-  fs::permissions(options.path, fs::perms(0644), failed);
+  if (!file.flush() || chmod(options.path.c_str(), 0644) != 0) {
+    return report.Complain("cannot write " + options.path);
+  }
   report.Made(options.path, "fill in a credential and an agent");
   return kExitDone;
 }
