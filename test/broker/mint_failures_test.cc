@@ -165,6 +165,43 @@ TEST_CASE("After five outages in a row the breaker opens, and lets one trial thr
   CHECK(setup.Mint().has_value());
 }
 
+TEST_CASE("An outage, a dead grant and a pause are of one credential, and none of another") {
+  MinterBench setup;
+  auto other = setup.credential;
+  auto other_key = setup.key;
+  other.name = other_key.credential = "aid-calendar";
+  REQUIRE(
+      setup.vault.store.Put({other.name, SecretKind::kRefreshToken}, Secret::CopyOf("its own"), 0)
+          .has_value());
+  const auto mint_other = [&] {
+    setup.http.Push(200, TokenBody(UserClaims()));
+    return setup.minter.Mint(setup.config, other, other_key, setup.who);
+  };
+  SUBCASE("a breaker that is open") {
+    for (int i = 0; i < broker::UpstreamGuard::kFailuresToOpen; ++i) {
+      CHECK(ReasonOf(setup.Mint()) == Reason::kUpstreamUnavailable);
+    }
+  }
+  SUBCASE("a grant that is dead") {
+    setup.http.Push(400, ErrorBody("invalid_grant", 50173, "bad_token"));
+    CHECK(ReasonOf(setup.Mint()) == Reason::kLoginRequired);
+  }
+  SUBCASE("a Retry-After") {
+    auto throttled = FakeHttp::Answer(429, "");
+    throttled.retry_after = seconds(90);
+    setup.http.Push(std::move(throttled));
+    CHECK(ReasonOf(setup.Mint()) == Reason::kUpstreamThrottled);
+  }
+  const size_t asked = setup.http.seen.size();
+  CHECK_FALSE(setup.Mint().has_value());
+  CHECK(setup.http.seen.size() == asked);  // this one is not asked for
+  CHECK(mint_other().has_value());
+  CHECK(setup.http.seen.size() == asked + 1);
+  setup.minter.Forget("aid-calendar");
+  CHECK_FALSE(setup.Mint().has_value());
+  CHECK(setup.http.seen.size() == asked + 1);
+}
+
 TEST_CASE("What Entra answered is in the log, once for each attempt") {
   MinterBench setup;
   std::array<int, 2> ends{};

@@ -6,7 +6,8 @@
 class RunningRole {
  public:
   explicit RunningRole(const std::string& folder)
-      : disk_(*sidecar::ledger::Disk::OpenFolder(folder)) {
+      : RunningRole(*sidecar::ledger::Disk::OpenFolder(folder)) {}
+  explicit RunningRole(std::unique_ptr<sidecar::ledger::Disk> disk) : disk_(std::move(disk)) {
     auto [near, far] = *sidecar::ipc::MakePair();
     control_ = std::move(near);
     role_ = std::make_unique<sidecar::ledger::Role>(

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -164,6 +165,51 @@ TEST_CASE("A peer that became another user after it connected is refused") {
     close(told[0]);
     close(told[1]);
   }
+}
+
+TEST_CASE("A peer of a pid namespace that we do not see is its user and groups, and no process") {
+  if (geteuid() != 0) return;
+  const Folder folder;
+  const Connector connector = Connect(folder, [](int, auto connect_now) {
+    const gid_t group = 61003;
+    if (setgroups(1, &group) != 0 || setresgid(61001, 61001, 61001) != 0 ||
+        setresuid(61001, 61001, 61001) != 0)
+      _exit(1);
+    connect_now();
+    Stay();
+  });
+  int told[2];
+  REQUIRE(pipe2(told, O_CLOEXEC) == 0);
+  // Attests from within a namespace of its own: there the connector has no number.
+  const pid_t inside = fork();
+  if (inside == 0) {
+    if (unshare(CLONE_NEWPID) != 0) _exit(0);  // root without CAP_SYS_ADMIN: nothing is told
+    if (const pid_t first = fork(); first != 0) {
+      waitpid(first, nullptr, 0);
+      _exit(0);
+    }
+    Peer peer;
+    const auto attested =
+        Attestor().Attest(connector.socket.get(), {"/proc/self/exe", true}, &peer);
+    const auto& facts = peer.facts;
+    std::string said = attested ? "attested" : attested.error().detail;
+    said += " pid " + std::to_string(facts.pid) + " uid " + std::to_string(facts.uid) + " groups";
+    for (const uint32_t group : facts.groups) said += " " + std::to_string(group);
+    if (peer.pidfd.valid()) said += " pidfd";
+    if (facts.loginuid) said += " loginuid";
+    if (facts.exe_matches) said += " exe compared";
+    said += facts.cgroup + facts.systemd_unit + facts.exe_path + facts.exe_sha256;
+    (void)!write(told[1], said.data(), said.size());
+    _exit(0);
+  }
+  close(told[1]);
+  std::string said(4096, '\0');
+  const ssize_t got = read(told[0], said.data(), said.size());
+  close(told[0]);
+  AwaitEnd(inside, true);
+  said.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  if (said.empty()) return;
+  CHECK(said == "attested pid 0 uid 61001 groups 61003 61001");
 }
 
 TEST_CASE("exe compares device and inode, and hashes only what root alone can write") {
