@@ -1,6 +1,7 @@
 #include "sidecar/cli/refusal_search.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <ranges>
 #include <string_view>
 
@@ -12,9 +13,15 @@ namespace {
 
 using nlohmann::json;
 
+// An entry under suspicion may have any shape.
+bool HasText(const json& entry, const json::json_pointer& place, std::string_view text) {
+  return entry.contains(place) && entry[place] == text;
+}
+
 bool IsRefusalOf(const json& entry, const std::string& agent) {
-  return entry.is_object() && entry.value("type", "") == "connection.refused" &&
-         entry.value("agent", json::object()).value("name", "") == agent;
+  const json::json_pointer name("/agent/name");
+  return HasText(entry, json::json_pointer("/type"), "connection.refused") &&
+         (agent.empty() ? !entry.contains(name) : HasText(entry, name, agent));
 }
 
 }  // namespace
@@ -32,7 +39,7 @@ broker::Result<std::vector<json>> RecentRefusals(const std::string& folder,
     return found.size() < kRecentRefusals;
   };
   for (const std::string& segment : std::views::reverse(*segments)) {
-    const auto read = ReadLinesBackwards(folder + "/" + segment, look);
+    const auto read = ReadLinesBackwards(std::filesystem::path(folder) / segment, look);
     if (!read) return std::unexpected(read.error());
     if (found.size() >= kRecentRefusals) break;
   }

@@ -49,6 +49,7 @@ int RunAs(const broker::policy::Config& config, const std::string& agent,
   }
   setenv("PURSER_SOCKET", (config.paths.run + "/agents/" + agent + "/sock").c_str(), 1);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   execvp(arguments[0], arguments.data());
