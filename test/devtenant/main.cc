@@ -2,6 +2,8 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -47,6 +49,23 @@ void WriteFile(const std::filesystem::path& path, const std::string& text) {
   if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
 }
 
+// RFC 9110, 5.6.7: a server with a clock says what it shows, and a shifted one says that.
+void TellTheTime(Routes& routes, Tenant& tenant) {
+  routes.set_post_routing_handler([&tenant](const httplib::Request&, httplib::Response& response) {
+    time_t now = 0;
+    {
+      const std::lock_guard lock(tenant.mutex);
+      now = tenant.Now();
+    }
+    tm parts{};
+    gmtime_r(&now, &parts);
+    std::array<char, 64> text{};
+    if (strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts) != 0 &&
+        !response.has_header("Date"))
+      response.set_header("Date", text.data());
+  });
+}
+
 // Serves until a signal ends the process; the threads are not joined, they only serve tests.
 void Run(Options options, Tenant& tenant) {
   static Routes login, graph, vault, imds, control;
@@ -75,6 +94,7 @@ void Run(Options options, Tenant& tenant) {
   AddGraphRoutes(graph, tenant);
   AddKeyVaultRoutes(vault, tenant);
   AddInstanceMetadataRoutes(imds, tenant);
+  for (Routes* host : {&login, &graph, &vault}) TellTheTime(*host, tenant);
   AddControlRoutes(control, tenant);
   AddIdentityControl(control, tenant);
   AddKeyVaultControl(control, tenant);

@@ -198,6 +198,34 @@ class WithDaemon(unittest.TestCase):
                 json.loads(line)
         self.assertEqual(self.purser.token(HELPDESK, ["User.Read.All"]).status, 200)
 
+    def test_colours_are_for_terminals_and_for_those_who_want_them(self):
+        rows = [(["status"], {}, True), (["doctor"], {}, True), (["agents"], {}, True),
+                (["status"], {"NO_COLOR": "1"}, False), (["--json", "status"], {}, False)]
+        for arguments, environment, coloured in rows:
+            with self.subTest(arguments=arguments, environment=environment):
+                terminal, other_end = pty.openpty()
+                command = subprocess.Popen([BIN / "purser", *arguments], stdin=other_end,
+                                           stdout=other_end, stderr=other_end,
+                                           env=self.purser.cli_environment() | environment)
+                os.close(other_end)
+                shown = self.read_to_the_end(terminal)
+                command.wait(30)
+                self.assertIn(b"purser" if "agents" not in arguments else HELPDESK.encode(), shown)
+                self.assertEqual(b"\x1b[" in shown, coloured, shown)
+
+    @staticmethod
+    def read_to_the_end(terminal):
+        shown = b""
+        while True:
+            try:
+                chunk = os.read(terminal, 65536)
+            except OSError:  # the other end is closed
+                chunk = b""
+            if not chunk:
+                os.close(terminal)
+                return shown
+            shown += chunk
+
     @unittest.skipUnless(IS_ROOT, "needs users of other groups")
     def test_roles(self):
         operators, auditors = (grp.getgrnam(name).gr_gid for name in (OPERATORS, AUDITORS))
@@ -243,15 +271,7 @@ class WithDaemon(unittest.TestCase):
         while b"secret of app: " not in shown:
             shown += os.read(terminal, 1024)
         os.write(terminal, CLIENT_SECRET.encode() + b"\n")
-        while True:
-            try:
-                chunk = os.read(terminal, 1024)
-            except OSError:  # the other end is closed
-                break
-            if not chunk:
-                break
-            shown += chunk
-        os.close(terminal)
+        shown += self.read_to_the_end(terminal)
         self.assertEqual(command.wait(30), DONE, shown)
         self.assertIn(b"stored", shown)
         self.assertNotIn(CLIENT_SECRET.encode(), shown)
@@ -275,46 +295,6 @@ class WithDaemon(unittest.TestCase):
         exact = self.purser.log_in("mail")
         self.assertEqual(exact.returncode, DONE, exact.stdout)
         self.assertNotIn("over_scoped", exact.stdout)
-
-    def test_doctor_finds_what_is_wrong_and_says_what_to_do(self):
-        self.assertEqual(self.purser.log_in("broad").returncode, DONE)
-        outcome = self.purser.cli("--json", "doctor")
-        self.assertEqual(outcome.returncode, REFUSED, outcome.stderr)
-        findings = json.loads(outcome.stdout)["findings"]
-        for level, what in [("bad", "credential broad is over-consented"),
-                            ("bad", "credential web yields no token"),
-                            ("good", "credential app yields a token"),
-                            ("good", "openid-configuration answers"),
-                            ("good", f"{self.purser.dir}/kek"), ("good", "/admin/sock"),
-                            ("good", f"{self.purser.config_path} (mode"),
-                            ("good", "([seal] kind file) opened the store")]:
-            with self.subTest(what):
-                self.assertTrue(any(f["level"] == level and what in f["what"] for f in findings),
-                                json.dumps(findings, indent=1))
-        for finding in findings:
-            self.assertEqual(finding["level"] == "good", not finding["remedy"], finding)
-        self.assertIn("→", self.purser.cli("doctor").stdout)
-
-    def test_doctor_and_reload_refuse_a_policy_that_others_can_write(self):
-        self.addCleanup(os.chmod, self.purser.config_path, 0o644)
-        os.chmod(self.purser.config_path, 0o666)
-        findings = json.loads(self.purser.cli("--json", "doctor").stdout)["findings"]
-        self.assertIn({"level": "bad", "what": f"{self.purser.config_path} has mode 0666",
-                       "remedy": f"chmod 0644 {self.purser.config_path}"}, findings)
-        told = self.purser.cli("reload")
-        self.assertEqual(told.returncode, REFUSED)
-        self.assertIn(f"chmod go-w {self.purser.config_path}", told.stderr)
-
-    @unittest.skipUnless(IS_ROOT, "gives files away")
-    def test_doctor_says_whose_a_file_is_that_it_should_not_be(self):
-        key = self.purser.dir / "kek"
-        owner = key.stat()
-        os.chown(key, OTHER_UID, OTHER_UID)
-        self.addCleanup(os.chown, key, owner.st_uid, owner.st_gid)
-        findings = json.loads(self.purser.cli("--json", "doctor").stdout)["findings"]
-        self.assertTrue(any(f["level"] == "bad" and f"{key} belongs to" in f["what"]
-                            and f"chown root: {key}" in f["remedy"] for f in findings),
-                        json.dumps(findings, indent=1))
 
     def test_what_is_not_known_is_refused_with_where_to_look(self):
         for row in (["login", "nonesuch"], ["secret", "set", "nonesuch"]):

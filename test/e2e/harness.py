@@ -263,8 +263,10 @@ def main():
     """unittest.main with the closing line that test/run reads."""
     result = unittest.main(module="__main__", exit=False, verbosity=2).result
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-    # What setUpClass skips or breaks was not run, and is no test.
-    ended = [test for test, _ in result.failures + result.errors + result.skipped
-             if isinstance(test, unittest.TestCase)] + result.unexpectedSuccesses
+    # What setUpClass skips or breaks was not run, and is no test; of a test's parts each fails by
+    # itself.
+    ended = {getattr(test, "test_case", test) for test in result.unexpectedSuccesses + [
+        test for test, _ in result.failures + result.errors + result.skipped]
+        if isinstance(test, unittest.TestCase)}
     print(f"{result.testsRun - len(ended)} passed, {failed} failed")
     sys.exit(1 if failed or not (result.testsRun or result.skipped) else 0)
