@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 """The development tenant is as strict as Entra, and misbehaves exactly as told."""
+import base64
+import email.utils
+import hashlib
 import http.client
+import json
 import tempfile
 import time
 import unittest
@@ -10,6 +14,11 @@ import harness
 from oauth import DEVICE_GRANT, JWT_BEARER, Signer, b64url, claims_of
 from harness import (BROAD_APP, CERT_APP, CLIENT_SECRET, JO, MAIL_APP, SAM, SECRET_APP, WEB_APP,
                      DevTenant)
+
+
+def from_b64url(text, read=bytes):
+    return read(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
 
 class TenantCase(unittest.TestCase):
     @classmethod
@@ -125,6 +134,29 @@ class ClientCredentials(TenantCase):
                 self.refused(self.with_assertion(assertion), code, "invalid_client")
 
 
+class Discovery(TenantCase):
+    def test_the_published_key_is_the_one_that_signed(self):
+        base = f"{self.entra.authority}/{self.entra.tenant_id}"
+        document = self.entra.https(f"{base}/v2.0/.well-known/openid-configuration").json()
+        self.assertEqual((document["token_endpoint"], document["jwks_uri"]),
+                         (f"{base}/oauth2/v2.0/token", f"{base}/discovery/v2.0/keys"))
+        keys = {key["kid"]: key for key in self.entra.https(document["jwks_uri"]).json()["keys"]}
+        head, body, signature = self.granted(self.app_token())["access_token"].split(".")
+        key = keys[from_b64url(head, json.loads)["kid"]]
+        self.assertEqual((key["kty"], key.get("use", "sig")), ("RSA", "sig"))
+        # RSASSA-PKCS1-v1_5 (RFC 8017, 8.2.2), in numbers: what was signed ends with the hash.
+        modulus, exponent = (int.from_bytes(from_b64url(key[part])) for part in "ne")
+        signed = pow(int.from_bytes(from_b64url(signature)), exponent, modulus)
+        digest = hashlib.sha256(f"{head}.{body}".encode()).digest()
+        self.assertEqual(signed.to_bytes(modulus.bit_length() // 8)[-32:], digest)
+
+    def test_each_host_says_what_its_clock_shows(self):
+        for shift in (0, -7200):
+            self.entra.settings(clock_shift_s=shift)
+            shown = email.utils.parsedate_to_datetime(self.app_token().headers["Date"])
+            self.assertAlmostEqual(shown.timestamp() - shift, time.time(), delta=60)
+
+
 class DelegatedGrants(TenantCase):
     def test_a_device_login_yields_all_consented_scopes_and_a_refresh_token(self):
         answer = self.log_in(BROAD_APP)
@@ -232,6 +264,18 @@ class Graph(TenantCase):
         self.assertEqual(self.entra.call_graph("/v1.0/users/nobody", token).status, 404)
         self.assertEqual(self.entra.call_graph("/v1.0/me", token).status, 400)
 
+    def test_a_user_reads_herself_and_an_app_reads_all_users(self):
+        reader = str(uuid.uuid4())
+        self.entra.registration(reader, public_client=True, delegated={"graph": ["User.Read"]})
+        me = self.entra.call_graph("/v1.0/me",
+                                   self.log_in(reader, scope="User.Read")["access_token"])
+        self.assertEqual((me.status, me.json()["id"], me.json()["displayName"]),
+                         (200, JO, "Jo Canary"))
+        users = self.entra.call_graph("/v1.0/users",
+                                      self.granted(self.app_token())["access_token"])
+        self.assertEqual((users.status, {user["id"] for user in users.json()["value"]}),
+                         (200, {JO, SAM}))
+
     def test_audience_tenant_signature_and_expiry_are_enforced(self):
         token = self.log_in()["access_token"]
         head, body, signature = token.split(".")
@@ -293,11 +337,19 @@ class Faults(TenantCase):
     def test_every_secret_is_recorded(self):
         login = self.log_in()
         self.granted(self.app_token())
-        seen = {(s["kind"], s["event"], s["value"]) for s in self.entra.secrets()}
+        self.entra.call_graph("/v1.0/me/messages", login["access_token"])
+        secrets = self.entra.secrets()
+        seen = {(s["kind"], s["event"], s["value"]) for s in secrets}
         self.assertIn(("refresh_token", "issued", login["refresh_token"]), seen)
         self.assertIn(("access_token", "issued", login["access_token"]), seen)
         self.assertIn(("client_secret", "seen", CLIENT_SECRET), seen)
         self.assertIn("device_code", {kind for kind, _, _ in seen})
+        where = {(s["kind"], s["event"], s["endpoint"]) for s in secrets}
+        self.assertLessEqual({("refresh_token", "issued", "token"), ("access_token", "issued", "token"),
+                              ("client_secret", "seen", "token"), ("access_token", "seen", "graph"),
+                              ("device_code", "issued", "devicecode"),
+                              ("device_code", "seen", "token")}, where)
+        self.assertNotIn(("client_secret", "seen", "graph"), where)
         self.assertGreater(self.entra.requests("token"), 0)
 
 

@@ -8,9 +8,13 @@ from harness import (BROAD, CERT_APP, CLIENT_SECRET, HELPDESK, IS_ROOT, JO, MAIL
                      OTHER_UID, ROBOT, SAM, SECRET_APP, DevTenant, Purser, new_certificate, until)
 from oauth import claims_of, new_claims
 
+PAY_APP = "aaaaaaaa-0000-4000-8000-00000000000a"
+PAY_SERVICE = "aaaaaaaa-0000-4000-8000-00000000000b"
+
 
 class PurserCase(unittest.TestCase):
     SOLO = False
+    EDIT = None  # of the configuration
 
     @classmethod
     def setUpClass(cls):
@@ -20,7 +24,7 @@ class PurserCase(unittest.TestCase):
         cls.entra = cls.enterClassContext(DevTenant())
         cls.entra.settings(device_code_interval_s=1)
         cls.entra.registration(CERT_APP, certificates=[certificate.read_text()])
-        cls.purser = cls.enterClassContext(Purser(cls.entra, solo=cls.SOLO))
+        cls.purser = cls.enterClassContext(Purser(cls.entra, edit=cls.EDIT, solo=cls.SOLO))
         cls.enrol("secret", "set", "app", stdin=CLIENT_SECRET)
         cls.enrol("secret", "set", "cert", stdin=cls.key.read_text() + certificate.read_text())
         cls.enrol("secret", "set", "web", stdin=CLIENT_SECRET)
@@ -105,6 +109,58 @@ class Issuing(PurserCase):
 
 class IssuingAsOneUser(Issuing):
     SOLO = True
+
+
+class AnotherResource(PurserCase):
+    """An API of one's own, that Entra knows by its URI: a delegated scope and an app role of it."""
+    PAYROLL = "api://payroll"
+
+    @staticmethod
+    def EDIT(config):
+        pay = AnotherResource.PAYROLL
+        config["credential"] |= {
+            "pay": {"kind": "refresh-token", "client_id": PAY_APP, "user": JO,
+                    "scopes": [f"{pay}/Pay.Read"]},
+            "pay-app": {"kind": "client-secret", "client_id": PAY_SERVICE,
+                        "scopes": [f"{pay}/Pay.Read.All"]}}
+        config["agent"][HELPDESK]["allow"] += [
+            harness.rule("read-own-pay", [f"{pay}/Pay.Read"], "pay"),
+            harness.rule("read-all-pay", [f"{pay}/Pay.Read.All"], "pay-app")]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.entra.registration(PAY_APP, public_client=True,
+                               delegated={cls.PAYROLL: ["Pay.Read"]})
+        cls.entra.registration(PAY_SERVICE, secrets=[CLIENT_SECRET],
+                               application={cls.PAYROLL: ["Pay.Read.All"]})
+        cls.enrol("secret", "set", "pay-app", stdin=CLIENT_SECRET)
+        login = cls.purser.log_in("pay")
+        assert login.returncode == 0, login.stdout + cls.purser.log()
+
+    def test_its_scopes_and_roles_are_granted(self):
+        for scope, claim, held in (("Pay.Read", "scp", ["Pay.Read"]),
+                                   ("Pay.Read.All", "roles", ["Pay.Read.All"])):
+            with self.subTest(scope):
+                answer = self.granted(self.purser.token(HELPDESK, [f"{self.PAYROLL}/{scope}"]))
+                claims = claims_of(answer["access_token"])
+                self.assertEqual((claims["aud"], answer["scope"]),
+                                 (self.PAYROLL, scope))  # what the token says that it can do
+                self.assertIn(scope, claims[claim])
+                entry = self.purser.ledger_lines()[answer["audit"]["seq"] - 1]
+                self.assertEqual((entry["type"], entry["target"]["resource"]),
+                                 ("token.issued", self.PAYROLL))
+
+    def test_a_token_of_one_resource_is_none_of_another(self):
+        rows = [("a short name means Graph", ["Pay.Read"], "no_rule"),
+                ("Graph's scope of this API", [f"{self.PAYROLL}/Mail.Read"], "no_rule"),
+                ("another API's", ["api://elsewhere/Pay.Read"], "no_rule")]
+        for name, scopes, reason in rows:
+            with self.subTest(name):
+                self.refused(self.purser.token(HELPDESK, scopes), 403, reason)
+        self.entra.fault(count=1, claims={"aud": self.entra.graph})
+        self.refused(self.purser.token(HELPDESK, [f"{self.PAYROLL}/Pay.Read"],
+                                       claims=new_claims()), 403, "minted_mismatch")
 
 
 class Renewing(PurserCase):
