@@ -13,7 +13,7 @@ import unittest
 import enrolled
 import harness
 from agents import Agent
-from harness import HELPDESK, IS_ROOT
+from harness import HELPDESK, IS_ROOT, until
 
 SEED = int(os.environ.get("PURSER_SEED", random.SystemRandom().randrange(2**32)))
 KILLS = int(os.environ.get("PURSER_KILLS", 240))
@@ -25,6 +25,9 @@ MOST_TRIES = 500
 # what a mint says whose dialer died.
 TROUBLE = {"restarting", "overloaded", "ledger_unavailable", "sealed", "store_unavailable",
            "upstream_unavailable", "caller_gone"}
+# How a connection may end; and how it may fail while purserd is away, or makes its sockets anew.
+ENDS = {"ConnectionResetError", "BrokenPipeError", "ConnectionRefusedError", "RemoteDisconnected"}
+AWAY = ENDS | {"FileNotFoundError", "PermissionError"}
 
 
 class Chaos(enrolled.TenantCase):
@@ -40,7 +43,7 @@ class Chaos(enrolled.TenantCase):
                     pass  # ended by itself, as a window whose broker died may
         return [name for name in names if name in running]
 
-    def check_answers(self, agents, ledger):
+    def check_answers(self, agents, ledger, ends=ENDS):
         """Each token has its entry; all else is a typed error or a connection that ended."""
         tokens = 0
         for agent in agents:
@@ -54,9 +57,7 @@ class Chaos(enrolled.TenantCase):
                                       "token.issued"))
                     tokens += 1
                 elif answer["status"] is None:
-                    self.assertIn(answer["closed"], {"ConnectionResetError", "BrokenPipeError",
-                                                     "ConnectionRefusedError",
-                                                     "RemoteDisconnected"}, answer)
+                    self.assertIn(answer["closed"], ends, answer)
                 elif answer["status"] == 403:
                     self.assertEqual((answer["error"], answer["reason"]),
                                      ("access_denied", "no_rule"), answer)
@@ -103,6 +104,39 @@ class Chaos(enrolled.TenantCase):
 
     def test_roles_killed_at_random_points(self):
         self.storm(KILLS)
+
+    def test_purserd_killed_under_load_and_started_again(self):
+        choices = random.Random(SEED)
+        purser = self.started()
+        cached = self.enterContext(Agent(purser, HELPDESK, ["User.Read.All"]))
+        minting = self.enterContext(Agent(purser, HELPDESK, ["Mail.Read"], mint=True))
+        denied = self.enterContext(Agent(purser, HELPDESK, ["Mail.Send"]))
+        kills = max(3, KILLS // 24)
+        for _ in range(kills):
+            after = time.monotonic()
+            for agent in (cached, minting):
+                agent.wait_for_success(after)
+            time.sleep(choices.uniform(0, 0.15))  # a random point of what goes on, not a wait
+            pids = [pid for pids in purser.roles().values() for pid in pids]
+            self.assertEqual(purser.stop(signal.SIGKILL), -signal.SIGKILL)
+            # Without its supervisor no role goes on.
+            until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))
+            purser.start()
+        after = time.monotonic()
+        for agent in (cached, minting):
+            agent.wait_for_success(after)
+        agents = [cached, minting, denied]
+        for agent in agents:
+            self.assertEqual(agent.stop(), 0, agent.log()[-2000:])
+        self.assertEqual(purser.stop(), 0, purser.log())
+
+        tokens = self.check_answers(agents, enrolled.leaves(purser), AWAY)
+        self.assert_verifies(purser)
+        types = [entry["type"] for entry in purser.ledger_lines()]
+        self.assertEqual((types.count("daemon.started"), types.count("daemon.stopped")),
+                         (kills + 1, 1))
+        self.assertEqual(types[-1], "daemon.stopped")
+        print(f"purserd killed {kills} times: {tokens} tokens, {len(types)} entries")
 
     @unittest.skipUnless(IS_ROOT, "the test above was that already")
     def test_the_same_as_one_unprivileged_user(self):
