@@ -116,7 +116,8 @@ class BrokerProcess {
   Connections connections_{
       Guarded([this](std::string_view request,
                      const Connections::Answerer& answerer) { Serve(request, answerer); },
-              log_)};
+              log_),
+      {.begins = [this] { ledger_.Hold(); }, .ends = [this] { ledger_.Release(); }}};
   Renewals renewals_{cache_, broker_};
   std::jthread ledger_thread_{[this](const std::stop_token& stop) {
     ledger_.Attend(stop, [] { hardening::WipeStack(); });

@@ -83,8 +83,9 @@ void Connections::Answerer::Send(std::string* answer) const { request_->Send(ans
 
 const Peer& Connections::Answerer::peer() const { return request_->entry->peer; }
 
-Connections::Connections(Handler handler)
+Connections::Connections(Handler handler, Round round)
     : handler_(std::move(handler)),
+      round_(std::move(round)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};
@@ -117,11 +118,13 @@ void Connections::Run(const std::stop_token& stop) {
   std::array<epoll_event, kEventsPerRound> events{};
   while (!stop.stop_requested()) {
     const int ready = epoll_wait(epoll_.get(), events.data(), kEventsPerRound, -1);
+    if (round_.begins) round_.begins();
     for (int i = 0; i < ready; ++i) {
       // Only this thread ends entries, and each is in a round once.
       auto* entry = static_cast<Entry*>(events[static_cast<size_t>(i)].data.ptr);
       entry == nullptr ? RunPosted() : Serve(*entry);
     }
+    if (round_.ends) round_.ends();
     ipc::WipeMessage(&message_);
     hardening::WipeStack();
   }

@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "broker/broker.h"
 #include "sidecar/ipc/frame.h"
@@ -53,7 +54,13 @@ class Connections {
   /// nor throw: see Guarded().
   using Handler = std::function<void(std::string_view request, Answerer answerer)>;
 
-  explicit Connections(Handler handler);
+  /// Called before and after each round of requests, on the thread of Run; may be empty.
+  struct Round {
+    std::function<void()> begins, ends;
+  };
+
+  explicit Connections(Handler handler) : Connections(std::move(handler), {}) {}
+  Connections(Handler handler, Round round);
   ~Connections();
 
   /// `pidfd` may be invalid: then the peer's end cannot be noticed.
@@ -73,6 +80,7 @@ class Connections {
   void RunPosted();
 
   Handler handler_;
+  Round round_;
   ipc::Fd epoll_;
   ipc::Fd wake_;          // an eventfd
   ipc::Message message_;  // of the thread of Run

@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "sidecar/ipc/append_queue.h"
 
 namespace sidecar::ipc {
 
@@ -91,9 +93,9 @@ class LedgerClient::Channel {
     PassLead(me);
   }
 
-  // Sends `message`; what answers it, or why nothing does, is given to `done` by the thread that
-  // receives, or by this one.
-  void SendThen(uint64_t id, std::string_view message, broker::LedgerSink::Done done) {
+  // Sends `message`, with the next Flush() if it is `held`. What answers it, or why nothing does,
+  // is given to `done` by the thread that receives, or by this one.
+  void SendThen(uint64_t id, std::string_view message, bool held, broker::LedgerSink::Done done) {
     const auto deadline = std::chrono::steady_clock::now() + patience_;
     std::unique_lock lock(mutex_);
     if (closed_) {
@@ -102,14 +104,12 @@ class LedgerClient::Channel {
     }
     continuations_.emplace(id, Continuation{std::move(done), deadline});
     lock.unlock();
-    bool lost = false;
-    {
-      const std::scoped_lock sending(send_mutex_);
-      if (unsent_.empty() && Send(fd_.get(), message, {}, /*nonblocking=*/true)) return;
-      unsent_.emplace_back(message);
-      lost = !Flush();
-    }
-    if (lost) Close();
+    unsent_.Add(message);
+    if (!held) Flush();
+  }
+
+  void Flush() {
+    if (!unsent_.Flush(fd_.get())) Close();
   }
 
   // Everybody who waits gets kUnavailable, now and from now on.
@@ -137,12 +137,7 @@ class LedgerClient::Channel {
     while (!closed_) {
       ReceiveOnce();
       GiveUpLate();
-      bool lost = false;
-      {
-        const std::scoped_lock sending(send_mutex_);
-        lost = !Flush();
-      }
-      if (lost) Close();
+      Flush();
       rest();
     }
   }
@@ -152,17 +147,6 @@ class LedgerClient::Channel {
     broker::LedgerSink::Done done;
     Deadline deadline;
   };
-
-  // Sends what the ledger's queue takes now. What stays is sent after the next acknowledgement: one
-  // is on its way for what fills the queue. False: the ledger is gone. REQUIRES: send_mutex_.
-  bool Flush() {
-    while (!unsent_.empty()) {
-      const auto sent = Send(fd_.get(), unsent_.front(), {}, /*nonblocking=*/true);
-      if (!sent) return sent.error().detail.ends_with("EAGAIN");
-      unsent_.pop_front();
-    }
-    return true;
-  }
 
   // Nothing that it throws may keep an answer from the others.
   static void Run(broker::LedgerSink::Done& done, Result<LedgerReceipt> receipt) {
@@ -302,8 +286,7 @@ class LedgerClient::Channel {
   std::vector<std::pair<broker::LedgerSink::Done, Result<LedgerReceipt>>> answered_;
   Deadline next_look_{};
 
-  std::mutex send_mutex_;
-  std::deque<std::string> unsent_;  // by threads that do not wait, in their order
+  AppendQueue unsent_;  // by threads that do not wait
 
   std::mutex mutex_;
   std::atomic<bool> closed_ = false;  // written under the mutex
@@ -357,7 +340,15 @@ void LedgerClient::AppendThen(const broker::ledger::Entry& entry, Done done) {
   if (message.size() >= kMaxFrameBytes) {
     return done(Fail(ErrorCode::kInvalidRequest, "entry over 16 KiB"));
   }
-  channel->SendThen(id, message, std::move(done));
+  const bool held = holder_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  channel->SendThen(id, message, held, std::move(done));
+}
+
+void LedgerClient::Hold() { holder_ = std::this_thread::get_id(); }
+
+void LedgerClient::Release() {
+  holder_ = std::thread::id();
+  if (const auto channel = Current()) channel->Flush();
 }
 
 void LedgerClient::Attend(const std::stop_token& stop, const std::function<void()>& rest) {

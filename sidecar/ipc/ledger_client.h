@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <stop_token>
+#include <thread>
 
 #include "broker/ports/ledger_sink.h"
 #include "sidecar/ipc/frame.h"
@@ -49,6 +50,11 @@ class LedgerClient final : public broker::LedgerSink {
   /// REQUIRES: kAttendant.
   void AppendThen(const broker::ledger::Entry& entry, Done done) override;
 
+  /// From here to Release(), what this thread gives to AppendThen waits, to be sent together: a
+  /// thread that serves many wakes the ledger once for all. For one thread.
+  void Hold();
+  void Release();
+
   /// Receives for all until the stop is requested, which closes the channel. After each batch of
   /// acknowledgements `rest` is called. REQUIRES: kAttendant, one thread.
   void Attend(const std::stop_token& stop, const std::function<void()>& rest);
@@ -68,6 +74,7 @@ class LedgerClient final : public broker::LedgerSink {
   const std::chrono::milliseconds ack_deadline_;
   const Receiver receiver_;
   std::atomic<uint64_t> next_id_{1};
+  std::atomic<std::thread::id> holder_;
   std::mutex mutex_;  // guards channel_
   std::condition_variable_any replaced_;
   std::shared_ptr<Channel> channel_;

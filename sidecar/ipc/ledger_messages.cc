@@ -2,6 +2,7 @@
 #include <utility>
 #include <variant>
 
+#include "sidecar/ipc/frame.h"
 #include "sidecar/ipc/message_fields.h"
 
 namespace sidecar::ipc {
@@ -75,6 +76,28 @@ void ForEachText(Entry& entry, Visit visit) {
   }
 }
 
+Append GetAppend(Reader& r) {
+  Append message;
+  message.id = r.U64();
+  const uint8_t type = r.U8();
+  const uint8_t outcome = r.U8();
+  message.entry.type = static_cast<broker::ledger::EntryType>(type);
+  message.entry.outcome = static_cast<broker::ledger::Outcome>(outcome);
+  ForEachText(message.entry, [&r](std::string& text) { text = r.Text(); });
+  message.entry.caller = GetCaller(r);
+  message.entry.claimed = GetContext(r);
+  message.entry.scopes = r.List();
+  message.entry.token_exp = r.I64();
+  message.entry.upstream_status = r.I64();
+  message.entry.upstream_ms = r.I64();
+  GetChange(r, &message.entry);
+  const bool known =
+      type >= 1 && type <= static_cast<uint8_t>(broker::ledger::EntryType::kLedgerRecovered) &&
+      outcome >= 1 && outcome <= static_cast<uint8_t>(broker::ledger::Outcome::kPending);
+  if (!known) r.Fault();
+  return message;
+}
+
 }  // namespace
 
 void Encode(const Append& message, std::string* out) {
@@ -94,28 +117,21 @@ void Encode(const Append& message, std::string* out) {
   PutChange(w, message.entry);
 }
 
-Result<Append> DecodeAppend(std::string_view bytes) {
-  Reader r = Open(bytes, MessageType::kAppend);
-  Append message;
-  message.id = r.U64();
-  const uint8_t type = r.U8();
-  const uint8_t outcome = r.U8();
-  message.entry.type = static_cast<broker::ledger::EntryType>(type);
-  message.entry.outcome = static_cast<broker::ledger::Outcome>(outcome);
-  ForEachText(message.entry, [&r](std::string& text) { text = r.Text(); });
-  message.entry.caller = GetCaller(r);
-  message.entry.claimed = GetContext(r);
-  message.entry.scopes = r.List();
-  message.entry.token_exp = r.I64();
-  message.entry.upstream_status = r.I64();
-  message.entry.upstream_ms = r.I64();
-  GetChange(r, &message.entry);
-  const bool known =
-      type >= 1 && type <= static_cast<uint8_t>(broker::ledger::EntryType::kLedgerRecovered) &&
-      outcome >= 1 && outcome <= static_cast<uint8_t>(broker::ledger::Outcome::kPending);
-  return Finish(r, std::move(message), known);
+bool JoinAppend(std::string_view message, std::string* frame) {
+  const std::string_view more = message.substr(1);  // of one type with the others
+  if (frame->size() + more.size() >= kMaxFrameBytes) return false;
+  frame->append(more);
+  return true;
 }
 
+Result<std::vector<Append>> DecodeAppends(std::string_view bytes) {
+  Reader r = Open(bytes, MessageType::kAppend);
+  std::vector<Append> messages;
+  do {
+    messages.push_back(GetAppend(r));
+  } while (r.ok() && !r.Finished());
+  return Finish(r, std::move(messages));
+}
 void EncodeAcks(const std::vector<Ack>& acks, std::string* out) {
   Writer w(out);
   PutType(w, MessageType::kAcks);

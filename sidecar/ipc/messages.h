@@ -144,7 +144,10 @@ struct Append {
   broker::ledger::Entry entry;
 };
 void Encode(const Append& message, std::string* out);
-broker::Result<Append> DecodeAppend(std::string_view bytes);
+/// Adds an encoded Append to a frame that holds others; false: it does not fit.
+bool JoinAppend(std::string_view message, std::string* frame);
+/// All of a frame, one at least, or an error.
+broker::Result<std::vector<Append>> DecodeAppends(std::string_view bytes);
 
 struct Ack {
   uint64_t id = 0;

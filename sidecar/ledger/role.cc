@@ -111,9 +111,11 @@ bool Role::Take(size_t index, std::string_view message) {
   const auto origin = static_cast<Origin>(index);
   const auto type = ipc::TypeOf(message);
   if (type == MessageType::kAppend) {
-    const auto append = ipc::DecodeAppend(message);
-    if (!append) return false;
-    writer_.Add({index, append->id}, origin, append->entry);
+    const auto appends = ipc::DecodeAppends(message);
+    if (!appends) return false;
+    for (const ipc::Append& append : *appends) {
+      writer_.Add({index, append.id}, origin, append.entry);
+    }
     return true;
   }
   if (!ipc::DecodeText(message)) return false;

@@ -43,8 +43,9 @@ class Ledger {
   void Serve() {
     ipc::Message message;
     while (ipc::Receive(channel_.get(), &message)) {
-      const auto append = ipc::DecodeAppend(message.bytes);
-      if (!append) return;
+      const auto appends = ipc::DecodeAppends(message.bytes);
+      if (!appends || appends->size() != 1) return;
+      const ipc::Append* append = appends->data();
       counts_[append->entry.upstream_host] += std::get<int64_t>(append->entry.change.at("count"));
       const std::string leaf(32, 'l');
       std::string acks;

@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <deque>
 #include <future>
+#include <iterator>
 #include <latch>
 #include <stdexcept>
 #include <string>
@@ -29,9 +32,20 @@ struct Attended {
     client.AppendThen({.agent = agent}, [promise](auto receipt) { promise->set_value(receipt); });
     return promise->get_future();
   }
-  uint64_t NextId() {
+  // The ids of the next frame.
+  std::vector<uint64_t> NextFrame() {
     REQUIRE(Receive(ledger.get(), &message));
-    return DecodeAppend(message.bytes)->id;
+    const auto appends = DecodeAppends(message.bytes);
+    REQUIRE(appends.has_value());
+    std::vector<uint64_t> ids;
+    for (const auto& append : *appends) ids.push_back(append.id);
+    return ids;
+  }
+  uint64_t NextId() {
+    if (received.empty()) std::ranges::copy(NextFrame(), std::back_inserter(received));
+    const uint64_t id = received.front();
+    received.pop_front();
+    return id;
   }
   void Acknowledge(const std::vector<Ack>& acks) {
     std::string out;
@@ -42,6 +56,7 @@ struct Attended {
   LedgerClient client;
   Fd ledger;
   Message message;
+  std::deque<uint64_t> received;
   const std::string leaf = std::string(32, 'l');
   std::jthread attendant{[this](const std::stop_token& stop) { client.Attend(stop, [] {}); }};
 };
@@ -130,6 +145,36 @@ TEST_CASE("More than the ledger's queue takes waits its turn, and nobody waits f
     f.Acknowledge({{.id = f.NextId(), .seq = i + 1, .leaf = f.leaf}});
   }
   for (size_t i = 0; i < kMany; ++i) CHECK(appended[i].get()->seq == i + 1);
+}
+
+TEST_CASE(
+    "What a thread holds back goes out together, and what other threads append does not wait") {
+  Attended f;
+  f.client.Hold();
+  auto first = f.Append();
+  auto second = f.Append();
+  std::future<Result<LedgerReceipt>> elsewhere;
+  std::thread([&] { elsewhere = f.Append(); }).join();
+  // The other thread's flush takes along what was held.
+  CHECK(f.NextFrame() == std::vector<uint64_t>{1, 2, 3});
+  auto third = f.Append();
+  auto fourth = f.Append();
+  Message nothing;
+  CHECK_FALSE(Receive(f.ledger.get(), &nothing, /*nonblocking=*/true));
+  f.client.Release();
+  CHECK(f.NextFrame() == std::vector<uint64_t>{4, 5});
+  auto fifth = f.Append();
+  CHECK(f.NextFrame() == std::vector<uint64_t>{6});
+}
+
+TEST_CASE("More than a frame takes goes out in several") {
+  Attended f;
+  f.client.Hold();
+  const std::string agent(15'000, 'a');
+  const auto appended = {f.Append(agent), f.Append(agent), f.Append(agent)};
+  f.client.Release();
+  CHECK(f.NextFrame() == std::vector<uint64_t>{1, 2});
+  CHECK(f.NextFrame() == std::vector<uint64_t>{3});
 }
 
 TEST_CASE("A thread that may wait does so beside the attendant") {

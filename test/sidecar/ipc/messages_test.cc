@@ -4,6 +4,8 @@
 
 #include <functional>
 
+#include "sidecar/ipc/frame.h"
+
 using namespace sidecar::ipc;
 using broker::ErrorCode;
 
@@ -53,7 +55,7 @@ TEST_CASE("Every byte string but a whole message is refused") {
        [](std::string* out) { Encode(Connection{"a", false, {.uid = 5, .groups = {1, 2}}}, out); },
        [](std::string_view b) { return DecodeConnection(b).has_value(); }},
       {"append", [](std::string* out) { Encode(Append{7, FullEntry()}, out); },
-       [](std::string_view b) { return DecodeAppend(b).has_value(); }},
+       [](std::string_view b) { return DecodeAppends(b).has_value(); }},
       {"acks",
        [](std::string* out) {
          EncodeAcks({{7, 0, 1, std::string_view("0123456789abcdef0123456789abcdef"), ""}}, out);
@@ -85,8 +87,10 @@ TEST_CASE("Every byte string but a whole message is refused") {
 TEST_CASE("An entry crosses unchanged") {
   std::string bytes;
   Encode(Append{7, FullEntry()}, &bytes);
-  const auto got = DecodeAppend(bytes);
-  REQUIRE(got.has_value());
+  const auto all = DecodeAppends(bytes);
+  REQUIRE(all.has_value());
+  REQUIRE(all->size() == 1);
+  const Append* got = all->data();
   CHECK(got->id == 7);
   CHECK(got->entry.agent == "helpdesk");
   CHECK(got->entry.caller->loginuid == 7);
@@ -94,6 +98,21 @@ TEST_CASE("An entry crosses unchanged") {
   CHECK(got->entry.token_exp == 42);
   CHECK(std::get<int64_t>(got->entry.change.at("count")) == 9);
   CHECK(std::get<std::string>(got->entry.change.at("why")) == "x");
+}
+
+TEST_CASE("Several entries cross in one frame, whole or not at all") {
+  std::string one, frame;
+  Encode(Append{7, FullEntry()}, &one);
+  frame = one;
+  CHECK(JoinAppend(one, &frame));
+  CHECK(DecodeAppends(frame)->size() == 2);
+  for (size_t cut = one.size() + 1; cut < frame.size(); ++cut) {
+    CHECK_FALSE(DecodeAppends(std::string_view(frame).substr(0, cut)));
+  }
+  while (JoinAppend(one, &frame)) {
+  }
+  CHECK(frame.size() < kMaxFrameBytes);
+  CHECK(frame.size() + one.size() > kMaxFrameBytes);
 }
 
 TEST_CASE("A user's token crosses as a secret, and its absence as none") {

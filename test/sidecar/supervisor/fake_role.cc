@@ -156,8 +156,9 @@ class FakeRole {
   void OnAppend() {
     Message message;
     if (!Receive(ledger_.get(), &message)) return ledger_.Reset();
-    const auto append = DecodeAppend(message.bytes);
-    if (!append) std::exit(11);
+    const auto appends = DecodeAppends(message.bytes);
+    if (!appends || appends->size() != 1) std::exit(11);
+    const Append* append = appends->data();
     std::ostringstream line;
     line << "entry " << static_cast<int>(append->entry.type) << " " << append->entry.agent << " "
          << append->entry.reason;

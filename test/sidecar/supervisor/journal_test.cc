@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "harness.h"
 #include "sidecar/ipc/messages.h"
 
@@ -20,9 +23,9 @@ struct FakeLedgerEnd {
   void Read() {
     sidecar::ipc::Message message;
     while (sidecar::ipc::ReceiveShort(channel.get(), &message)) {
-      auto append = sidecar::ipc::DecodeAppend(message.bytes);
-      REQUIRE(append.has_value());
-      appended.push_back(std::move(*append));
+      auto more = sidecar::ipc::DecodeAppends(message.bytes);
+      REQUIRE(more.has_value());
+      std::ranges::move(*more, std::back_inserter(appended));
     }
   }
   void Acknowledge(uint64_t id, uint8_t error = 0) const {
