@@ -2,12 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "test/fakes/fake_clock.h"
-#include "test/fakes/fake_http.h"
-#include "test/fakes/fake_ledger.h"
-#include "test/fakes/fake_random.h"
-#include "test/fakes/fake_sleeper.h"
-#include "test/fakes/fake_store.h"
+#include "test/broker/at_once.h"
+#include "test/fakes/fake_mint_ports.h"
 #include "test/fakes/fake_token_cache.h"
 
 using broker::Broker, broker::Caller, broker::ErrorCode, broker::Exit, broker::Reason,
@@ -44,16 +40,9 @@ broker::policy::Config OneAgent() {
   return config;
 }
 
-struct Fixture {
-  FakeClock clock;
-  FakeLedger ledger;
-  FakeHttp http;
-  FakeVault vault;
-  FakeRandom random;
-  FakeSleeper sleeper;
-  broker::Secret fingerprint_key = broker::Secret::CopyOf(std::string(32, 'k'));
+struct Fixture : FakeMintPorts {
   FakeTokenCache cache;
-  broker::Minter minter{MinterPorts()};
+  broker::Minter minter{ports()};
   bool unsealed = true;
   bool room = true;
   Broker broker{{cache, minter, ledger, clock, [this] { return unsealed; },
@@ -63,10 +52,6 @@ struct Fixture {
                  }},
                 std::make_shared<const broker::policy::Config>(OneAgent())};
   Caller caller{"helpdesk", {.uid = 1000, .gid = 1000}, {}};
-
-  broker::Minter::Ports MinterPorts() {
-    return {http, vault, ledger, clock, random, sleeper, fingerprint_key};
-  }
 
   std::shared_ptr<broker::AccessToken> Token() const {
     auto token = std::make_shared<broker::AccessToken>();
@@ -88,16 +73,9 @@ struct Fixture {
     token->credential_version = "3";
     return token;
   }
-  // All of it happens at once here: nobody waits.
   std::expected<broker::IssuedToken, broker::Denied> Ask(const TokenRequest& request,
                                                          const std::string& id) {
-    std::optional<std::expected<broker::IssuedToken, broker::Denied>> answer;
-    broker.IssueToken(caller, request, id, [&](auto result) {
-      REQUIRE_FALSE(answer.has_value());
-      answer = std::move(result);
-    });
-    REQUIRE(answer.has_value());
-    return std::move(*answer);
+    return AskAtOnce(broker, caller, request, id);
   }
 
   static TokenRequest Asking(std::vector<std::string> scopes) {

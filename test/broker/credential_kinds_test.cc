@@ -5,12 +5,8 @@
 #include "broker/entra/client_assertion.h"
 #include "broker/minter.h"
 #include "test/fakes/entra_answers.h"
-#include "test/fakes/fake_http.h"
-#include "test/fakes/fake_ledger.h"
-#include "test/fakes/fake_random.h"
+#include "test/fakes/fake_mint_ports.h"
 #include "test/fakes/fake_signer.h"
-#include "test/fakes/fake_sleeper.h"
-#include "test/fakes/fake_store.h"
 #include "test/fakes/fake_token_files.h"
 
 using namespace entra_answers;
@@ -26,7 +22,7 @@ constexpr const char* kFolder = "/var/opt/azcmagent/tokens";
 constexpr const char* kAssertion = "&client_assertion=";
 
 /// A minter with every port faked, and credentials by name.
-struct Setup {
+struct Setup : FakeMintPorts {
   Setup() {
     config.tenant = {kTenant, "public", "https://login.microsoftonline.com", kGraph, ""};
     who.agent = "helpdesk";
@@ -56,15 +52,8 @@ struct Setup {
 
   broker::policy::Config config;
   broker::ledger::Entry who;
-  FakeHttp http;
-  FakeVault vault;
-  FakeLedger ledger;
-  FakeClock clock;
-  FakeRandom random;
-  FakeSleeper sleeper;
   FakeTokenFiles files;
   FakeSigner signer;
-  Secret fingerprint_key = Secret::CopyOf(std::string(broker::Minter::kFingerprintKeyBytes, 'k'));
   broker::Minter minter{
       {http, vault, ledger, clock, random, sleeper, fingerprint_key, nullptr, &files, &signer}};
 };

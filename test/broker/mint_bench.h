@@ -6,14 +6,10 @@
 #include "broker/credential_access.h"
 #include "broker/minter.h"
 #include "test/fakes/entra_answers.h"
-#include "test/fakes/fake_http.h"
-#include "test/fakes/fake_ledger.h"
-#include "test/fakes/fake_random.h"
-#include "test/fakes/fake_sleeper.h"
-#include "test/fakes/fake_store.h"
+#include "test/fakes/fake_mint_ports.h"
 
 /// The collaborators of a mint, all fakes, and the credential "aid-mail".
-struct MintBench {
+struct MintBench : FakeMintPorts {
   explicit MintBench(const std::string& kind = "refresh-token") {
     config.tenant = {entra_answers::kTenant, "public", "https://login.microsoftonline.com",
                      entra_answers::kGraph};
@@ -22,20 +18,9 @@ struct MintBench {
     credential.client_id = entra_answers::kClient;
     credential.user = kind == "refresh-token" ? entra_answers::kUser : "";
   }
-  broker::Minter::Ports ports() {
-    return {http, vault, ledger, clock, random, sleeper, fingerprint_key};
-  }
 
   broker::policy::Config config;
   broker::policy::Credential credential;
-  FakeHttp http;
-  FakeVault vault;
-  FakeLedger ledger;
-  FakeClock clock;
-  FakeRandom random;
-  FakeSleeper sleeper;
-  broker::Secret fingerprint_key =
-      broker::Secret::CopyOf(std::string(broker::Minter::kFingerprintKeyBytes, 'k'));
 };
 
 /// A minter whose vault holds the credential's secret.

@@ -1,12 +1,9 @@
 #include <doctest/doctest.h>
 
 #include "broker/broker.h"
+#include "test/broker/at_once.h"
 #include "test/fakes/entra_answers.h"
-#include "test/fakes/fake_http.h"
-#include "test/fakes/fake_ledger.h"
-#include "test/fakes/fake_random.h"
-#include "test/fakes/fake_sleeper.h"
-#include "test/fakes/fake_store.h"
+#include "test/fakes/fake_mint_ports.h"
 #include "test/fakes/test_issuer.h"
 #include "token_cache/access_token_cache.h"
 
@@ -46,7 +43,7 @@ broker::policy::Config OneAgent() {
 }
 
 /// The whole broker with the real cache; Entra answers for whichever user it is shown.
-struct Setup {
+struct Setup : FakeMintPorts {
   Setup() {
     const Secret secret = Secret::CopyOf("app-secret");
     REQUIRE(vault.store.Put({"app", broker::SecretKind::kClientSecret}, secret, 0).has_value());
@@ -72,10 +69,7 @@ struct Setup {
     if (!assertion.empty()) {
       request.user_assertion = std::make_shared<const Secret>(Secret::CopyOf(assertion));
     }
-    std::optional<std::expected<broker::IssuedToken, broker::Denied>> answer;
-    broker.IssueToken(caller, request, "r", [&](auto result) { answer = std::move(result); });
-    REQUIRE(answer.has_value());
-    return std::move(*answer);
+    return AskAtOnce(broker, caller, request, "r");
   }
   Reason Refused(const std::string& scope, const std::string& assertion) {
     const auto got = Ask(scope, assertion);
@@ -85,20 +79,9 @@ struct Setup {
 
   int minted = 0;
   std::string minted_for = kUser;
-  FakeClock clock;
-  FakeLedger ledger;
-  FakeHttp http;
-  FakeVault vault;
-  FakeRandom random;
-  FakeSleeper sleeper;
-  Secret fingerprint_key = Secret::CopyOf(std::string(32, 'k'));
   token_cache::AccessTokenCache cache{clock};
-  broker::Minter minter{{http, vault, ledger, clock, random, sleeper, fingerprint_key}};
-  broker::Broker broker{{cache, minter, ledger, clock, [] { return true; },
-                         [](broker::Broker::Job job) {
-                           job();
-                           return true;
-                         }},
+  broker::Minter minter{ports()};
+  broker::Broker broker{{cache, minter, ledger, clock, [] { return true; }, RunAtOnce},
                         std::make_shared<const broker::policy::Config>(OneAgent())};
   broker::Caller caller{"helpdesk", {.uid = 1000, .gid = 1000}, {}};
 };

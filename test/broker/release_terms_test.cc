@@ -4,12 +4,9 @@
 #include <array>
 
 #include "broker/broker.h"
+#include "test/broker/at_once.h"
 #include "test/fakes/entra_answers.h"
-#include "test/fakes/fake_http.h"
-#include "test/fakes/fake_ledger.h"
-#include "test/fakes/fake_random.h"
-#include "test/fakes/fake_sleeper.h"
-#include "test/fakes/fake_store.h"
+#include "test/fakes/fake_mint_ports.h"
 #include "test/fakes/fake_token_cache.h"
 
 using namespace entra_answers;
@@ -45,7 +42,7 @@ broker::policy::Config OneAgent() {
   return config;
 }
 
-struct Setup {
+struct Setup : FakeMintPorts {
   explicit Setup(const std::function<void(broker::policy::Rule&)>& change = {}) {
     auto config = std::make_shared<broker::policy::Config>(OneAgent());
     if (change) change(config->agents["helpdesk"].rules[1]);
@@ -59,10 +56,7 @@ struct Setup {
     broker::TokenRequest request;
     request.scopes = {"Mail.Read"};
     request.claims = claims;
-    std::optional<std::expected<broker::IssuedToken, broker::Denied>> answer;
-    broker.IssueToken(caller, request, "r-1", [&](auto result) { answer = std::move(result); });
-    REQUIRE(answer.has_value());
-    return std::move(*answer);
+    return AskAtOnce(broker, caller, request, "r-1");
   }
   void Answer(int seconds, const std::string& scopes = "Mail.Read") {
     auto claims = UserClaims();
@@ -73,20 +67,9 @@ struct Setup {
     http.Push(200, body.dump());
   }
 
-  FakeClock clock;
-  FakeLedger ledger;
-  FakeHttp http;
-  FakeVault vault;
-  FakeRandom random;
-  FakeSleeper sleeper;
   FakeTokenCache cache;
-  Secret fingerprint_key = Secret::CopyOf(std::string(32, 'k'));
-  broker::Minter minter{{http, vault, ledger, clock, random, sleeper, fingerprint_key}};
-  broker::Broker broker{{cache, minter, ledger, clock, [] { return true; },
-                         [](broker::Broker::Job job) {
-                           job();
-                           return true;
-                         }},
+  broker::Minter minter{ports()};
+  broker::Broker broker{{cache, minter, ledger, clock, [] { return true; }, RunAtOnce},
                         std::make_shared<const broker::policy::Config>()};
   broker::Caller caller{"helpdesk", {.uid = 1000, .gid = 1000}, {}};
 };
@@ -174,12 +157,9 @@ TEST_CASE("What a token can do too much is in the log, and no person's name") {
   const broker::Log log(ends[1], "broker", false);
   broker::Minter minter({setup.http, setup.vault, setup.ledger, setup.clock, setup.random,
                          setup.sleeper, setup.fingerprint_key, &log});
-  broker::Broker broker({setup.cache, minter, setup.ledger, setup.clock, [] { return true; },
-                         [](broker::Broker::Job job) {
-                           job();
-                           return true;
-                         }},
-                        std::make_shared<const broker::policy::Config>(OneAgent()));
+  broker::Broker broker(
+      {setup.cache, minter, setup.ledger, setup.clock, [] { return true; }, RunAtOnce},
+      std::make_shared<const broker::policy::Config>(OneAgent()));
   setup.Answer(3600, "Mail.Read Mail.Send ada@contoso.com Files.Read");
   broker::TokenRequest request;
   request.scopes = {"Mail.Read"};

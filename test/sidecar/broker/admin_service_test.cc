@@ -2,12 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "test/fakes/fake_clock.h"
-#include "test/fakes/fake_http.h"
-#include "test/fakes/fake_ledger.h"
-#include "test/fakes/fake_random.h"
-#include "test/fakes/fake_sleeper.h"
-#include "test/fakes/fake_store.h"
+#include "test/fakes/fake_mint_ports.h"
 #include "test/fakes/fake_token_cache.h"
 #include "test/fakes/test_certificate.h"
 
@@ -42,16 +37,9 @@ broker::policy::Config ThreeCredentials() {
   return config;
 }
 
-struct Fixture {
-  FakeClock clock;
-  FakeLedger ledger;
-  FakeHttp http;
-  FakeVault vault;
-  FakeRandom random;
-  FakeSleeper sleeper;
+struct Fixture : FakeMintPorts {
   FakeTokenCache cache;
-  Secret fingerprint_key = Secret::CopyOf(std::string(32, 'k'));
-  broker::Minter::Ports minter_ports{http, vault, ledger, clock, random, sleeper, fingerprint_key};
+  broker::Minter::Ports minter_ports{ports()};
   broker::Minter minter{minter_ports};
   broker::Broker broker{{cache, minter, ledger, clock, [] { return true; }},
                         std::make_shared<const broker::policy::Config>(ThreeCredentials())};
