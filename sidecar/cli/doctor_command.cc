@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "broker/policy/kinds.h"
 #include "sidecar/cli/terminal.h"
 
 namespace sidecar::cli {
@@ -155,7 +156,15 @@ int RunDoctor(const Console& console, const std::string& config_path,
     for (const auto& [name, credential] : config.credentials) {
       // One without scopes only proves another credential or shows a vault who asks: it is tried
       // with those.
-      if (!credential.scopes.empty()) ExamineCredential(console, name, &found);
+      if (credential.scopes.empty()) continue;
+      if (broker::policy::SubjectOf(credential) == broker::policy::Subject::kAssertedUser) {
+        found.push_back({Level::kGood,
+                         "credential " + name +
+                             " is not tried: it acts for users, whose tokens only requests bring",
+                         {}});
+        continue;
+      }
+      ExamineCredential(console, name, &found);
     }
   }
   Print(console, found);

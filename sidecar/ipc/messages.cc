@@ -182,8 +182,10 @@ void Encode(const Answer& message, std::string* out) {
 Result<Answer> DecodeAnswer(std::string_view bytes) {
   Reader r = Open(bytes, MessageType::kAnswer);
   const uint32_t status = r.U32();
-  Answer message{static_cast<uint16_t>(status), r.U32(), r.TextView()};
-  return Finish(r, std::move(message), status >= 200 && status <= 599);
+  const uint32_t retry_after_s = r.U32();
+  const std::string_view body = r.TextView();
+  return Finish(r, Answer{static_cast<uint16_t>(status), retry_after_s, body},
+                status >= 200 && status <= 599);
 }
 
 void Encode(const Connection& message, std::string* out) {

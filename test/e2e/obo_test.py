@@ -142,6 +142,12 @@ class Acting(OboCase):
         answer = self.granted(self.ask(token, claims=claims, context=context))
         self.assertEqual(claims_of(answer["access_token"])["oid"], JO)
 
+    def test_doctor_takes_nothing_that_it_cannot_try_for_a_fault(self):
+        findings = json.loads(self.purser.cli("--json", "doctor").stdout)["findings"]
+        of_obo = [found for found in findings if "credential obo" in found["what"]]
+        self.assertEqual([found["level"] for found in of_obo], ["good"], of_obo)
+        self.assertIn("not tried", of_obo[0]["what"])
+
     def test_dry_run_says_whether_a_user_is_needed_and_verifies_nobody(self):
         self.assertEqual(self.granted(self.ask("any", dry_run=True))["decision"], "allow")
         self.refused(self.ask(None, dry_run=True), 400, "missing_field")
