@@ -24,7 +24,7 @@ import unittest
 # What tests import from here; not all of it is used below.
 from dev_tenant import (BROAD_APP, CERT_APP, CLIENT_SECRET, DevTenant, JO, MAIL_APP, SAM,
                         SECRET_APP, TENANT_ID, WEB_APP, default_tenant, new_certificate)
-from programs import (BIN, EndedEarly, IS_ROOT, Program, ROOT, Reply, START_SECONDS,
+from programs import (BIN, EndedEarly, IS_ROOT, Program, ROOT, Reply, SANITIZED, START_SECONDS,
                       UnixHTTPConnection, as_user, raw_exchange, unix_request, until)
 
 # As `purser login` shows it, coloured or not.
@@ -191,6 +191,9 @@ class Purser:
         status = program.stop(how)
         self.notify.close()
         self._last_log = program.log()
+        # A role that a sanitizer ended is started again: the tests alone might not notice.
+        if re.search(r"ERROR: \w+Sanitizer|: runtime error: ", self._last_log):
+            raise AssertionError(self._last_log)
         return status
 
     def log(self):

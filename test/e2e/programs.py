@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("PURSER_BIN", ROOT / "build" / "dev" / "bin"))
 START_SECONDS = 60  # a sanitizer build on a busy machine; only a broken start ever takes it
 IS_ROOT = os.geteuid() == 0
+SANITIZED = bool(os.environ.get("PURSER_SANITIZE"))
 
 
 class UnixHTTPConnection(http.client.HTTPConnection):
