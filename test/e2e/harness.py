@@ -148,6 +148,8 @@ class Purser:
         config = default_config(self.entra, self.dir, self.agent_uid)
         if self.solo:
             config["hardening"] = {"minimum": "weak", "allow_same_uid": True}
+        if not IS_ROOT:  # who runs purserd is its operator; a group of an agent may not be
+            del config["admin"]
         if self.edit:
             self.edit(config)
         self.config = config
