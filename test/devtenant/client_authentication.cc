@@ -1,6 +1,7 @@
 #include "test/devtenant/client_authentication.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "test/devtenant/entra_error.h"
 #include "test/devtenant/jwt.h"
@@ -13,9 +14,16 @@ constexpr char kJwtBearer[] = "urn:ietf:params:oauth:client-assertion-type:jwt-b
 constexpr int64_t kLongestAssertionSeconds = 600;
 constexpr int64_t kClockSkewSeconds = 300;  // what Entra forgives
 
+// MSAL for Python pads it.
+std::string Thumbprint(const ParsedJwt& jwt, const char* name) {
+  std::string text = jwt.header.value(name, "");
+  text.erase(text.find_last_not_of('=') + 1);
+  return text;
+}
+
 bool SignedByRegistration(const ParsedJwt& jwt, const Registration& registration) {
-  const std::string sha256 = jwt.header.value("x5t#S256", "");
-  const std::string sha1 = jwt.header.value("x5t", "");
+  const std::string sha256 = Thumbprint(jwt, "x5t#S256");
+  const std::string sha1 = Thumbprint(jwt, "x5t");
   return std::ranges::any_of(registration.certificates, [&](const RegisteredCertificate& known) {
     if (sha256.empty() ? sha1 != known.sha1 : sha256 != known.sha256) return false;
     const Certificate certificate = CertificateFromPem(known.pem);
@@ -32,13 +40,14 @@ bool IsOurTokenEndpoint(const Tenant& tenant, const nlohmann::json& audience) {
 }
 
 void CheckTimes(const Tenant& tenant, const nlohmann::json& claims) {
+  // With a fraction, too, as MSAL for Python writes them (RFC 7519, 2: NumericDate).
   const auto seconds = [&](const char* name) -> int64_t {
     const auto claim = claims.find(name);
-    if (claim == claims.end() || !claim->is_number_integer()) throw EntraError{.code = 700024};
-    return claim->get<int64_t>();
+    if (claim == claims.end() || !claim->is_number()) throw EntraError{.code = 700024};
+    return static_cast<int64_t>(std::floor(claim->get<double>()));
   };
   const int64_t now = tenant.Now();
-  const int64_t not_before = seconds("nbf");
+  const int64_t not_before = seconds(claims.contains("nbf") ? "nbf" : "iat");
   const int64_t expires = seconds("exp");
   if (not_before > now + kClockSkewSeconds || expires < now - kClockSkewSeconds ||
       expires - not_before > kLongestAssertionSeconds || expires <= not_before) {

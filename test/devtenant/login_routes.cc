@@ -39,11 +39,20 @@ void RequireTenant(const Tenant& tenant, const Request& request) {
   }
 }
 
+// Nothing that matters stands in the URL, which others log. MSAL for JavaScript puts its
+// correlation id there.
+bool HasCleanTarget(const Request& request) {
+  const size_t query = request.target.find('?');
+  return query == std::string::npos ||
+         (request.target.find("client-request-id=", query) == query + 1 &&
+          request.target.find('&', query) == std::string::npos);
+}
+
 Form ReadForm(const Request& request) {
   const bool is_form =
       request.get_header_value("Content-Type").starts_with("application/x-www-form-urlencoded");
   const auto form = is_form ? ParseForm(request.body) : std::nullopt;
-  if (!form || request.target.find('?') != std::string::npos) throw EntraError{.code = 9002313};
+  if (!form || !HasCleanTarget(request)) throw EntraError{.code = 9002313};
   return *form;
 }
 
@@ -89,6 +98,7 @@ nlohmann::json ServeKeys(Tenant& tenant, const Form&, const Fault&) {
 nlohmann::json ServeDiscovery(Tenant& tenant, const Form&, const Fault&) {
   const std::string base = tenant.authority + "/" + tenant.directory.tenant_id;
   return {{"issuer", base + "/v2.0"},
+          {"authorization_endpoint", base + "/oauth2/v2.0/authorize"},
           {"token_endpoint", base + "/oauth2/v2.0/token"},
           {"device_authorization_endpoint", base + "/oauth2/v2.0/devicecode"},
           {"jwks_uri", base + "/discovery/v2.0/keys"},

@@ -10,6 +10,7 @@ namespace devtenant {
 namespace {
 
 constexpr char kDeviceCodeGrant[] = "urn:ietf:params:oauth:grant-type:device_code";
+constexpr char kOldDeviceCodeGrant[] = "device_code";  // MSAL for JavaScript's name of it
 constexpr char kOnBehalfOfGrant[] = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 constexpr char kApiPrefix[] = "api://";
 constexpr size_t kRefreshTokenBytes = 900;  // Entra's have 1 to 2 kB in base64url
@@ -60,6 +61,10 @@ nlohmann::json AnswerForUser(Tenant& tenant, const AuthenticatedClient& client, 
   for (const std::string& name : permissions) scope += " " + requested.prefix + name;
   answer["scope"] = scope;
   if (requested.openid) answer["id_token"] = MintIdToken(tenant, *client.registration, user);
+  if (Optional(form, "client_info") == "1") {  // of whom a library keeps tokens
+    const nlohmann::json account = {{"uid", user.oid}, {"utid", tenant.directory.tenant_id}};
+    answer["client_info"] = ToBase64Url(account.dump());
+  }
   return answer;
 }
 
@@ -203,7 +208,8 @@ nlohmann::json GrantToken(Tenant& tenant, const Form& form, const Fault& fault) 
   const std::string& grant = Required(form, "grant_type");
   if (grant == "client_credentials") return GrantClientCredentials(tenant, form, fault);
   if (grant == "refresh_token") return GrantRefreshToken(tenant, form, fault);
-  if (grant == kDeviceCodeGrant) return GrantDeviceCode(tenant, form, fault);
+  if (grant == kDeviceCodeGrant || grant == kOldDeviceCodeGrant)
+    return GrantDeviceCode(tenant, form, fault);
   if (grant == kOnBehalfOfGrant) return GrantOnBehalfOf(tenant, form, fault);
   if (grant == "user_fic") return GrantAgentUser(tenant, form, fault);
   throw EntraError{.code = 70003};

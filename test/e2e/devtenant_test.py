@@ -96,6 +96,14 @@ class ClientCredentials(TenantCase):
             with self.subTest(name):
                 self.refused(self.app_token(**changes), code, error)
 
+    def test_nothing_but_its_id_may_stand_in_a_requests_url(self):
+        url = f"{self.entra.authority}/{self.entra.tenant_id}/oauth2/v2.0/token"
+        form = {"grant_type": "client_credentials", "client_id": SECRET_APP,
+                "client_secret": CLIENT_SECRET, "scope": self.entra.graph + "/.default"}
+        self.granted(self.entra.https(url + "?client-request-id=1", "POST", form=form))
+        for query in ("client_secret=x", "client-request-id=1&client_secret=x"):
+            self.refused(self.entra.https(f"{url}?{query}", "POST", form=form), 9002313)
+
     def test_an_unknown_tenant_an_expired_secret_and_a_disabled_app_are_refused(self):
         self.refused(self.app_token(tenant="elsewhere.example"), 90002)
         self.entra.registration(SECRET_APP, expired_secrets=["old"])
@@ -120,6 +128,8 @@ class ClientCredentials(TenantCase):
             ("expired", {}, {"nbf": now - 1000, "exp": now - 400}, 700024),
             ("of the future", {}, {"nbf": now + 400, "exp": now + 900}, 700024),
             ("without exp", {}, {"exp": None}, 700024),
+            ("without nbf and iat", {}, {"nbf": None, "iat": None}, 700024),
+            ("with words for times", {}, {"exp": str(now + 600)}, 700024),
             ("for another endpoint", {}, {"aud": "https://elsewhere.example"}, 700023),
             ("of another issuer", {}, {"iss": MAIL_APP}, 700021),
             ("about another subject", {}, {"sub": MAIL_APP}, 700021),

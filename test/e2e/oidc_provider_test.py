@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """purser against npm oidc-provider, an OAuth 2.0 server that its authors did not write.
 
-The provider is installed with npm into PURSER_NPM_DIR (build/npm by default) on first use.
+The provider is installed with npm on first use; see clients.py.
 """
 import json
 import os
@@ -11,26 +11,13 @@ import subprocess
 import tempfile
 import unittest
 
+import clients
 import harness
 from harness import (BROAD, CERT_APP, HELPDESK, JO, MAIL_APP, ROBOT, TENANT_ID, DevTenant, Program,
                      Purser)
 from oauth import DEVICE_GRANT, JWT_BEARER, Signer, claims_of, new_claims
 
 HERE = pathlib.Path(__file__).resolve().parent / "oidc_provider"
-NPM_DIR = pathlib.Path(os.environ.get("PURSER_NPM_DIR", harness.ROOT / "build" / "npm"))
-
-
-def install():
-    """The provider's modules in NPM_DIR, as package-lock.json names them."""
-    NPM_DIR.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", "server.mjs"):
-        shutil.copyfile(HERE / name, NPM_DIR / name)
-    installed = NPM_DIR / "installed-package-lock.json"
-    wanted = (HERE / "package-lock.json").read_text()
-    if not installed.exists() or installed.read_text() != wanted:
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=NPM_DIR,
-                       check=True, stdout=subprocess.DEVNULL)
-        installed.write_text(wanted)
 
 
 class OidcProvider(DevTenant):
@@ -41,7 +28,7 @@ class OidcProvider(DevTenant):
         self.client_certificate = certificate
 
     def __enter__(self):
-        install()
+        modules = clients.install_npm(HERE)
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="oidc-"))
         os.chmod(self.dir, 0o755)
         self.tenant_id, self.ca_file = TENANT_ID, self.dir / "server.pem"
@@ -57,7 +44,7 @@ class OidcProvider(DevTenant):
                               {"client_id": CERT_APP, "scopes": ["User.Read.All"],
                                "certificate": str(self.client_certificate)}]}
         (self.dir / "config.json").write_text(json.dumps(config))
-        self.program = Program(["node", NPM_DIR / "server.mjs", self.dir / "config.json"])
+        self.program = Program(["node", modules / "server.mjs", self.dir / "config.json"])
         try:
             ready = json.loads(self.program.wait_for_line(lambda line: line.startswith("{")))
         except BaseException:
