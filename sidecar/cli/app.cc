@@ -10,6 +10,7 @@
 #include "sidecar/cli/doctor_command.h"
 #include "sidecar/cli/init_command.h"
 #include "sidecar/cli/ledger_options.h"
+#include "sidecar/cli/registrations.h"
 #include "sidecar/cli/run_command.h"
 #include "sidecar/cli/session.h"
 #include "sidecar/cli/terminal.h"
@@ -50,11 +51,16 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
 
   auto* doctor = app.add_subcommand("doctor", "Examine everything and say what to do about it");
   doctor->footer(
-      "Example: sudo purser doctor\nExit codes: 0 nothing is bad, 1 something is, 4 the daemon is "
-      "not reachable");
+      "Examples: sudo purser doctor\n          purser doctor --registrations > entra.sh  # without "
+      "asking the daemon\nExit codes: 0 nothing is bad, 1 something is, 4 the daemon is not "
+      "reachable");
+  doctor->add_flag("--registrations", session.registrations,
+                   "Print the az commands that make the registrations which the configuration asks "
+                   "for");
   doctor->callback([&session] {
     session.chosen = [&session] {
       return session.WithConfig([&session](const broker::policy::Config& config) {
+        if (session.registrations) return PrintRegistrations(config, session.output());
         return session.WithDaemon([&](const Console& console) {
           return RunDoctor(console, session.config_path, config);
         });
@@ -170,6 +176,8 @@ void AddConfig(CLI::App& app, Session& session) {
       [](const ConfigOptions& options) { return RunConfigCheck(options, std::cout, std::cerr); });
   add("show", "Print the configuration in force, defaults included",
       [](const ConfigOptions& options) { return RunConfigShow(options, std::cout, std::cerr); });
+  add("egress", "Print every host and port that it connects to, and why",
+      [](const ConfigOptions& options) { return RunConfigEgress(options, std::cout, std::cerr); });
   add("schema", "Print a JSON Schema of purser.toml",
       [](const ConfigOptions&) { return RunConfigSchema(std::cout); });
 }

@@ -5,7 +5,9 @@
 #include <ostream>
 
 #include "broker/policy/config_parser.h"
+#include "broker/policy/egress.h"
 #include "broker/policy/schema.h"
+#include "broker/policy/sharing.h"
 #include "broker/policy/show.h"
 #include "sidecar/cli/terminal.h"
 #include "sidecar/ipc/config_files.h"
@@ -59,20 +61,24 @@ void Print(const Json& json, std::ostream& out) {
   out << json.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
 }
 
+Json List(const std::vector<Diagnostic>& diagnostics) {
+  Json list = Json::array();
+  for (const Diagnostic& one : diagnostics) {
+    list.push_back({{"file", one.place.file},
+                    {"line", one.place.line},
+                    {"column", one.place.column},
+                    {"message", one.message}});
+  }
+  return list;
+}
+
 int Report(const ConfigOptions& options, const std::vector<Diagnostic>& faults, std::ostream& out,
            std::ostream& err) {
   if (!options.json) {
     for (const Diagnostic& fault : faults) err << Line(fault) << '\n';
     return kExitRefused;
   }
-  Json list = Json::array();
-  for (const Diagnostic& fault : faults) {
-    list.push_back({{"file", fault.place.file},
-                    {"line", fault.place.line},
-                    {"column", fault.place.column},
-                    {"message", fault.message}});
-  }
-  Print({{"ok", false}, {"faults", std::move(list)}}, out);
+  Print({{"ok", false}, {"faults", List(faults)}}, out);
   return kExitRefused;
 }
 
@@ -81,12 +87,20 @@ int Report(const ConfigOptions& options, const std::vector<Diagnostic>& faults, 
 int RunConfigCheck(const ConfigOptions& options, std::ostream& out, std::ostream& err) {
   const auto config = Load(options);
   if (!config) return Report(options, config.error(), out, err);
+  const auto warnings = broker::policy::SharingWarnings(*config);
   if (options.json) {
-    Print({{"ok", true}, {"sha256", config->sha256}, {"faults", Json::array()}}, out);
+    Print({{"ok", true},
+           {"sha256", config->sha256},
+           {"faults", Json::array()},
+           {"warnings", List(warnings)}},
+          out);
     return kExitDone;
   }
   out << options.path << ": good (" << config->agents.size() << " agents, "
       << config->credentials.size() << " credentials)\nsha256 " << config->sha256 << '\n';
+  for (const Diagnostic& warning : warnings) {
+    out << Line({warning.place, "warning: " + warning.message}) << '\n';
+  }
   return kExitDone;
 }
 
@@ -98,6 +112,23 @@ int RunConfigShow(const ConfigOptions& options, std::ostream& out, std::ostream&
   } else {
     out << ShowConfig(*config);
   }
+  return kExitDone;
+}
+
+int RunConfigEgress(const ConfigOptions& options, std::ostream& out, std::ostream& err) {
+  const auto config = Load(options);
+  if (!config) return Report(options, config.error(), out, err);
+  Json list = Json::array();
+  for (const auto& to : broker::policy::Egress(*config)) {
+    const size_t colon = to.host.rfind(':');  // an IPv6 literal has colons of its own
+    list.push_back({{"host", to.host.substr(0, colon)},
+                    {"port", std::stoi(to.host.substr(colon + 1))},
+                    {"reason", to.reason},
+                    {"proxied", to.proxied}});
+    if (options.json) continue;
+    out << to.host << "  " << to.reason << (to.proxied ? " (through the proxy)" : "") << '\n';
+  }
+  if (options.json) Print({{"destinations", std::move(list)}}, out);
   return kExitDone;
 }
 

@@ -1,4 +1,5 @@
-// sidecar/cli/config_command.h: `purser config check|show|schema`, without asking the daemon.
+// sidecar/cli/config_command.h: `purser config check|show|egress|schema`, without asking the
+// daemon.
 #pragma once
 #include <unistd.h>
 
@@ -25,9 +26,15 @@ struct ConfigOptions {
 // Each returns an ExitCode: 0, or 1 for a configuration that cannot be read or is at fault. Faults
 // go to `err`, a line "FILE:LINE:COLUMN: what is wrong and what to write instead" each; with `json`
 // to `out`, as {"ok":false,"faults":[{"file","line","column","message"}]}.
+
+/// A good configuration may have warnings, of agents that share a registration: lines "FILE:LINE:…:
+/// warning: …" on `out`; with `json` the list "warnings", of the form of "faults".
 int RunConfigCheck(const ConfigOptions& options, std::ostream& out, std::ostream& err);
 /// The configuration in force, defaults marked: TOML, or JSON.
 int RunConfigShow(const ConfigOptions& options, std::ostream& out, std::ostream& err);
+/// Every host and port that this configuration connects to, a line "HOST:PORT  reason" each, as the
+/// dialer is given them; with `json` {"destinations":[{"host","port","reason","proxied"}]}.
+int RunConfigEgress(const ConfigOptions& options, std::ostream& out, std::ostream& err);
 /// A JSON Schema (draft 2020-12) of purser.toml.
 int RunConfigSchema(std::ostream& out);
 

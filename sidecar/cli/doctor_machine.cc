@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "broker/policy/sharing.h"
 #include "sidecar/cli/doctor_command.h"
 #include "sidecar/ipc/config_files.h"
 
@@ -166,6 +167,9 @@ Findings ExamineMachine(const std::string& config_path, const broker::policy::Co
     found.push_back({Level::kWarning,
                      "[hardening] allow_same_uid is on: such an agent could read purser's files",
                      "give the agent a user of its own"});
+  }
+  for (const auto& warning : broker::policy::SharingWarnings(config)) {
+    found.push_back({Level::kWarning, warning.message, "purser doctor --registrations"});
   }
   return found;
 }

@@ -18,6 +18,7 @@ struct Session {
   std::string admin_socket = FromEnvironment("PURSER_ADMIN_SOCKET", "");
   bool json = false;
   bool dry_run = false;
+  bool registrations = false;
   std::function<int()> chosen;  // set by the command that was typed
 
   [[nodiscard]] Output output() const { return {std::cout, std::cerr, json}; }

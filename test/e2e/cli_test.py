@@ -19,7 +19,7 @@ DONE, REFUSED, USAGE, TAMPERING, UNREACHABLE = range(5)
 OPERATORS, AUDITORS, REVIEWERS = "operator", "adm", "src"  # groups of every Debian; nobody's here
 COMMANDS = ["init", "status", "ready", "agents", "credentials", "reload", "doctor",
             "ledger resume", "login", "secret set", "unseal", "seal rotate", "run", "config check",
-            "config show", "config schema", "explain", "audit tail", "audit show", "audit search",
+            "config show", "config egress", "config schema", "explain", "audit tail", "audit show", "audit search",
             "audit verify", "version", "completion"]
 
 

@@ -106,6 +106,42 @@ TEST_CASE("config check: 1 and a line for each fault, in whatever file") {
   CHECK(faults[1]["line"] == 2);
 }
 
+TEST_CASE("config check warns of agents that share a credential, and finds the file good") {
+  const Folder folder;
+  const std::string path = folder.Write("purser.toml", kGood);
+  folder.Write("agents.d/billing.toml",
+               "[agent.billing]\nuser = \"billing\"\n[[agent.billing.allow]]\nname = "
+               "\"mail\"\nscopes = [\"Mail.Read\"]\ncredential = \"mail\"\n");
+  const Ran text = Run(RunConfigCheck, path, false);
+  CHECK(text.code == 0);
+  CHECK(text.err.empty());
+  CHECK(text.out.find("\n" + path +
+                      ":7:13: warning: agents billing, helpdesk share credential "
+                      "mail: ") != std::string::npos);
+  const json shown = json::parse(Run(RunConfigCheck, path, true).out);
+  CHECK(shown["ok"] == true);
+  CHECK(shown["faults"].empty());
+  REQUIRE(shown["warnings"].size() == 1);
+  CHECK(shown["warnings"][0]["line"] == 7);
+}
+
+TEST_CASE("config egress: a line for each host, or JSON; a faulty file is a fault here, too") {
+  const Folder folder;
+  const std::string path = folder.Write(
+      "purser.toml", std::string(kGood) + "[network]\nproxy = \"http://proxy.corp:3128\"\n");
+  const Ran text = Run(RunConfigEgress, path, false);
+  CHECK(text.code == 0);
+  CHECK(text.out ==
+        "login.microsoftonline.com:443  Entra's tokens, keys and discovery document for tenant "
+        "contoso.onmicrosoft.com (through the proxy)\nproxy.corp:3128  [network] proxy\n");
+  const json shown = json::parse(Run(RunConfigEgress, path, true).out);
+  REQUIRE(shown["destinations"].size() == 2);
+  CHECK(shown["destinations"][0]["host"] == "login.microsoftonline.com");
+  CHECK(shown["destinations"][0]["port"] == 443);
+  CHECK(shown["destinations"][0]["proxied"] == true);
+  CHECK(Run(RunConfigEgress, folder.Write("bad.toml", "[sael]\n"), false).code == 1);
+}
+
 TEST_CASE("config check: files that cannot be read are faults too") {
   const Folder folder;
   CHECK(Run(RunConfigCheck, folder / "purser.toml", false).err.find("does not exist") !=

@@ -1,0 +1,74 @@
+#include "broker/policy/registrations.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include "broker/policy/kinds.h"
+
+namespace broker::policy {
+namespace {
+
+using Scopes = std::set<std::string>;
+
+// Which agents may have which of the credential's scopes.
+std::map<Scopes, std::vector<std::string>> SetsOf(const Config& config,
+                                                  const std::string& credential) {
+  std::map<Scopes, std::vector<std::string>> sets;
+  for (const auto& [name, agent] : config.agents) {
+    Scopes scopes;
+    for (const Rule& rule : agent.rules) {
+      if (rule.credential == credential) scopes.insert(rule.scopes.begin(), rule.scopes.end());
+    }
+    if (!scopes.empty()) sets[scopes].push_back(name);
+  }
+  return sets;
+}
+
+bool ProvesAgentIdentity(const Config& config, const std::string& name) {
+  return std::ranges::any_of(config.credentials, [&](const auto& other) {
+    return other.second.kind == "agent-identity" && other.second.proof == name;
+  });
+}
+
+}  // namespace
+
+bool IsDelegated(const Credential& credential) {
+  return SubjectOf(credential) != Subject::kApplication;
+}
+
+std::string RegistrationKey(const Credential& credential) {
+  const bool to_be_made =
+      std::ranges::all_of(credential.client_id, [](char c) { return c == '0' || c == '-'; });
+  if (to_be_made) return credential.name;
+  std::string key = credential.client_id;
+  std::ranges::transform(key, key.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
+  return key;
+}
+
+bool ShowsVault(const Config& config, const std::string& credential) {
+  return std::ranges::any_of(config.vaults, [&](const auto& vault) {
+    return vault.second.auth == "credential:" + credential;
+  });
+}
+
+std::vector<Registration> DeriveRegistrations(const Config& config) {
+  std::vector<Registration> registrations;
+  for (const auto& [name, credential] : config.credentials) {
+    const auto sets = SetsOf(config, name);
+    if (sets.empty() && (ProvesAgentIdentity(config, name) || ShowsVault(config, name))) {
+      registrations.push_back({.credential = name, .written = &credential});
+    }
+    for (const auto& [scopes, agents] : sets) {
+      registrations.push_back({.credential = sets.size() > 1 ? name + "-" + agents.front() : name,
+                               .written = &credential,
+                               .agents = agents,
+                               .scopes = {scopes.begin(), scopes.end()}});
+    }
+  }
+  return registrations;
+}
+
+}  // namespace broker::policy
