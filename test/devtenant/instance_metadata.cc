@@ -30,7 +30,17 @@ struct Protocol {
   const char* version;
   std::set<std::string> selectors;
   void (*admit)(Tenant&, const Request&, Response&);  // throws Refused
+  bool app_service = false;                           // says other things than the others
 };
+
+nlohmann::json ErrorBody(const Protocol& protocol, const Refused& refused) {
+  if (!protocol.app_service) {
+    return {{"error", refused.error}, {"error_description", refused.description}};
+  }
+  return {{"statusCode", refused.status},
+          {"message", refused.description},
+          {"correlationId", NewGuid()}};
+}
 
 void RequireMetadata(const Request& request) {
   if (request.get_header_value("Metadata") != "true" || request.has_header("X-Forwarded-For")) {
@@ -108,13 +118,14 @@ nlohmann::json Answer(Tenant& tenant, const Request& request, Response& response
   const nlohmann::json minted = TokenFor(tenant, identity, resource, fault);
   const auto life = minted.at("expires_in").get<int64_t>();
   // Numbers in strings, as these endpoints have them.
-  return {{"access_token", minted.at("access_token")},
-          {"client_id", identity.client_id},
-          {"expires_in", std::to_string(life)},
-          {"expires_on", std::to_string(tenant.Now() + life)},
-          {"not_before", std::to_string(tenant.Now())},
-          {"resource", resource},
-          {"token_type", "Bearer"}};
+  nlohmann::json answer = {{"access_token", minted.at("access_token")},
+                           {"client_id", identity.client_id},
+                           {"expires_on", std::to_string(tenant.Now() + life)},
+                           {"not_before", std::to_string(tenant.Now())},
+                           {"resource", resource},
+                           {"token_type", "Bearer"}};
+  if (!protocol.app_service) answer["expires_in"] = std::to_string(life);
+  return answer;
 }
 
 void Handle(Tenant& tenant, const Protocol& protocol, const Request& request, Response& response) {
@@ -131,7 +142,7 @@ void Handle(Tenant& tenant, const Protocol& protocol, const Request& request, Re
     body = Answer(tenant, request, response, protocol, fault);
   } catch (const Refused& refused) {
     response.status = refused.status;
-    body = {{"error", refused.error}, {"error_description", refused.description}};
+    body = ErrorBody(protocol, refused);
   }
   response.set_content(body.dump(), "application/json; charset=utf-8");
   MisbehaveAfter(fault, response);
@@ -146,10 +157,15 @@ void AddInstanceMetadataRoutes(Routes& routes, Tenant& tenant) {
       Handle(tenant, protocol, request, response);
     });
   };
-  add("/metadata/identity/oauth2/token",
-      {"2018-02-01", {"client_id", "object_id", "msi_res_id"}, AdmitImds});
-  add("/msi/token", {"2019-08-01", {"client_id", "object_id", "mi_res_id"}, AdmitAppService});
-  add("/arc/metadata/identity/oauth2/token", {"2020-06-01", {}, AdmitArc});
+  add("/metadata/identity/oauth2/token", {.version = "2018-02-01",
+                                          .selectors = {"client_id", "object_id", "msi_res_id"},
+                                          .admit = AdmitImds});
+  add("/msi/token", {.version = "2019-08-01",
+                     .selectors = {"client_id", "object_id", "mi_res_id"},
+                     .admit = AdmitAppService,
+                     .app_service = true});
+  add("/arc/metadata/identity/oauth2/token",
+      {.version = "2020-06-01", .selectors = {}, .admit = AdmitArc});
 }
 
 }  // namespace devtenant

@@ -145,6 +145,12 @@ class Refusing(IdentityCase):
         self.refused("shared", "principal_disabled")
         self.granted("vm")  # never in its stead, and never instead of it
         self.entra.registration(SHARED, managed_identity="user")
+        self.restart()
+        self.entra.registration(MACHINE, managed_identity="")
+        for agent in ("vm", "site", "arc"):
+            self.refused(agent, "principal_disabled")
+        self.granted("shared")
+        self.entra.registration(MACHINE, managed_identity="system")
 
     def test_another_identitys_token_is_never_released(self):
         rows = [("vm", {"appid": SHARED, "oid": SHARED}), ("aide", {"appid": BLUEPRINT}),
