@@ -119,9 +119,11 @@ VaultKey CreateVaultKey(const std::string& kty, unsigned bits, int64_t now) {
   return {NewVersion(), std::move(identity), NewAttributes(now)};
 }
 
-std::string CreateVaultCertificate(KeyVault& vault, const std::string& name, bool pkcs12,
-                                   int64_t now) {
-  auto identity = std::make_shared<Identity>(CreateAuthority(name));
+namespace {
+
+VaultCertificate& AddCertificate(KeyVault& vault, const std::string& name,
+                                 const std::shared_ptr<Identity>& identity, bool pkcs12,
+                                 int64_t now) {
   const std::string version = NewVersion();
   const std::string key = VaultName(name);
   const VaultAttributes attributes = NewAttributes(now);
@@ -134,7 +136,30 @@ std::string CreateVaultCertificate(KeyVault& vault, const std::string& name, boo
        .content_type = pkcs12 ? "application/x-pkcs12" : "application/x-pem-file",
        .managed = true,
        .attributes = attributes});
+  return vault.certificates[key].back();
+}
+
+}  // namespace
+
+std::string CreateVaultCertificate(KeyVault& vault, const std::string& name, bool pkcs12,
+                                   int64_t now) {
+  const auto identity = std::make_shared<Identity>(CreateAuthority(name));
+  AddCertificate(vault, name, identity, pkcs12, now);
   return ToPem(identity->certificate);
+}
+
+VaultCertificate& ImportVaultCertificate(KeyVault& vault, const std::string& name,
+                                         const std::string& pem, int64_t now) {
+  auto identity = std::make_shared<Identity>();
+  try {
+    *identity = {KeyFromPem(pem), CertificateFromPem(pem)};
+  } catch (const std::runtime_error&) {
+    throw VaultError{400, "BadParameter", "The PEM's content is not in the expected form.", {}};
+  }
+  if (X509_check_private_key(identity->certificate.get(), identity->key.get()) != 1) {
+    throw VaultError{400, "BadParameter", "The key is not the certificate's.", {}};
+  }
+  return AddCertificate(vault, name, identity, /*pkcs12=*/false, now);
 }
 
 json ToJwk(const VaultKey& key, const std::string& kid) {

@@ -85,6 +85,10 @@ VaultKey CreateVaultKey(const std::string& kty, unsigned bits, int64_t now);
 /// kept.
 std::string CreateVaultCertificate(KeyVault& vault, const std::string& name, bool pkcs12,
                                    int64_t now);
+/// A certificate that was made elsewhere, with its private key, both PEM; kept as that. Throws
+/// VaultError for anything else.
+VaultCertificate& ImportVaultCertificate(KeyVault& vault, const std::string& name,
+                                         const std::string& pem, int64_t now);
 /// The public part as Key Vault writes it.
 nlohmann::json ToJwk(const VaultKey& key, const std::string& kid);
 

@@ -11,7 +11,8 @@ namespace {
 const std::map<std::string, std::set<std::string>> kRoles = {
     {"Key Vault Secrets User", {"secrets/get", "secrets/list"}},
     {"Key Vault Secrets Officer",
-     {"secrets/get", "secrets/list", "secrets/set", "secrets/delete", "secrets/recover"}},
+     {"secrets/get", "secrets/list", "secrets/set", "secrets/update", "secrets/delete",
+      "secrets/recover"}},
     {"Key Vault Certificate User", {"certificates/get", "secrets/get", "secrets/list", "keys/get"}},
     {"Key Vault Crypto User", {"keys/get", "keys/sign", "keys/wrap", "keys/unwrap"}},
     {"Key Vault Crypto Service Encryption User", {"keys/get", "keys/wrap", "keys/unwrap"}},

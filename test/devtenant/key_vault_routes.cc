@@ -1,5 +1,6 @@
 #include "test/devtenant/key_vault_routes.h"
 
+#include <algorithm>
 #include <array>
 
 #include "test/devtenant/encoding.h"
@@ -130,6 +131,20 @@ json SetSecret(Call& call) {
   return WithValue(call, AddVaultSecret(vault, call.name, members, call.tenant.Now()));
 }
 
+// A form that came without `attributes` changes none; the times are the service's own.
+void Patch(Call& call, VaultAttributes& attributes) {
+  PatchAttributes(attributes, call.body.value("attributes", json::object()));
+  attributes.updated = call.tenant.Now();
+}
+
+json UpdateSecret(Call& call) {
+  VaultSecret& secret =
+      FindVersion(call.tenant.vault.secrets, call.name, call.version, "SecretNotFound");
+  Patch(call, secret.attributes);
+  secret.content_type = call.body.value("contentType", secret.content_type);
+  return ToJson(secret, Id(call, "secrets", secret.version));
+}
+
 json DeletedForm(const Call& call, const VaultSecret& secret) {
   json out = ToJson(secret, Id(call, "secrets", secret.version));
   out["recoveryId"] = call.tenant.vault_url + "/deletedsecrets/" + call.name;
@@ -159,15 +174,29 @@ json RecoverSecret(Call& call) {
 
 // --- keys and certificates
 
-json GetKey(Call& call) {
-  const VaultKey& key = FindVersion(call.tenant.vault.keys, call.name, call.version, "KeyNotFound");
+json KeyForm(const Call& call, const VaultKey& key) {
   return {{"key", ToJwk(key, Id(call, "keys", key.version))},
           {"attributes", ToJson(key.attributes)}};
 }
 
-json GetCertificate(Call& call) {
-  const VaultCertificate& found =
-      FindVersion(call.tenant.vault.certificates, call.name, call.version, "CertificateNotFound");
+json GetKey(Call& call) {
+  return KeyForm(call, FindVersion(call.tenant.vault.keys, call.name, call.version, "KeyNotFound"));
+}
+
+json CreateKey(Call& call) {
+  const unsigned bits = call.body.value("key_size", 2048U);
+  VaultKey key = CreateVaultKey(TextIn(call.body, "kty"), bits, call.tenant.Now());
+  Patch(call, key.attributes);
+  return KeyForm(call, call.tenant.vault.keys[VaultName(call.name)].emplace_back(std::move(key)));
+}
+
+json UpdateKey(Call& call) {
+  VaultKey& key = FindVersion(call.tenant.vault.keys, call.name, call.version, "KeyNotFound");
+  Patch(call, key.attributes);
+  return KeyForm(call, key);
+}
+
+json CertificateForm(const Call& call, const VaultCertificate& found) {
   const std::string der = ToDer(found.identity->certificate);
   std::string cer(der.size() / 3 * 4 + 5, '\0');
   cer.resize(static_cast<size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(cer.data()),
@@ -179,6 +208,28 @@ json GetCertificate(Call& call) {
           {"x5t", ToBase64Url(Sha1(der))},
           {"cer", cer},
           {"attributes", ToJson(found.attributes)}};
+}
+
+json GetCertificate(Call& call) {
+  return CertificateForm(call, FindVersion(call.tenant.vault.certificates, call.name, call.version,
+                                           "CertificateNotFound"));
+}
+
+// PEM as it is, or in base64: clients differ in that.
+std::string PemIn(const json& body) {
+  std::string text = TextIn(body, "value");
+  if (text.starts_with("-----BEGIN")) return text;
+  std::erase(text, '=');
+  std::ranges::replace(text, '+', '-');
+  std::ranges::replace(text, '/', '_');
+  return FromBase64Url(text).value_or("");
+}
+
+json ImportCertificate(Call& call) {
+  const std::string pem = PemIn(call.body);
+  call.tenant.recorder.Secret("vault_secret", "seen", "vault", pem);
+  return CertificateForm(
+      call, ImportVaultCertificate(call.tenant.vault, call.name, pem, call.tenant.Now()));
 }
 
 // A disabled key, or one outside its dates, does nothing: unlike secrets, the service sees to it.
@@ -277,14 +328,19 @@ void AddKeyVaultRoutes(Routes& routes, Tenant& tenant) {
   routes.Get("/secrets" + name + "/versions", handler({"secrets/list", ListVersions}));
   routes.Get("/secrets" + name + version, handler({"secrets/get", GetSecret}));
   routes.Put("/secrets" + name, handler({"secrets/set", SetSecret}));
+  routes.Patch("/secrets" + name + version, handler({"secrets/update", UpdateSecret}));
   routes.Delete("/secrets" + name, handler({"secrets/delete", DeleteSecret}));
   routes.Get("/deletedsecrets" + name, handler({"secrets/recover", GetDeletedSecret}));
   routes.Post("/deletedsecrets" + name + "/recover", handler({"secrets/recover", RecoverSecret}));
   routes.Get("/keys" + name + version, handler({"keys/get", GetKey}));
+  routes.Post("/keys" + name + "/create", handler({"keys/create", CreateKey}));
+  routes.Patch("/keys" + name + version, handler({"keys/update", UpdateKey}));
   routes.Post("/keys" + name + pinned + "/sign", handler({"keys/sign", Sign}));
   routes.Post("/keys" + name + pinned + "/wrapkey", handler({"keys/wrap", Wrap}));
   routes.Post("/keys" + name + pinned + "/unwrapkey", handler({"keys/unwrap", Unwrap}));
   routes.Get("/certificates" + name + version, handler({"certificates/get", GetCertificate}));
+  routes.Post("/certificates" + name + "/import",
+              handler({"certificates/import", ImportCertificate}));
 }
 
 }  // namespace devtenant

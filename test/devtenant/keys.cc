@@ -102,4 +102,11 @@ Certificate CertificateFromPem(std::string_view pem) {
   return certificate;
 }
 
+Key KeyFromPem(std::string_view pem) {
+  Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+  Check(key != nullptr, "no PEM private key");
+  return key;
+}
+
 }  // namespace devtenant

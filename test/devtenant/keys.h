@@ -33,5 +33,7 @@ std::string ToPem(const Certificate& certificate);
 std::string ToDer(const Certificate& certificate);
 /// Throws std::runtime_error for text that holds no PEM certificate.
 Certificate CertificateFromPem(std::string_view pem);
+/// Throws std::runtime_error for text that holds no PEM private key.
+Key KeyFromPem(std::string_view pem);
 
 }  // namespace devtenant
