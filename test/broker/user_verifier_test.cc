@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <latch>
+#include <thread>
+
 #include "test/fakes/entra_answers.h"
 #include "test/fakes/fake_http.h"
 #include "test/fakes/test_issuer.h"
@@ -94,6 +97,40 @@ TEST_CASE("A key that is not known is looked for once in a while, whoever asks f
   CHECK(setup.Verify(Setup::Token(Issuer(2))).has_value());
   CHECK(setup.Verify(Setup::Token(Issuer(1))).has_value());
   CHECK(setup.http.seen.size() == 2);
+}
+
+TEST_CASE("A fetch that hangs holds up nobody whose key is known, be it old") {
+  struct Row {
+    const char* why;
+    int asker;  // whose key causes the fetch
+    std::chrono::seconds later;
+  };
+  for (const Row& row : {Row{"an invented key id", 2, KeySets::kUnknownKeyPause},
+                         Row{"keys that are old", 1, KeySets::kMaxAge}}) {
+    CAPTURE(row.why);
+    Setup setup;
+    setup.http.Push(200, Issuer(1).Jwks());
+    auto claims = UserClaims();
+    claims["aud"] = kClient;
+    claims["iss"] = "https://sts.windows.net/" + std::string(kTenant) + "/";
+    claims["exp"] = NowUnix() + 24 * 3600;
+    const std::string known = Issuer(1).Sign(claims);
+    REQUIRE(setup.Verify(known).has_value());
+    setup.clock.Advance(row.later);
+    std::latch asked(1);
+    std::latch answer(1);
+    setup.http.respond = [&](const broker::HttpRequest&) {
+      asked.count_down();
+      answer.wait();
+      return broker::Result<broker::HttpResponse>(FakeHttp::Answer(503, ""));
+    };
+    std::jthread asker([&] { static_cast<void>(setup.Verify(Issuer(row.asker).Sign(claims))); });
+    asked.wait();
+    CHECK(setup.Verify(known).has_value());
+    answer.count_down();
+    asker.join();
+    CHECK(setup.http.seen.size() == 2);
+  }
 }
 
 TEST_CASE("What is no token at all causes no request") {
