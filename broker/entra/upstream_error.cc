@@ -180,8 +180,10 @@ ErrorClass Classify(int status, const Body& body) {
   if (status == kTooManyRequests) return kThrottled;
   const auto row =
       std::ranges::find_if(kErrorTable, [&](const ErrorRow& r) { return Matches(r, body); });
-  if (row != kErrorTable.end()) return row->error_class;
-  return status >= kServerErrors ? kTransient : kBadRequest;
+  const ErrorClass said = row == kErrorTable.end() ? kBadRequest : row->error_class;
+  // A server that is in trouble says little about the request, whatever word it found for it.
+  if (status >= kServerErrors && said != kThrottled) return kTransient;
+  return said;
 }
 
 std::string DetailOf(int status, const Body& body) {

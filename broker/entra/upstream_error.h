@@ -65,7 +65,7 @@ inline constexpr std::chrono::seconds kMaxRetryAfter{3600};
 inline constexpr std::chrono::seconds kDefaultRetryAfter{60};
 
 /// Reads an answer whose status is not 200. Never fails: a body that is no OAuth error is judged by
-/// its status alone.
+/// its status alone. Any 5xx can be tried again, whatever its body says.
 UpstreamError ReadUpstreamError(const HttpResponse& response);
 /// The same for an exchange that brought no answer at all.
 UpstreamError ReadTransportError(const Error& error);
