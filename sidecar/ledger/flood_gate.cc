@@ -15,6 +15,14 @@ bool IsRefusal(EntryType type) {
          type == EntryType::kConnectionRefused;
 }
 
+// Of a refused connection: which selector, or what else.
+std::string FaultOf(const Entry& entry) {
+  const auto fault = entry.change.find("fault");
+  const auto* text =
+      fault == entry.change.end() ? nullptr : std::get_if<std::string>(&fault->second);
+  return text == nullptr ? std::string() : *text;
+}
+
 std::string TimeText(FloodGate::Wall time) {
   std::string text;
   broker::ledger::AppendTime(time, &text);
@@ -25,9 +33,9 @@ std::string TimeText(FloodGate::Wall time) {
 
 FloodGate::Key FloodGate::KeyOf(const Entry& entry) const {
   const int64_t uid = entry.caller ? int64_t{entry.caller->uid} : -1;
-  Key key{entry.type, entry.agent, entry.reason, entry.policy_rule, uid};
+  Key key{entry.type, entry.agent, entry.reason, entry.policy_rule, FaultOf(entry), uid};
   if (windows_.size() >= kMaxKeys && !windows_.contains(key))
-    return {entry.type, "", "flood", "", -1};
+    return {entry.type, "", "flood", "", "", -1};
   return key;
 }
 
@@ -95,7 +103,7 @@ FloodGate::Steady FloodGate::NextEnd() const {
 }
 
 Entry FloodGate::EntryOf(const Key& key, const Window& window) {
-  const auto& [type, agent, reason, rule, uid] = key;
+  const auto& [type, agent, reason, rule, fault, uid] = key;
   Entry entry{.type = type, .outcome = Outcome::kFailure, .reason = reason, .agent = agent};
   entry.policy_rule = rule;
   if (uid >= 0) {
@@ -103,6 +111,7 @@ Entry FloodGate::EntryOf(const Key& key, const Window& window) {
     entry.caller->uid = static_cast<uint32_t>(uid);
     entry.caller->gid = window.gid;
   }
+  if (!fault.empty()) entry.change["fault"] = fault;
   entry.change["count"] = static_cast<int64_t>(window.counted);
   entry.change["first"] = window.first;
   entry.change["last"] = window.last;

@@ -12,10 +12,10 @@
 
 namespace sidecar::ledger {
 
-/// Equal means: same type, agent, reason, rule and caller's uid. The first kPerWindow of a window
-/// are written one by one, the others are counted, and the count is written when the window ends. A
-/// count that was not written yet is lost if the process is killed: at most one window's.
-/// Not thread-safe: the writer's.
+/// Equal means: same type, agent, reason, rule, `change.fault` and caller's uid. The first
+/// kPerWindow of a window are written one by one, the others are counted, and the count is written
+/// when the window ends. A count that was not written yet is lost if the process is killed: at most
+/// one window's. Not thread-safe: the writer's.
 class FloodGate {
  public:
   using Steady = std::chrono::steady_clock::time_point;
@@ -49,9 +49,10 @@ class FloodGate {
   [[nodiscard]] Steady NextEnd() const;
 
  private:
-  // Type, agent, reason, rule, uid (-1: no caller). The shared key has an empty agent, the reason
-  // "flood", and no caller.
-  using Key = std::tuple<broker::ledger::EntryType, std::string, std::string, std::string, int64_t>;
+  // Type, agent, reason, rule, fault, uid (-1: no caller). The shared key has an empty agent, the
+  // reason "flood", and no caller.
+  using Key = std::tuple<broker::ledger::EntryType, std::string, std::string, std::string,
+                         std::string, int64_t>;
   struct Window {
     Steady ends;
     uint64_t written = 0;

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <cerrno>
+#include <map>
+
 #include "test/sidecar/ledger/writer_fixture.h"
 
 namespace {
@@ -91,6 +94,10 @@ TEST_CASE("what is no equal refusal is written one by one") {
     broker::ledger::Entry other_user = Denied("helpdesk", "no_rule");
     other_user.caller->uid = 2000 + static_cast<uint32_t>(i);
     CHECK(ledger.Append(other_user).seq != 0);
+    broker::ledger::Entry other_fault = Denied("helpdesk", "peer_refused");
+    other_fault.type = broker::ledger::EntryType::kConnectionRefused;
+    other_fault.change["fault"] = "selector " + std::to_string(i) + " differs";
+    CHECK(ledger.Append(other_fault, sidecar::ledger::Origin::kSupervisor).seq != 0);
   }
 }
 
@@ -145,6 +152,33 @@ TEST_CASE("a count keeps what was asked for, as far as a bound") {
   ask({std::string(1500, 'a')});
   ask({std::string(1500, 'b')});
   CHECK(count()["scopes"].size() == 2);
+}
+
+TEST_CASE("a count says which selector those differed in that it stands for") {
+  const TemporaryFolder folder;
+  WriterOnDisk ledger(folder.path());
+  ledger.writer.Start();
+  for (const char* fault : {"user differs", "systemd_unit differs"}) {
+    broker::ledger::Entry refused = Denied("helpdesk", "peer_refused");
+    refused.type = broker::ledger::EntryType::kConnectionRefused;
+    refused.change["fault"] = fault;
+    for (int i = 0; i < 13; ++i) {
+      REQUIRE(ledger.Accepts(refused, sidecar::ledger::Origin::kSupervisor));
+    }
+  }
+  ledger.disk.fails_with["sync"] = EIO;  // a count that is put back keeps it
+  ledger.writer.WriteCounts(/*all=*/true);
+  ledger.writer.Commit();
+  ledger.disk.fails_with.clear();
+  ledger.writer.Resume();
+  ledger.writer.WriteCounts(/*all=*/true);
+  ledger.writer.Commit();
+  std::map<std::string, int> counts;
+  for (const std::string& line : LinesIn(folder.path())) {
+    const auto change = nlohmann::json::parse(line).value("change", nlohmann::json::object());
+    if (change.contains("count")) counts[change["fault"]] += change["count"].get<int>();
+  }
+  CHECK(counts == std::map<std::string, int>{{"user differs", 3}, {"systemd_unit differs", 3}});
 }
 
 TEST_CASE("a count that somebody else made is added, not counted as one") {
