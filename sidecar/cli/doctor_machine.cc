@@ -39,8 +39,10 @@ struct Owner {
   }
 };
 
-// The folder above decides who can put another file in the place of this one.
-void ExamineFolderOf(const std::string& path, const Owner& owner, Findings* found) {
+// The folder above decides who can put another file in the place of this one; with a bit of
+// `excused` in its mode nobody can but the owners.
+void ExamineFolderOf(const std::string& path, const Owner& owner, Findings* found,
+                     mode_t excused = S_ISVTX) {
   const std::string folder = path.substr(0, path.rfind('/'));
   struct stat status{};
   if (stat(folder.c_str(), &status) != 0) return;  // the path itself is missing, too
@@ -48,7 +50,7 @@ void ExamineFolderOf(const std::string& path, const Owner& owner, Findings* foun
   if (!other.empty() && status.st_uid != 0) {
     found->push_back({Level::kBad, folder + " belongs to " + other,
                       "find out why, then: chown " + owner.user + ": " + folder});
-  } else if ((status.st_mode & 022) != 0 && (status.st_mode & S_ISVTX) == 0) {
+  } else if ((status.st_mode & 022) != 0 && (status.st_mode & excused) == 0) {
     found->push_back({Level::kBad, folder + " can be written by others", "chmod go-w " + folder});
   }
 }
@@ -120,7 +122,7 @@ void ExamineConfig(const std::string& config_path, Findings* found) {
     return;
   }
   for (const std::string& path : *paths) ExaminePath(path, 0644, root, "purser init", found);
-  ExamineFolderOf(config_path, root, found);
+  ExamineFolderOf(config_path, root, found, /*excused=*/0);  // others could add an agents.d
 }
 
 // Where systemd puts them for the unit that is installed; purserd may run in another way.

@@ -40,17 +40,27 @@ Status CheckWriters(const std::string& path, const struct stat& status, Owners o
   return {};
 }
 
-// Kubernetes mounts a folder of files that everybody may write, where nobody can.
-Status CheckFolder(const std::string& path, Owners owners) {
-  const Fd folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  struct stat status{};
+// Kubernetes mounts a folder of files that everybody may write, where nobody can: read-only, its
+// files behind a link of that name. Read-only alone says nothing: so is all of /etc to a service
+// with ProtectSystem=, and to nobody else.
+bool IsMountedByKubernetes(const Fd& folder, Owners owners) {
   struct statvfs mounted{};
+  struct stat link{};
+  return fstatvfs(folder.get(), &mounted) == 0 && (mounted.f_flag & ST_RDONLY) != 0 &&
+         fstatat(folder.get(), "..data", &link, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISLNK(link.st_mode) && std::ranges::find(owners, link.st_uid) != owners.end();
+}
+
+// Who can write a folder can put another file in the place of each one there.
+Status CheckFolder(const std::string& path, Owners owners) {
+  if (owners.empty()) return {};
+  const Fd folder(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  struct stat status{};
   if (!folder.valid() && errno == ENOENT) return {};
-  if (!folder.valid() || fstat(folder.get(), &status) != 0 ||
-      fstatvfs(folder.get(), &mounted) != 0) {
+  if (!folder.valid() || fstat(folder.get(), &status) != 0) {
     return FailOn(path, std::strerror(errno));
   }
-  if ((mounted.f_flag & ST_RDONLY) != 0) return {};
+  if (IsMountedByKubernetes(folder, owners)) return {};
   return CheckWriters(path, status, owners);
 }
 
@@ -103,8 +113,11 @@ Result<std::vector<std::string>> ConfigFilePaths(const std::string& path) {
 }
 
 Result<std::vector<SourceFile>> ReadConfigFiles(const std::string& path, Owners owners) {
-  if (Status folder = CheckFolder(AgentsFolder(path), owners); !folder) {
-    return std::unexpected(folder.error());
+  const std::string above = std::filesystem::path(path).parent_path();
+  for (const std::string& folder : {above.empty() ? std::string(".") : above, AgentsFolder(path)}) {
+    if (Status checked = CheckFolder(folder, owners); !checked) {
+      return std::unexpected(checked.error());
+    }
   }
   const auto paths = ConfigFilePaths(path);
   if (!paths) return std::unexpected(paths.error());

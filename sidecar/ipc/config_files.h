@@ -22,8 +22,10 @@ std::string AgentsFolder(const std::string& path);
 broker::Result<std::vector<std::string>> ConfigFilePaths(const std::string& path);
 
 /// Reads these files. Who can write one of them is the policy: with `owners` each must belong to
-/// one of these users and be writable by nobody else, and so must agents.d, unless it is mounted
-/// read-only. Errors: kNotFound (no such file), kInvalidRequest ("PATH: what is wrong with it").
+/// one of these users and be writable by nobody else, and so must the folder of `path` and
+/// agents.d, unless it is one that Kubernetes mounted. Errors: kNotFound (no such file),
+/// kInvalidRequest
+/// ("PATH: what is wrong with it").
 broker::Result<std::vector<broker::policy::SourceFile>> ReadConfigFiles(
     const std::string& path, std::span<const uint32_t> owners = {});
 
