@@ -19,6 +19,15 @@ constexpr std::string_view kAlive = "{\"status\":\"ok\"}\n";
 // A role is back within a fraction of this.
 constexpr uint32_t kRetryAfterSeconds = 1;
 
+// Wipes what a question held of a user's token, however its scope is left.
+struct WipedAtEnd {
+  std::string* question;
+  bool secret;
+  ~WipedAtEnd() {
+    if (secret) sodium_memzero(question->data(), question->size());
+  }
+};
+
 }  // namespace
 
 // `refusal`: of bytes that are no request.
@@ -73,12 +82,10 @@ void Connection::AnswerToken() {
   if (!request) return Refuse(request.error());
   shared_.question.clear();
   ipc::TokenRequestMessage message{std::move(request_id_), std::move(*request)};
+  const WipedAtEnd wiped{&shared_.question, message.request.user_assertion != nullptr};
   ipc::Encode(message, &shared_.question);
   request_id_ = std::move(message.request_id);
   Ask();
-  if (message.request.user_assertion) {
-    sodium_memzero(shared_.question.data(), shared_.question.size());
-  }
 }
 
 void Connection::AnswerAudit() {

@@ -228,7 +228,9 @@ void Connection::Linger() {
   std::array<char, kReadBytes> chunk;
   const auto got = ReceiveSome(peer_.get(), &chunk);
   if (!got) return;
-  lingered_ += static_cast<size_t>(*got);
+  const auto size = static_cast<size_t>(*got);
+  sodium_memzero(chunk.data(), size);  // the rest of a body that may hold a user's token
+  lingered_ += size;
   if (*got == 0 || lingered_ >= kLingerBytes) End();
 }
 
