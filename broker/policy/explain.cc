@@ -71,9 +71,13 @@ std::string NameAtAnotherGraph(const std::string& scope, const std::string& grap
 // A scope that `scope` is one slip of the pen from; more would make Mail.Read of Mail.Send. Those
 // of rules come first.
 std::string NearMiss(const Config& config, const Agent& agent, const std::string& scope) {
+  // One slip makes a word longer or shorter by one at most: the others need not be compared.
+  const auto is_near = [&](const std::string& one) {
+    const auto [shorter, longer] = std::minmax(one.size(), scope.size());
+    return longer - shorter <= 1 && EditDistance(one, scope) <= 1;
+  };
   const auto near = [&](const std::vector<std::string>& scopes) {
-    const auto found = std::ranges::find_if(
-        scopes, [&](const std::string& one) { return EditDistance(one, scope) <= 1; });
+    const auto found = std::ranges::find_if(scopes, is_near);
     return found == scopes.end() ? std::string() : *found;
   };
   for (const Rule& rule : agent.rules) {
