@@ -121,6 +121,7 @@ struct Selectors {
   std::string exe_sha256;
   std::string systemd_unit;
   std::string cgroup;
+  bool operator==(const Selectors&) const = default;
 };
 
 struct Agent {

@@ -116,4 +116,15 @@ SelectorMatch MatchSelectors(const Agent& agent, const Facts& facts) {
   return match;
 }
 
+bool StillAdmits(const Config& before, const Config& now, const std::string& agent, Facts facts) {
+  if (agent.empty()) return MatchAdmin(now.admin, facts).outcome == kHeld;
+  const auto next = now.agents.find(agent);
+  if (next == now.agents.end()) return false;
+  const auto last = before.agents.find(agent);
+  const bool compared =
+      last != before.agents.end() && last->second.selectors.exe == next->second.selectors.exe;
+  if (!compared) facts.exe_matches.reset();
+  return MatchSelectors(next->second, facts).held();
+}
+
 }  // namespace broker::policy

@@ -49,4 +49,9 @@ std::string RecordedFact(std::string_view fact);
 /// one below it. systemd_unit and exe_sha256: equal. exe: the supervisor compared device and inode.
 SelectorMatch MatchSelectors(const Agent& agent, const Facts& facts);
 
+/// Pure. Whether a connection that `before` let in would be let in by `now`: to the socket of
+/// `agent`, or for an empty one to the operator's. A fact that was a comparison with what `before`
+/// names is none where `now` names something else.
+bool StillAdmits(const Config& before, const Config& now, const std::string& agent, Facts facts);
+
 }  // namespace broker::policy

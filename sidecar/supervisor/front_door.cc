@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "broker/policy/selectors.h"
@@ -15,7 +16,7 @@ namespace sidecar::supervisor {
 namespace {
 
 using broker::Reason;
-using broker::policy::Facts;
+using broker::policy::Facts, broker::policy::StillAdmits;
 using ipc::Fd;
 
 broker::ledger::Entry RefusedEntry(const std::string& agent, const Facts& facts,
@@ -35,6 +36,13 @@ broker::ledger::Entry RefusedEntry(const std::string& agent, const Facts& facts,
   return entry;
 }
 
+std::optional<broker::policy::Selectors> SelectorsOf(const LoadedConfig& loaded,
+                                                     const std::string& agent) {
+  const auto found = loaded.config.agents.find(agent);
+  if (found == loaded.config.agents.end()) return std::nullopt;
+  return found->second.selectors;
+}
+
 }  // namespace
 
 FrontDoor::FrontDoor(Parts parts, PidfdFrom pidfd_from)
@@ -46,20 +54,22 @@ FrontDoor::FrontDoor(Parts parts, PidfdFrom pidfd_from)
       connections_(parts.loop, [this](const Connections::Connection& ended) { OnEnded(ended); }) {}
 
 void FrontDoor::Adopt(SharedConfig config, Listeners added) {
-  config_ = std::move(config);
+  const SharedConfig before = std::exchange(config_, std::move(config));
   const auto is_gone = [this](const std::string& agent) {
     return !agent.empty() && !config_->config.agents.contains(agent);
   };
   std::erase_if(doors_, [&](const auto& door) { return is_gone(door.first); });
   std::erase_if(listeners_, [&](const auto& listener) { return is_gone(listener.first); });
-  for (const uint64_t id : connections_.Select([this](const Connections::Connection& open) {
-         return !FaultOf(open.agent, open.peer.facts).why.empty();
+  for (const uint64_t id : connections_.Select([&](const Connections::Connection& open) {
+         return !StillAdmits(before->config, config_->config, open.agent, open.peer.facts);
        })) {
     connections_.Close(id);
   }
+  // Who is shut out may have taken its window over: nobody is served by one from before.
   for (const RoleProcess* window : parts_.windows.running()) {
-    if (!window->name().admin && is_gone(window->name().agent)) {
-      parts_.windows.Stop(window->name().agent);
+    const RoleProcess::Name& name = window->name();
+    if (!name.admin && SelectorsOf(*config_, name.agent) != SelectorsOf(*before, name.agent)) {
+      parts_.windows.Stop(name.agent);
     }
   }
   for (auto& [agent, listener] : added) {
@@ -79,16 +89,20 @@ void FrontDoor::Replace(const std::string& agent, Listener next) {
         "socket_not_replaced",
         {{"agent", agent}, {"why", moved.error().detail}, {"to_do", "restart purserd"}});
   }
-  // Whom it served before may have taken it over: the new ones get a window of their own.
-  parts_.windows.Stop(agent);
   doors_.erase(agent);
   std::swap(old, next);
   OpenDoor(agent);
-  // Who still waited at the old socket is attested like everybody else: at most kBacklog.
-  while (true) {
-    Fd waiting(accept4(next.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+  DismissWaiting(next);
+}
+
+// Without a path a socket is still found through a descriptor of it (/proc/self/fd): it is shut to
+// newcomers first, or whoever connected fast enough would keep this going for ever.
+void FrontDoor::DismissWaiting(const Listener& old) {
+  shutdown(old.fd(), SHUT_RD);
+  for (int i = 0; i <= Listener::kBacklog; ++i) {  // the kernel lets one more wait
+    Fd waiting(accept4(old.fd(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!waiting.valid()) return;
-    Receive(agent, std::move(waiting));
+    refusals_.Answer(std::move(waiting), FixedAnswer(Reason::kRestarting));
   }
 }
 

@@ -42,8 +42,8 @@ class FrontDoor {
   FrontDoor(Parts parts, PidfdFrom pidfd_from);
 
   /// Takes the configuration with its new sockets, some in the place of old ones; closes those of
-  /// agents that are gone and every connection that the new configuration would refuse. Accepts
-  /// from now on.
+  /// agents that are gone and every connection that the new configuration would refuse, and stops
+  /// the window of each agent whose selectors are others now. Accepts from now on.
   void Adopt(SharedConfig config, Listeners added);
   /// Takes no new connections; those waiting for a window get 503. The sockets' paths are removed.
   void Shut();
@@ -62,6 +62,8 @@ class FrontDoor {
   };
   void OpenDoor(const std::string& agent);
   void Replace(const std::string& agent, Listener next);
+  /// Has who waits at the replaced socket ask again, at the new one.
+  void DismissWaiting(const Listener& old);
   void Listen(const std::string& agent);
   void Pause(const std::string& agent, broker::Clock::Steady::duration how_long);
   void AcceptSome(const std::string& agent);

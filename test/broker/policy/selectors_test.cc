@@ -69,6 +69,38 @@ TEST_CASE("A peer that differs in one fact, or of whom one is not known, is not 
   }
 }
 
+TEST_CASE("Who was let in stays only where it would be let in now") {
+  Config before;
+  before.agents["helpdesk"] = Everything();
+  before.admin.operator_gids = {3005};
+  // clang-format off
+  struct Row { std::string why; void (*change)(Config&); bool agent_stays, operator_stays; };
+  const Row rows[] = {
+      {"nothing changed",             [](Config&) {},                                                            true,  true},
+      {"the agent is gone",           [](Config& c) { c.agents.clear(); },                                       false, true},
+      {"another user",                [](Config& c) { c.agents.at("helpdesk").selectors.uid = 2002; },           false, true},
+      {"another unit",                [](Config& c) { c.agents.at("helpdesk").selectors.systemd_unit = "a.service"; }, false, true},
+      {"a cgroup above",              [](Config& c) { c.agents.at("helpdesk").selectors.cgroup = "/"; },         true,  true},
+      {"another file to compare",     [](Config& c) { c.agents.at("helpdesk").selectors.exe = "/opt/other"; },   false, true},
+      {"no file to compare any more", [](Config& c) { c.agents.at("helpdesk").selectors.exe = ""; },             true,  true},
+      {"no selector",                 [](Config& c) { c.agents.at("helpdesk").selectors = {}; },                 false, true},
+      {"another group of operators",  [](Config& c) { c.admin.operator_gids = {3006}; },                         true,  false},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    Config now = before;
+    row.change(now);
+    CHECK(StillAdmits(before, now, "helpdesk", Helpdesk()) == row.agent_stays);
+    CHECK(StillAdmits(before, now, "", Helpdesk()) == row.operator_stays);
+  }
+  // What was compared with another file is not known of this one.
+  before.agents.clear();
+  Config joined;
+  joined.agents["helpdesk"] = Everything();
+  CHECK_FALSE(StillAdmits(before, joined, "helpdesk", Helpdesk()));
+}
+
 TEST_CASE("A peer with all the facts is the agent") {
   const SelectorMatch match = MatchSelectors(Everything(), Helpdesk());
   CHECK(match.held());

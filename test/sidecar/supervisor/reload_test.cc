@@ -1,16 +1,23 @@
 #include "sidecar/supervisor/reload.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "harness.h"
 
 using namespace sidecar::supervisor;
 using namespace supervisor_test;
+using sidecar::ipc::Fd;
 
 namespace {
 
@@ -93,6 +100,30 @@ TEST_CASE("A socket goes to whom the new configuration names, or stays whole wit
   CHECK_FALSE(Exists(world.folder / "run/admin/next"));
 }
 
+TEST_CASE("Who holds on to a replaced socket is let in no more, and holds up nobody") {
+  World world(Agent("helpdesk", OwnUid()));
+  REQUIRE(world.Start().has_value());
+  const Fd kept(open(world.Socket("helpdesk").c_str(), O_PATH | O_CLOEXEC));
+  REQUIRE(kept.valid());
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::ranges::copy("/proc/self/fd/" + std::to_string(kept.get()), address.sun_path);
+  const auto connect_once = [&address] {
+    const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    return connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 ? 0
+                                                                                          : errno;
+  };
+  REQUIRE(connect_once() == 0);
+  // Faster than anybody could be attested, until nobody listens there.
+  std::jthread tireless([&](const std::stop_token& stop) {
+    while (!stop.stop_requested() && connect_once() != ECONNREFUSED) continue;
+  });
+  world.Configure(Agent("helpdesk", OwnUid() + 1));
+  CHECK(ReloadAndWait(world)["ok"] == true);
+  tireless.join();
+  CHECK(connect_once() == ECONNREFUSED);
+}
+
 TEST_CASE("A connection whose peer the new selectors would refuse is closed, window or not") {
   World world(Agent("helpdesk", OwnUid()));
   REQUIRE(world.Start().has_value());
@@ -106,6 +137,31 @@ TEST_CASE("A connection whose peer the new selectors would refuse is closed, win
   CHECK(world.Until([&] { return client.Over(); }));
   CHECK(world.supervisor->door().connections().size() == 0);
   kill(window, SIGCONT);
+  // Whom it served may have taken it over.
+  CHECK(world.Until([&] { return world.supervisor->windows().empty(); }));
+}
+
+TEST_CASE("An agent whose selectors change gets a new window, and is attested anew") {
+  World world(Agent("helpdesk", OwnUid()) + Agent("other", OwnUid()));
+  REQUIRE(world.Start().has_value());
+  const auto window_of = [&](const std::string& agent) {
+    const RoleProcess* window = world.supervisor->windows().Get(agent);
+    return window == nullptr ? -1 : window->pid();
+  };
+  Client client = Friend(world.Socket("helpdesk"));
+  Client unchanged = Friend(world.Socket("other"));
+  CHECK(world.Until([&] { return client.Has(" is uid") && unchanged.Has(" is uid"); }));
+  const pid_t before = window_of("helpdesk");
+  // The clients are forks of this process: the selector holds for them, once they are asked.
+  const std::string own = std::filesystem::read_symlink("/proc/self/exe");
+  world.Configure(Agent("helpdesk", OwnUid(), "exe = \"" + own + "\"\n") +
+                  Agent("other", OwnUid()));
+  CHECK(ReloadAndWait(world)["ok"] == true);
+  CHECK(world.Until([&] { return client.Over() && window_of("helpdesk") == -1; }));
+  Client again = Friend(world.Socket("helpdesk"));
+  CHECK(world.Until([&] { return again.Has(" is uid"); }));
+  CHECK(window_of("helpdesk") != before);
+  CHECK_FALSE(unchanged.Over());
 }
 
 TEST_CASE("All roles take the new configuration or none does") {
