@@ -24,7 +24,8 @@ using SharedConfig = std::shared_ptr<const policy::Config>;
 struct Caller {
   std::string agent;  // as the supervisor matched it
   policy::Facts facts;
-  std::function<bool()> alive;  // the process that connected still runs; empty: cannot be known
+  // The process that connected still runs, and is still let in; empty: cannot be known.
+  std::function<bool()> alive;
 };
 
 /// What is released, with the receipt of its ledger entry.

@@ -35,7 +35,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {kNoRule,                "no_rule",                "access_denied",            403, false, "none",    "Did not run. No rule grants this agent these scopes. Final. Do not retry."},
     {kNever,                 "never",                  "access_denied",            403, false, "none",    "Did not run. Policy never grants one of these scopes. Final. Do not retry."},
     {kPeerRefused,           "peer_refused",           "access_denied",            403, false, "admin",   "Did not run. The connecting process is not the agent that this socket serves. Start it as that agent, with `purser run`; `purser explain AGENT --refused` says what differs."},
-    {kCallerGone,            "caller_gone",            "access_denied",            403, false, "none",    "Did not run. The process that connected has exited."},
+    {kCallerGone,            "caller_gone",            "access_denied",            403, false, "none",    "Did not run. The process that connected has exited, or is let in no more."},
     {kKilled,                "killed",                 "access_denied",            403, false, "admin",   "Did not run. An operator has stopped this agent. Final. Do not retry."},
     {kRoleMissing,           "role_missing",           "access_denied",            403, false, "admin",   "Did not run. Your groups do not hold the role that this needs."},
     {kOverScoped,            "over_scoped",            "access_denied",            403, false, "admin",   "Did not run. Entra minted a token that can do more than this agent may; an administrator must use a registration consented to less. Do not retry."},

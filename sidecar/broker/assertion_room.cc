@@ -14,18 +14,23 @@ struct AssertionRoom::Books {
     std::string agent;
     std::shared_ptr<const Secret> token;
 
+    bool counted = false;
+
     Held(std::shared_ptr<Books> in, std::string whose, std::shared_ptr<const Secret> what)
         : books(std::move(in)), agent(std::move(whose)), token(std::move(what)) {}
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
-    ~Held() { books->Return(agent, token->size()); }
+    ~Held() {
+      if (counted) books->Return(agent, token->size());
+    }
   };
 
   bool Take(const std::string& agent, size_t bytes) {
     const std::scoped_lock lock(mutex);
     const auto own = taken.find(agent);
     const size_t before = own == taken.end() ? 0 : own->second;
-    if (total + bytes > kMaxBytes || before + bytes > kMaxAgentBytes) return false;
+    const size_t room = before + bytes <= kFewBytes ? kMaxBytes : kMaxBytes - kReservedForFew;
+    if (total + bytes > room || before + bytes > kMaxAgentBytes) return false;
     taken[agent] = before + bytes;
     total += bytes;
     return true;
@@ -48,8 +53,9 @@ AssertionRoom::~AssertionRoom() = default;
 
 std::shared_ptr<const Secret> AssertionRoom::Admit(const std::string& agent,
                                                    std::shared_ptr<const Secret> token) {
-  if (!books_->Take(agent, token->size())) return nullptr;
   const auto held = std::make_shared<Books::Held>(books_, agent, std::move(token));
+  held->counted = books_->Take(agent, held->token->size());
+  if (!held->counted) return nullptr;
   return {held, held->token.get()};
 }
 

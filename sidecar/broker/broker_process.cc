@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "broker/base/log.h"
+#include "broker/policy/selectors.h"
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/broker/agent_service.h"
 #include "sidecar/broker/configuration.h"
@@ -64,7 +65,7 @@ class BrokerProcess {
 
  private:
   // Above what can wait at the same time: each connection has one request under way.
-  static constexpr size_t kMaxWorkers = Connections::kMaxConnections;
+  static constexpr size_t kMaxWorkers = Seats::kMaxOfAgents + Seats::kMaxOfAdmins;
 
   bool HandleControl();
   void HandleText(MessageType type, const std::string& text, std::vector<ipc::Fd>& fds);
@@ -255,10 +256,17 @@ void BrokerProcess::Prepare(const std::vector<ipc::Fd>& fds) {
   [[maybe_unused]] const Status sent = supervisor_.Send(MessageType::kConfigured, fault);
 }
 
-// Tokens minted for the configuration before are dropped: what they may do was judged by it.
+// Tokens minted for the configuration before are dropped: what they may do was judged by it. So are
+// the pairs that it let in and this one would not: a window that was taken over may have given them
+// away.
 void BrokerProcess::Commit() {
   if (!prepared_) return;
-  for (const auto& [name, credential] : broker_.config()->credentials) cache_.Evict(name);
+  const broker::SharedConfig before = broker_.config();
+  connections_.KeepOnly([&](const Peer& peer) {
+    const std::string agent = peer.admin ? std::string() : peer.caller.agent;
+    return broker::policy::StillAdmits(*before, *prepared_->config, agent, peer.caller.facts);
+  });
+  for (const auto& [name, credential] : before->credentials) cache_.Evict(name);
   http_.Replace(prepared_->transport);
   vaults_.Use(VaultsOf(prepared_->config));
   broker_.SetConfig(prepared_->config);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "sidecar/broker/agent_service.h"
@@ -39,8 +40,10 @@ struct Connections::Entry : std::enable_shared_from_this<Entry> {
   Peer peer;
   ipc::Fd pair;
   ipc::Fd pidfd;
-  ipc::Message partial;            // frames of a request that has not arrived whole, if any
-  std::atomic<bool> busy = false;  // a request is under way
+  std::optional<Seats::Seat> seat;
+  ipc::Message partial;                 // frames of a request that has not arrived whole, if any
+  std::atomic<bool> busy = false;       // a request is under way
+  std::atomic<bool> dismissed = false;  // see KeepOnly
 };
 
 struct Connections::Answerer::Request {
@@ -103,14 +106,26 @@ void Connections::Add(ipc::Connection connection, ipc::Fd pair, ipc::Fd pidfd) {
   entry->peer = {{std::move(connection.agent), std::move(connection.facts), {}}, connection.admin};
   entry->pair = std::move(pair);
   entry->pidfd = std::move(pidfd);
-  if (entry->pidfd.valid()) {
-    entry->peer.caller.alive = [fd = entry->pidfd.get()] { return StillRuns(fd); };
-  }
+  entry->peer.caller.alive = [of = entry.get()] {
+    return !of->dismissed && (!of->pidfd.valid() || StillRuns(of->pidfd.get()));
+  };
+  auto seat = seats_.Take(connection.admin ? std::string() : entry->peer.caller.agent);
+  if (!seat) return;  // closing the pair is the answer
+  entry->seat.emplace(std::move(*seat));
   const std::scoped_lock lock(mutex_);
-  if (draining_ || entries_.size() >= kMaxConnections) return;  // closing the pair is the answer
+  if (draining_) return;
   epoll_event event{.events = EPOLLIN, .data = {.ptr = entry.get()}};
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, entry->pair.get(), &event) != 0) return;
   entries_.emplace(entry.get(), std::move(entry));
+}
+
+void Connections::KeepOnly(const std::function<bool(const Peer&)>& stays) {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [entry, owned] : entries_) {
+    if (stays(entry->peer)) continue;
+    entry->dismissed = true;
+    shutdown(entry->pair.get(), SHUT_RDWR);  // for Run, which ends it
+  }
 }
 
 void Connections::Run(const std::stop_token& stop) {
@@ -131,7 +146,8 @@ void Connections::Run(const std::stop_token& stop) {
 }
 
 void Connections::Serve(Entry& entry) {
-  if (draining_ || entry.busy.load(std::memory_order_acquire)) return End(entry);
+  const bool unwanted = draining_ || entry.dismissed;
+  if (unwanted || entry.busy.load(std::memory_order_acquire)) return End(entry);
   const bool begun = !entry.partial.bytes.empty();
   ipc::Message& message = begun ? entry.partial : message_;
   const auto whole = ipc::ReceiveNext(entry.pair.get(), &message);

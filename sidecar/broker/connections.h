@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "broker/broker.h"
+#include "sidecar/broker/seats.h"
 #include "sidecar/ipc/frame.h"
 #include "sidecar/ipc/messages.h"
 
@@ -31,9 +32,6 @@ class Connections {
   struct Entry;
 
  public:
-  // Above what the supervisor lets in (its total cap), so that the cap holds there, with an answer.
-  static constexpr size_t kMaxConnections = 1200;
-
   /// What one request is answered with. Copies are of the same request; the last one that goes
   /// without an answer answers `internal`: no request is forgotten. Thread-safe.
   class Answerer {
@@ -63,8 +61,12 @@ class Connections {
   Connections(Handler handler, Round round);
   ~Connections();
 
-  /// `pidfd` may be invalid: then the peer's end cannot be noticed.
+  /// `pidfd` may be invalid: then the peer's end cannot be noticed. Where there is no room for the
+  /// pair it is closed at once.
   void Add(ipc::Connection connection, ipc::Fd pair, ipc::Fd pidfd);
+  /// Ends the pairs of all peers for which `stays` is false. What they sent is not answered any
+  /// more, and who made the request of one that is under way counts as gone.
+  void KeepOnly(const std::function<bool(const Peer&)>& stays);
   /// Serves until the stop is requested; wakes up for it. For one thread.
   void Run(const std::stop_token& stop);
   /// Runs `job` on the thread of Run, soon. One at a time: a second one replaces it.
@@ -84,6 +86,7 @@ class Connections {
   ipc::Fd epoll_;
   ipc::Fd wake_;          // an eventfd
   ipc::Message message_;  // of the thread of Run
+  Seats seats_;
   std::mutex mutex_;
   std::condition_variable emptied_;
   std::map<Entry*, std::shared_ptr<Entry>> entries_;

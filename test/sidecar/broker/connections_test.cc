@@ -40,6 +40,7 @@ class Kept {
     answerer_.reset();
   }
   void Forget() { answerer_.reset(); }
+  [[nodiscard]] bool alive() const { return answerer_->peer().caller.alive(); }
 
  private:
   std::optional<Connections::Answerer> answerer_;
@@ -212,6 +213,52 @@ TEST_CASE("A peer whose process has exited is seen as gone") {
   waitpid(child, nullptr, 0);
   AskOver(window, "q");
   CHECK(seen == 0);
+}
+
+TEST_CASE("Who is let in no more is answered no more, however far its request is") {
+  Kept kept;
+  std::latch held(1);
+  std::latch begun(1);
+  RunningConnections running([&](std::string_view request, const Connections::Answerer& answerer) {
+    if (request == "keep") return kept.handler()(request, answerer);
+    if (request == "hold") {
+      begun.count_down();
+      held.wait();
+    }
+    CHECK(answerer.peer().caller.agent == "staying");
+    Echo(request, answerer);
+  });
+  const ipc::Fd under_way = running.Add("leaving");
+  const ipc::Fd idle = running.Add("leaving");
+  const ipc::Fd unread = running.Add("leaving");
+  const ipc::Fd holder = running.Add("staying");
+  const ipc::Fd other = running.Add("staying");
+  REQUIRE(ipc::Send(under_way.get(), "keep"));
+  kept.Wait();
+  CHECK(kept.alive());
+  REQUIRE(ipc::Send(holder.get(), "hold"));
+  begun.wait();
+  REQUIRE(ipc::Send(unread.get(), "q"));
+  running.connections.KeepOnly([](const Peer& peer) { return peer.caller.agent == "staying"; });
+  held.count_down();
+  ipc::Message answer;
+  CHECK_FALSE(ipc::Receive(unread.get(), &answer));
+  CHECK(AskOver(idle, "q") == "closed");
+  CHECK(AskOver(other, "q") == "staying:q");
+  CHECK_FALSE(kept.alive());
+  kept.Answer("late");
+  CHECK_FALSE(ipc::Receive(under_way.get(), &answer));
+}
+
+TEST_CASE("An agent that keeps its pairs open leaves room for others, and operators") {
+  RunningConnections running(Echo);
+  std::vector<ipc::Fd> greedy;
+  greedy.reserve(Seats::kMaxPerAgent);
+  while (greedy.size() < Seats::kMaxPerAgent) greedy.push_back(running.Add("greedy"));
+  CHECK(AskOver(greedy.back(), "q") == "greedy:q");
+  CHECK(AskOver(running.Add("greedy"), "q") == "closed");
+  CHECK(AskOver(running.Add("modest"), "q") == "modest:q");
+  CHECK(AskOver(running.Add("greedy", {}, /*admin=*/true), "q") == "greedy:q");
 }
 
 TEST_CASE("Draining lets a request under way finish and takes no new one") {
