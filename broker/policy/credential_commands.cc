@@ -4,12 +4,12 @@
 
 #include "broker/policy/clouds.h"
 #include "broker/policy/config_values.h"
+#include "broker/policy/registrations.h"
 
 namespace broker::policy {
 namespace {
 
 constexpr std::string_view kKeyVault = "azure-key-vault";
-constexpr std::string_view kCredentialAuth = "credential:";
 
 // A vault is called what its host begins with.
 std::string VaultName(const Vault& vault) {
@@ -92,12 +92,12 @@ std::string AssignmentsFor(const Credential& credential) {
 
 // The client id of who shows itself to the vault; one that this script makes is in a variable.
 std::string Reader(const Config& config, const Vault& vault) {
-  if (!vault.auth.starts_with(kCredentialAuth)) return vault.client_id;
-  const std::string name = vault.auth.substr(kCredentialAuth.size());
-  const auto found = config.credentials.find(name);
-  if (found == config.credentials.end()) return {};
-  return found->second.kind == "managed-identity" ? found->second.client_id
-                                                  : "$" + VariableOf(name);
+  for (const auto& [name, credential] : config.credentials) {
+    if (!ShowsVault(vault, credential)) continue;
+    const bool is_made = credential.kind != "managed-identity";
+    return is_made ? "$" + VariableOf(name) : GivenId(credential);
+  }
+  return vault.client_id;
 }
 
 }  // namespace
@@ -128,6 +128,10 @@ std::string VariableOf(std::string_view credential) {
   return variable;
 }
 
+std::string GivenId(const Credential& credential) {
+  return IsYetToBeMade(credential) ? "$" + VariableOf(credential.name) : credential.client_id;
+}
+
 std::string TrustCommands(const Config& config, const Credential& credential) {
   if (credential.kind != "federated") return {};
   const std::string_view audience = ExchangeAudience(config.tenant);
@@ -135,8 +139,9 @@ std::string TrustCommands(const Config& config, const Credential& credential) {
   if (proof == config.credentials.end()) {
     return FederatedCredential("$ISSUER", "$SUBJECT", audience);
   }
-  return "tenant=$(az account show --query tenantId --output tsv)\nsubject=$(az ad sp show --id " +
-         proof->second.client_id + " --query id --output tsv)\n" +
+  return "tenant=$(az account show --query tenantId --output tsv)\nsubject=$(az ad sp show --id "
+         "\"" +
+         GivenId(proof->second) + "\" --query id --output tsv)\n" +
          FederatedCredential(IssuersOf(config.tenant, "$tenant").front(), "$subject", audience);
 }
 

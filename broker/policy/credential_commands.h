@@ -17,6 +17,10 @@ std::string HereText(std::string_view text);
 /// The shell variable that holds the client id of this credential's registration: "app_aid_mail".
 std::string VariableOf(std::string_view credential);
 
+/// The client id of an identity that is made elsewhere; where it is zeros, the variable in which
+/// the script is given it.
+std::string GivenId(const Credential& credential);
+
 /// Federated credentials: the commands that have Entra trust the tokens that stand in for a secret,
 /// for the registration in $app. Empty for other kinds.
 std::string TrustCommands(const Config& config, const Credential& credential);

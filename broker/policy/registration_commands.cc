@@ -1,6 +1,7 @@
 #include "broker/policy/registration_commands.h"
 
 #include <algorithm>
+#include <set>
 
 #include "broker/policy/credential_commands.h"
 #include "broker/policy/registrations.h"
@@ -10,7 +11,6 @@ namespace broker::policy {
 namespace {
 
 // What the script begins with. Microsoft Graph's application id is the same in every cloud.
-constexpr const char* kYetToBeMade = "00000000-0000-0000-0000-000000000000";
 constexpr std::string_view kPreamble = R"(set -eu
 graph=00000003-0000-0000-c000-000000000000  # Microsoft Graph
 
@@ -26,6 +26,24 @@ struct Permission {
   std::string api;   // a shell word: its resource
   std::string name;  // "Mail.Read"
 };
+
+bool IsBlueprint(const Config& config, const Registration& registration) {
+  return registration.scopes.empty() &&
+         std::ranges::any_of(config.credentials, [&](const auto& other) {
+           return other.second.kind == "agent-identity" &&
+                  other.second.proof == registration.written->name;
+         });
+}
+
+// An identity that is no app registration.
+bool IsIdentity(const Credential& credential) {
+  return credential.kind == "managed-identity" || credential.kind == "agent-identity";
+}
+
+// Whether the credential is to become several.
+bool IsSplit(const Registration& registration) {
+  return registration.credential != registration.written->name;
+}
 
 // One registration's part of the script.
 class Part {
@@ -49,14 +67,14 @@ class Part {
 
   std::string Text() const {
     std::string text = "\n" + Heading();
-    if (credential_.kind == "managed-identity" || credential_.kind == "agent-identity") {
+    if (IsIdentity(credential_)) {
       text += Existing();
       for (const auto& [api, names] : permissions_) text += Assign(api, names);
-    } else if (IsBlueprint()) {
+    } else if (IsBlueprint(config_, registration_)) {
       text +=
           "# A blueprint is made in the Entra admin center or with Graph, not with az ad app.\n"
           "app=" +
-          credential_.client_id + "\n";
+          GivenId(credential_) + "\n";
     } else {
       text += Create();
       for (const auto& [api, names] : permissions_) text += Declare(api, names);
@@ -65,16 +83,14 @@ class Part {
       }
     }
     text += TrustCommands(config_, Proof());
-    if (ShowsVault(config_, credential_.name)) text += VariableOf(credential_.name) + "=$app\n";
+    if (ShowsAVault()) text += VariableOf(credential_.name) + "=$app\n";
     return text + Result();
   }
 
  private:
-  [[nodiscard]] bool IsBlueprint() const {
-    return registration_.scopes.empty() &&
-           std::ranges::any_of(config_.credentials, [&](const auto& other) {
-             return other.second.kind == "agent-identity" && other.second.proof == credential_.name;
-           });
+  [[nodiscard]] bool ShowsAVault() const {
+    return std::ranges::any_of(
+        config_.vaults, [&](const auto& vault) { return ShowsVault(vault.second, credential_); });
   }
 
   // What proves the application: on-behalf-of has a credential beside it for that.
@@ -140,14 +156,10 @@ class Part {
                            ? "# An agent identity is made from its blueprint, credential " +
                                  credential_.proof + ", not with az ad app.\n"
                            : std::string();
-    if (registration_.credential == credential_.name) {
-      text += "app=" + credential_.client_id + "\n";
-    } else {
-      text +=
-          "# It shares an identity with others now: make one of its own, and write its client "
-          "id here.\napp=" +
-          std::string(kYetToBeMade) + "\n";
-    }
+    text += IsSplit(registration_)
+                ? "# It shares an identity with others now: it needs one of its own.\napp=$" +
+                      VariableOf(registration_.credential) + "\n"
+                : "app=" + GivenId(credential_) + "\n";
     return text + "principal=$(az ad sp show --id \"$app\" --query id --output tsv)\n";
   }
 
@@ -215,9 +227,28 @@ std::string CloudLine(const std::string& cloud) {
   return cloud.starts_with("usgov") ? "# az cloud set --name AzureUSGovernment\n" : "";
 }
 
+// What is made elsewhere and has no client id in the configuration yet: names of credentials.
+std::set<std::string> Unnamed(const Config& config) {
+  std::set<std::string> names;
+  for (const auto& [name, credential] : config.credentials) {
+    if (credential.kind == "managed-identity" && IsYetToBeMade(credential)) names.insert(name);
+  }
+  for (const Registration& one : DeriveRegistrations(config)) {
+    const bool elsewhere = IsIdentity(*one.written) || IsBlueprint(config, one);
+    if (!elsewhere || (!IsSplit(one) && !IsYetToBeMade(*one.written))) continue;
+    if (IsSplit(one)) names.erase(one.written->name);
+    names.insert(one.credential);
+  }
+  return names;
+}
+
 // What only the platform knows, asked for before anything is made.
 std::string Questions(const Config& config) {
   std::string text;
+  for (const std::string& name : Unnamed(config)) {
+    text += ": \"${" + VariableOf(name) + ":?the client id of " + name +
+            "; by its principal id: az ad sp show --id PRINCIPAL --query appId}\"\n";
+  }
   const auto file = std::ranges::find_if(
       config.credentials, [](const auto& one) { return !one.second.token_file.empty(); });
   if (file != config.credentials.end()) {

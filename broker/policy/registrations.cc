@@ -5,6 +5,7 @@
 #include <set>
 
 #include "broker/policy/kinds.h"
+#include "broker/policy/scopes.h"
 
 namespace broker::policy {
 namespace {
@@ -31,16 +32,23 @@ bool ProvesAgentIdentity(const Config& config, const std::string& name) {
   });
 }
 
+bool ShowsAVault(const Config& config, const Credential& credential) {
+  return std::ranges::any_of(
+      config.vaults, [&](const auto& vault) { return ShowsVault(vault.second, credential); });
+}
+
 }  // namespace
 
 bool IsDelegated(const Credential& credential) {
   return SubjectOf(credential) != Subject::kApplication;
 }
 
+bool IsYetToBeMade(const Credential& credential) {
+  return std::ranges::all_of(credential.client_id, [](char c) { return c == '0' || c == '-'; });
+}
+
 std::string RegistrationKey(const Credential& credential) {
-  const bool to_be_made =
-      std::ranges::all_of(credential.client_id, [](char c) { return c == '0' || c == '-'; });
-  if (to_be_made) return credential.name;
+  if (IsYetToBeMade(credential)) return credential.name;
   std::string key = credential.client_id;
   std::ranges::transform(key, key.begin(), [](char c) {
     return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -48,17 +56,18 @@ std::string RegistrationKey(const Credential& credential) {
   return key;
 }
 
-bool ShowsVault(const Config& config, const std::string& credential) {
-  return std::ranges::any_of(config.vaults, [&](const auto& vault) {
-    return vault.second.auth == "credential:" + credential;
-  });
+bool ShowsVault(const Vault& vault, const Credential& credential) {
+  if (vault.auth == "credential:" + credential.name) return true;
+  // What a platform projects is one file: where the client id is the same, so is the registration.
+  return vault.auth == "workload-identity" && credential.kind == "federated" &&
+         credential.proof.empty() && SameIgnoringCase(vault.client_id, credential.client_id);
 }
 
 std::vector<Registration> DeriveRegistrations(const Config& config) {
   std::vector<Registration> registrations;
   for (const auto& [name, credential] : config.credentials) {
     const auto sets = SetsOf(config, name);
-    if (sets.empty() && (ProvesAgentIdentity(config, name) || ShowsVault(config, name))) {
+    if (sets.empty() && (ProvesAgentIdentity(config, name) || ShowsAVault(config, credential))) {
       registrations.push_back({.credential = name, .written = &credential});
     }
     for (const auto& [scopes, agents] : sets) {

@@ -9,12 +9,15 @@ namespace broker::policy {
 
 /// Whether its tokens speak for a user: the permissions are those that Entra calls delegated.
 bool IsDelegated(const Credential& credential);
-/// Equal for credentials of the same registration: the client id, in lower case. A client id of
-/// zeros stands for one that is yet to be made: the credential's own name then.
+/// Whether the client id is all zeros: it stands for one that is yet to be made.
+bool IsYetToBeMade(const Credential& credential);
+/// Equal for credentials of the same registration: the client id, in lower case; the credential's
+/// own name where it is yet to be made.
 std::string RegistrationKey(const Credential& credential);
 
-/// Whether a key vault is shown this credential's tokens.
-bool ShowsVault(const Config& config, const std::string& credential);
+/// Whether the vault is shown this registration's tokens: named by `auth`, or the one that the
+/// platform's workload identity is.
+bool ShowsVault(const Vault& vault, const Credential& credential);
 
 /// One registration, agent identity or managed identity in Entra. Entra puts every scope consented
 /// to it into each token, so it is consented to exactly what these agents may have.

@@ -36,6 +36,7 @@ bool HaveTheSame(const std::map<std::string, Scopes>& agents) {
 
 std::string Message(const Registered& shared) {
   std::vector<std::string> agents;
+  agents.reserve(shared.agents.size());
   for (const auto& [name, scopes] : shared.agents) agents.push_back(name);
   const bool several = shared.credentials.size() > 1;
   const std::string what =
@@ -67,6 +68,7 @@ std::vector<Diagnostic> SharingWarnings(const Config& config) {
   }
   std::ranges::sort(warnings, {}, &std::pair<std::string, Diagnostic>::first);
   std::vector<Diagnostic> sorted;
+  sorted.reserve(warnings.size());
   for (auto& [name, warning] : warnings) sorted.push_back(std::move(warning));
   return sorted;
 }

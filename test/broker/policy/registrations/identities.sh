@@ -13,12 +13,13 @@ permission() {
   echo "$found"
 }
 
+: "${app_agent_app:?the client id of agent-app; by its principal id: az ad sp show --id PRINCIPAL --query appId}"
 : "${ISSUER:?the OIDC issuer of the token file of pod; of AKS: az aks show --query oidcIssuerProfile.issuerUrl}"
 : "${SUBJECT:?whom that token names; in Kubernetes: system:serviceaccount:NAMESPACE:NAME}"
 
 # agent-app (agent-identity): AuditLog.Read.All; agent helpdesk
 # An agent identity is made from its blueprint, credential blueprint, not with az ad app.
-app=44444444-0000-0000-0000-000000000000
+app=$app_agent_app
 principal=$(az ad sp show --id "$app" --query id --output tsv)
 api=$(az ad sp show --id "$graph" --query id --output tsv)
 id=$(permission "$graph" appRoles AuditLog.Read.All)
@@ -76,6 +77,7 @@ az ad app permission add --id "$app" --api "$api" --api-permissions "$id=Role"
 az ad app permission admin-consent --id "$app"
 az ad app federated-credential create --id "$app" --output none --parameters \
   "{\"name\":\"purser\",\"issuer\":\"$ISSUER\",\"subject\":\"$SUBJECT\",\"audiences\":[\"api://AzureADTokenExchangeUSGov\"]}"
+app_pod=$app
 cat << END
 [credential.pod]
 client_id = "$app"
@@ -90,7 +92,7 @@ id=$(permission "$graph" appRoles Group.Read.All)
 az ad app permission add --id "$app" --api "$api" --api-permissions "$id=Role"
 az ad app permission admin-consent --id "$app"
 tenant=$(az account show --query tenantId --output tsv)
-subject=$(az ad sp show --id 11111111-0000-0000-0000-000000000000 --query id --output tsv)
+subject=$(az ad sp show --id "11111111-0000-0000-0000-000000000000" --query id --output tsv)
 az ad app federated-credential create --id "$app" --output none --parameters \
   "{\"name\":\"purser\",\"issuer\":\"https://login.microsoftonline.us/$tenant/v2.0\",\"subject\":\"$subject\",\"audiences\":[\"api://AzureADTokenExchangeUSGov\"]}"
 cat << END
@@ -100,7 +102,7 @@ scopes = ["Group.Read.All"]
 END
 
 # key vault corp: purser's own identity may read these, and nothing else
-reader=$(az ad sp show --id "77777777-0000-0000-0000-000000000000" --query id --output tsv)
+reader=$(az ad sp show --id "$app_pod" --query id --output tsv)
 vault=$(az keyvault show --name corp-agents --query id --output tsv)
 az role assignment create --assignee-object-id "$reader" --assignee-principal-type ServicePrincipal \
   --role 'Key Vault Crypto User' --scope "$vault/keys/blueprint" --output none

@@ -10,7 +10,7 @@ import unittest
 
 HERE = pathlib.Path(__file__).parent
 GIVEN = {"ISSUER": "https://oidc.example/", "SUBJECT": "system:serviceaccount:purser:purser",
-         "PRINCIPAL": "0000-principal"}
+         "PRINCIPAL": "0000-principal", "app_agent_app": "0000-agent"}
 # Answers ids: a registration's by its number, a permission's by its name.
 AZ = r'''#!/usr/bin/env python3
 import json, os, pathlib, re, sys
@@ -88,7 +88,7 @@ class Script(unittest.TestCase):
 
     def test_it_makes_nothing_before_it_knows_what_it_must(self):
         for name, missing in (("applications.sh", "PRINCIPAL"), ("identities.sh", "ISSUER"),
-                              ("identities.sh", "SUBJECT")):
+                              ("identities.sh", "SUBJECT"), ("identities.sh", "app_agent_app")):
             with self.subTest(missing):
                 given = {key: value for key, value in GIVEN.items() if key != missing}
                 done, calls = self.run_script(name, **given)
