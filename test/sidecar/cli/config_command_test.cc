@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "sidecar/cli/explain_command.h"
+#include "sidecar/cli/registrations.h"
 #include "test/fakes/fake_accounts.h"
 
 using namespace sidecar::cli;
@@ -184,6 +185,23 @@ TEST_CASE("config show prints what is in force, as TOML or JSON; schema prints J
   std::ostringstream schema;
   CHECK(RunConfigSchema(schema) == 0);
   CHECK(json::parse(schema.str())["title"] == "purser.toml");
+}
+
+TEST_CASE("doctor --registrations needs the configuration alone: a script, or JSON with it") {
+  const Folder folder;
+  std::string text(kGood);
+  text.replace(text.find("\"helpdesk\""), 10, "4242");
+  const auto config = LoadForCommand(folder.Write("purser.toml", text));
+  REQUIRE(config.has_value());
+  std::ostringstream script, shown, err;
+  CHECK(PrintRegistrations(*config, {script, err}) == 0);
+  CHECK(script.str().starts_with("#!/bin/sh\n"));
+  CHECK(PrintRegistrations(*config, {shown, err, true}) == 0);
+  const json answer = json::parse(shown.str());
+  CHECK(answer["commands"] == script.str());
+  CHECK(answer["registrations"] == json::parse(R"([{"credential": "mail", "kind": "certificate",
+      "delegated": false, "agents": ["helpdesk"], "scopes": ["Mail.Read"]}])"));
+  CHECK(err.str().empty());
 }
 
 TEST_CASE("explain: requests, past entries and refused connections of one agent") {
