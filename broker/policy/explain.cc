@@ -73,7 +73,7 @@ std::string NameAtAnotherGraph(const std::string& scope, const std::string& grap
 std::string NearMiss(const Config& config, const Agent& agent, const std::string& scope) {
   // One slip makes a word longer or shorter by one at most: the others need not be compared.
   const auto is_near = [&](const std::string& one) {
-    const auto [shorter, longer] = std::minmax(one.size(), scope.size());
+    const auto [shorter, longer] = std::minmax({one.size(), scope.size()});
     return longer - shorter <= 1 && EditDistance(one, scope) <= 1;
   };
   const auto near = [&](const std::vector<std::string>& scopes) {
