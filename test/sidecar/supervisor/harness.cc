@@ -150,6 +150,7 @@ World::~World() {
   if (supervisor == nullptr) return;
   supervisor->BeginStop();
   loop.Run();
+  supervisor.reset();  // it logs to its end
 }
 
 void World::Configure(const std::string& agents, const std::string& more) const {
