@@ -96,6 +96,7 @@ bool AuditReader::Stopped() {
 
 Status AuditReader::ServeRound() {
   TakeNewChannels();
+  if (Stopped()) return {};  // whose wake-up may have been drained just now
   std::vector<pollfd> polled(1, {wake_.get(), POLLIN, 0});
   for (const auto& [agent, channel] : channels_) polled.push_back({channel.get(), POLLIN, 0});
   if (poll(polled.data(), polled.size(), -1) < 0) {
