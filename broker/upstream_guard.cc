@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/ledger/line_writer.h"
+
 namespace broker {
 namespace {
 
@@ -10,6 +12,13 @@ Refusal Wait(Reason reason, Clock::Steady until, Clock::Steady now, std::string 
   Refusal refusal{reason, {}, std::move(detail), std::nullopt};
   refusal.retry_after = std::chrono::ceil<std::chrono::seconds>(until - now);
   return refusal;
+}
+
+std::string SecondsOf(Clock::Wall time) {
+  std::string text;
+  ledger::AppendTime(time, &text);
+  text.erase(text.find('.'), text.find('Z') - text.find('.'));
+  return text;
 }
 
 }  // namespace
@@ -31,11 +40,17 @@ std::optional<Refusal> UpstreamGuard::Check(const std::string& credential) {
   return std::nullopt;
 }
 
+UpstreamGuard::Memory& UpstreamGuard::Failed(const std::string& credential) {
+  Memory& memory = memory_[credential];
+  if (memory.since == Clock::Wall{}) memory.since = clock_.WallNow();
+  return memory;
+}
+
 void UpstreamGuard::Succeeded(const std::string& credential) { Forget(credential); }
 
 void UpstreamGuard::FailedTransiently(const std::string& credential) {
   const std::scoped_lock lock(mutex_);
-  Memory& memory = memory_[credential];
+  Memory& memory = Failed(credential);
   if (++memory.failures < kFailuresToOpen) return;
   memory.pause =
       memory.pause.count() == 0 ? kFirstPause : std::min(memory.pause * 2, kLongestPause);
@@ -44,13 +59,13 @@ void UpstreamGuard::FailedTransiently(const std::string& credential) {
 
 void UpstreamGuard::Throttled(const std::string& credential, std::chrono::seconds wait) {
   const std::scoped_lock lock(mutex_);
-  Memory& memory = memory_[credential];
+  Memory& memory = Failed(credential);
   memory.not_before = std::max(memory.not_before, clock_.Now() + wait);
 }
 
 void UpstreamGuard::Rejected(const std::string& credential, Refusal refusal) {
   const std::scoped_lock lock(mutex_);
-  Memory& memory = memory_[credential];
+  Memory& memory = Failed(credential);
   memory.rejection = std::move(refusal);
   memory.rejected_until = clock_.Now() + kRejectionPause;
 }
@@ -66,7 +81,7 @@ void UpstreamGuard::DiscoveryFailed(const std::string& credential, const Refusal
 
 void UpstreamGuard::GrantDied(const std::string& credential, Refusal refusal) {
   const std::scoped_lock lock(mutex_);
-  memory_[credential].dead_grant = std::move(refusal);
+  Failed(credential).dead_grant = std::move(refusal);
 }
 
 void UpstreamGuard::Forget(const std::string& credential) {
@@ -85,7 +100,8 @@ std::vector<std::string> UpstreamGuard::Troubles() {
     if (memory.rejection && now < memory.rejected_until) reason = memory.rejection->reason;
     if (memory.dead_grant) reason = memory.dead_grant->reason;
     if (reason) {
-      troubles.push_back("credential " + credential + ": " + std::string(Describe(*reason).name));
+      troubles.push_back("credential " + credential + ": " + std::string(Describe(*reason).name) +
+                         " since " + SecondsOf(memory.since));
     }
   }
   return troubles;

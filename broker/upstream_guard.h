@@ -45,11 +45,13 @@ class UpstreamGuard {
   void GrantDied(const std::string& credential, Refusal refusal);
   void Forget(const std::string& credential);
 
-  /// "credential NAME: REASON" for each that Check() would refuse now, by name.
+  /// "credential NAME: REASON since TIME" for each that Check() would refuse now, by name. TIME is
+  /// when it first failed after it had last succeeded (RFC 3339, UTC, seconds).
   std::vector<std::string> Troubles();
 
  private:
   struct Memory {
+    Clock::Wall since{};  // of the first failure
     int failures = 0;
     std::chrono::seconds pause{0};  // of the open breaker; 0: closed
     Clock::Steady trial_at{};
@@ -58,6 +60,9 @@ class UpstreamGuard {
     std::optional<Refusal> rejection;
     std::optional<Refusal> dead_grant;
   };
+  // REQUIRES: mutex_.
+  Memory& Failed(const std::string& credential);
+
   const Clock& clock_;
   std::mutex mutex_;
   std::map<std::string, Memory> memory_;  // at most one row per configured credential

@@ -14,7 +14,7 @@ namespace sidecar::broker_role {
 /// What /readyz says: ledger, store and seal usable; upstream trouble only degrades.
 struct Readiness {
   std::vector<std::string> missing;             // "ledger: latched, sync failed: EIO"
-  std::vector<std::string> degraded;            // "credential aid-mail: login_required"
+  std::vector<std::string> degraded;            // "credential aid-mail: login_required since …"
   std::optional<ipc::LedgerState> ledger = {};  // absent: it could not be asked
 };
 

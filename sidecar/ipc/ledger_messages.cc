@@ -202,7 +202,7 @@ Result<ReadAudit> DecodeReadAudit(std::string_view bytes) {
   ReadAudit message;
   message.after = r.U64();
   message.limit = r.U32();
-  return Finish(r, std::move(message));
+  return Finish(r, ReadAudit(message));
 }
 
 void Encode(const AuditPage& message, std::string* out) {
@@ -213,8 +213,7 @@ void Encode(const AuditPage& message, std::string* out) {
 
 Result<AuditPage> DecodeAuditPage(std::string_view bytes) {
   Reader r = Open(bytes, MessageType::kAuditPage);
-  AuditPage message{r.TextView()};
-  return Finish(r, std::move(message));
+  return Finish(r, AuditPage{r.TextView()});
 }
 
 }  // namespace sidecar::ipc

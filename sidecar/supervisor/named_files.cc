@@ -17,7 +17,7 @@ using broker::policy::Config, broker::policy::Credential, broker::policy::Vault;
 
 namespace {
 
-constexpr std::string_view kIdentityHeader = "IDENTITY_HEADER";
+constexpr const char* kIdentityHeader = "IDENTITY_HEADER";
 constexpr std::string_view kEnvironment = "env:";
 
 // "/folder/name" for a name that is one component, and no way up.
@@ -50,7 +50,7 @@ Result<ipc::Fd> OpenIdentityHeader(const Config& config) {
       config.credentials, [](const auto& named) { return named.second.source == "app-service"; });
   if (!used) return Fail(ErrorCode::kDenied, "no credential's source is app-service");
   // NOLINTNEXTLINE(concurrency-mt-unsafe): purserd never changes its environment
-  const char* value = std::getenv(kIdentityHeader.data());
+  const char* value = std::getenv(kIdentityHeader);
   if (value == nullptr) return Fail(ErrorCode::kNotFound, "IDENTITY_HEADER is not set for purserd");
   ipc::Fd memory(memfd_create("identity-header", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   const size_t size = std::strlen(value);
