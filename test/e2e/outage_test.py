@@ -4,6 +4,7 @@ import json
 import sys
 import unittest
 
+import harness
 from agents import BECOME
 from harness import (CLIENT_SECRET, HELPDESK, SECRET_APP, DevTenant, Program, Purser, default_tenant,
                      rule, until)
@@ -149,4 +150,4 @@ class Outage(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()
