@@ -40,7 +40,7 @@ void Write(const Log* log, std::string_view event, const std::string& credential
                     {"reason", Describe(refusal.reason).name},
                     {"why", refusal.detail},
                     {"action", Describe(refusal.reason).action},
-                    {"request", request_id}});
+                    {"request_id", request_id}});
 }
 
 // One line for each attempt that was made; what the guard remembers is not written again.

@@ -7,8 +7,8 @@
 namespace broker {
 namespace {
 
-constexpr size_t kMaxValue =
-    256;  // a line stays readable, and nobody fills the disk with one field
+// A line stays readable, and nobody fills the disk with one field.
+constexpr size_t kMaxValue = 256;
 
 bool IsPlain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

@@ -163,7 +163,8 @@ bool BrokerProcess::StartGuarded(Workers::Job job) {
     try {
       job();
     } catch (...) {
-      log_.Error("request_failed", {{"to_do", "report it with what was asked: a fault of purser"}});
+      log_.Error("request_failed",
+                 {{"remedy", "report it with what was asked: a fault of purser"}});
     }
   });
 }
@@ -243,7 +244,7 @@ void BrokerProcess::Unseal(const std::string& kind, int fd) {
                        {"remedy", "mend the cause and restart purser, or: purser unseal"}});
   }
   if (const std::string advice = seal_.advice(); !advice.empty()) {
-    log_.Warn("unsealed", {{"kind", kind}, {"to_do", advice}});
+    log_.Warn("unsealed", {{"kind", kind}, {"remedy", advice}});
   }
 }
 
@@ -380,7 +381,7 @@ int RunBroker(const BrokerOptions& options) {
   LedgerStoreWitness witness(ledger);
   const auto process = Start(options, ledger, random, witness, log);
   if (!process) {
-    log.Error("cannot_start", {{"why", process.error().detail}});
+    log.Error("start_failed", {{"why", process.error().detail}});
     return 1;
   }
   return (*process)->Serve();

@@ -48,7 +48,7 @@ Status Dialer::Run(std::string_view findings) {
     if (Status taken = TakeControl(); !taken) return taken;
   }
   if (Status written = count_.Flush(Now(), /*all=*/true); !written) {
-    log_.Error("connection_counts_not_written", {{"error", written.error().detail}});
+    log_.Error("connection_counts_not_written", {{"why", written.error().detail}});
   }
   return {};
 }
@@ -62,7 +62,7 @@ void Dialer::FlushWhatIsDue() {
   const Time now = Now();
   if (NextFlush() > now) return;
   if (Status written = count_.Flush(now); !written) {
-    log_.Error("connection_counts_not_written", {{"error", written.error().detail}});
+    log_.Error("connection_counts_not_written", {{"why", written.error().detail}});
     retry_ = now + kRetryFlush;
   }
 }
@@ -136,7 +136,7 @@ void Dialer::TakeDial() {
   if (!received) {
     // The supervisor brings a new channel with a new broker.
     if (received.error().code == ErrorCode::kCorrupt) {
-      log_.Error("broker_channel_closed", {{"error", received.error().detail}});
+      log_.Error("broker_channel_closed", {{"why", received.error().detail}});
     }
     broker_.Reset();
     return;

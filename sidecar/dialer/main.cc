@@ -26,11 +26,11 @@ int main(int argc, char** argv) {
   dialer::Dialer dialer(kControl, log);
   const auto findings = hardening::Harden(hardening::Role::kDialer, options);
   if (!findings) {
-    log.Error("hardening_failed", {{"error", findings.error().detail}});
+    log.Error("start_failed", {{"why", findings.error().detail}});
     return EXIT_FAILURE;
   }
   const broker::Status served = dialer.Run(ToJson(*findings));
-  if (!served) log.Error("stopped", {{"error", served.error().detail}});
+  if (!served) log.Error("control_channel_lost", {{"why", served.error().detail}});
   // Streams may still relay for a broker that is gone: not worth waiting for.
   std::_Exit(served ? EXIT_SUCCESS : EXIT_FAILURE);
 }

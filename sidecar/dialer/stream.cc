@@ -54,22 +54,23 @@ std::expected<ipc::Fd, SocksReply> Dial(const HostPort& target, const StreamCont
     context.log.Warn("connection_not_allowed",
                      {{"host", target.host},
                       {"port", target.port},
-                      {"to_do", "nothing, unless a [vault] or [tenant] of yours is there"}});
+                      {"remedy", "nothing, unless a [vault] or [tenant] of yours is there"}});
     return std::unexpected(SocksReply::kNotAllowed);
   }
   const Deadline now = std::chrono::steady_clock::now();
   if (broker::Status counted = context.count.Add(target, now); !counted) {
     context.log.Error("connection_not_counted",
-                      {{"host", target.host}, {"error", counted.error().detail}});
+                      {{"host", target.host}, {"why", counted.error().detail}});
     return std::unexpected(SocksReply::kGeneralFailure);
   }
   std::expected<ipc::Fd, SocksReply> connected =
       Connect(target, hosts->ProxyFor(target), now + context.limits.connect);
   if (!connected) {
-    context.log.Warn("connection_failed", {{"host", target.host},
-                                           {"port", target.port},
-                                           {"socks_reply", static_cast<int>(connected.error())},
-                                           {"to_do", "purser doctor: look at DNS, routes, proxy"}});
+    context.log.Warn("connection_failed",
+                     {{"host", target.host},
+                      {"port", target.port},
+                      {"socks_reply", static_cast<int>(connected.error())},
+                      {"remedy", "purser doctor: look at DNS, routes, proxy"}});
   }
   return connected;
 }

@@ -76,7 +76,7 @@ void AuditReader::Run() {
     // The first of a row: what lasts does not fill the log.
     if (!round && !failing) {
       log_.Warn("audit_reader_failed", {{"why", round.error().detail},
-                                        {"to_do", "free memory; it is tried again each second"}});
+                                        {"remedy", "free memory; it is tried again each second"}});
     }
     failing = !round;
     if (failing) Pause();

@@ -202,7 +202,7 @@ void Role::ReadControl() {
     } else if (text->type == MessageType::kStop) {
       stopping_ = asked_to_stop_ = true;
     } else {
-      ports_.log.Warn("unexpected_control_message", {{"type", static_cast<int>(text->type)}});
+      ports_.log.Warn("unexpected_message", {{"type", static_cast<int>(text->type)}});
     }
   }
 }

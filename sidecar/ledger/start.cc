@@ -14,13 +14,14 @@
 #include <string_view>
 
 #include "sidecar/hardening/harden.h"
-#include "sidecar/ledger/role.h"
 #include "sidecar/ipc/system_ports.h"
+#include "sidecar/ledger/role.h"
 
 namespace sidecar::ledger {
 namespace {
 
 constexpr int kControlFd = 3;
+constexpr std::string_view kUsage = "usage: purser-ledger --dir DIR --log NAME --tenant TENANT";
 
 struct CommandLine {
   std::string dir;
@@ -72,9 +73,13 @@ int RunLedger(int argc, char** argv) {
   const char* journal = std::getenv("JOURNAL_STREAM");
   const broker::Log log(STDERR_FILENO, "ledger", journal != nullptr);
   auto line = Parse(argc, argv);
-  if (!line || sodium_init() < 0) {
-    log.Error("usage", {{"of", "purser-ledger"}});
+  if (!line) {
+    log.Error("start_failed", {{"why", kUsage}});
     return 2;
+  }
+  if (sodium_init() < 0) {
+    log.Error("start_failed", {{"why", "libsodium does not start"}});
+    return 1;
   }
   umask(0027);  // segments are for the auditors' group to read
   line->role.identity.boot = BootId();

@@ -219,7 +219,7 @@ void Writer::SaveHead() {
 void Writer::Close(Latch how, const std::string& why) {
   if (state_of_latch_ != how || latch_ != why) {
     ports_.log.Error("ledger_latched",
-                     {{"why", why}, {"to_do", "mend the cause, then: purser ledger resume"}});
+                     {{"why", why}, {"remedy", "mend the cause, then: purser ledger resume"}});
   }
   state_of_latch_ = how;
   latch_ = why;

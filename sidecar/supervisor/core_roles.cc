@@ -160,7 +160,7 @@ void CoreRoles::OnConfigured(RoleProcess& role, const std::string& fault) {
   if (!fault.empty()) {
     log_.Error(
         "role_not_configured",
-        {{"of", NameOf(role.name().kind)}, {"why", fault}, {"to_do", "purser config check"}});
+        {{"of", NameOf(role.name().kind)}, {"why", fault}, {"remedy", "purser config check"}});
     return role.Kill();
   }
   role.Tell(MessageType::kCommitConfig);
@@ -205,7 +205,7 @@ void CoreRoles::Restart(RoleKind kind) {
   if (started) return;
   log_.Error("role_not_started", {{"of", NameOf(kind)},
                                   {"why", started.error().detail},
-                                  {"to_do", "purser doctor; it is tried again"}});
+                                  {"remedy", "purser doctor; it is tried again"}});
   // A broker without its key still serves: it says that it is sealed.
   if (Get(kind) == nullptr) ScheduleRestart(kind);
 }

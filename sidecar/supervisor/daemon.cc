@@ -82,7 +82,10 @@ int RunDaemon(const Options& options, const EnvironmentLookup& environment) {
   const SystemClock clock;
   const broker::Log log(STDERR_FILENO, "supervisor", !options.journal_stream.empty());
   for (const hardening::Finding& finding : *findings) {
-    log.Warn("hardening_finding", {{"name", finding.name}, {"to_do", finding.remedy}});
+    log.Warn("hardening_finding", {{"of", "supervisor"},
+                                   {"name", finding.name},
+                                   {"what", finding.what},
+                                   {"remedy", finding.remedy}});
   }
   EventLoop loop(clock);
   if (Status opened = loop.Open(); !opened) return CannotStart(opened.error().detail);

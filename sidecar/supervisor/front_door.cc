@@ -87,7 +87,7 @@ void FrontDoor::Replace(const std::string& agent, Listener next) {
   if (const broker::Status moved = next.TakePlaceOf(old); !moved) {
     return parts_.log.Error(
         "socket_not_replaced",
-        {{"agent", agent}, {"why", moved.error().detail}, {"to_do", "restart purserd"}});
+        {{"agent", agent}, {"why", moved.error().detail}, {"remedy", "restart purserd"}});
   }
   doors_.erase(agent);
   std::swap(old, next);
@@ -151,7 +151,7 @@ void FrontDoor::AcceptSome(const std::string& agent) {
       const std::string why = strerrorname_np(errno);
       accept_log_.Warn(
           std::string(agent).append(" ").append(why),
-          {{"agent", agent}, {"errno", why}, {"to_do", "raise the limit of open files"}});
+          {{"agent", agent}, {"why", why}, {"remedy", "raise the limit of open files"}});
       return Pause(agent, kAcceptPause);
     }
     door.bucket.Take(now);

@@ -38,7 +38,7 @@ void Supervisor::OnReloaded(const ReloadOutcome& outcome, const SharedConfig& co
   if (outcome.dry_run) return;
   for (const std::string& error : outcome.errors) {
     log_.Error("reload_refused",
-               {{"why", error}, {"to_do", "mend it, then: purser config check && purser reload"}});
+               {{"why", error}, {"remedy", "mend it, then: purser config check && purser reload"}});
   }
   if (committed != nullptr) {
     config_ = committed;

@@ -89,7 +89,7 @@ bool Supervisor::OnStarted(const RoleProcess& role, const std::vector<Finding>& 
   for (const Finding& finding : findings) {
     log_.Warn(
         "hardening_finding",
-        {{"of", name}, {"name", finding.name}, {"what", finding.what}, {"to_do", finding.remedy}});
+        {{"of", name}, {"name", finding.name}, {"what", finding.what}, {"remedy", finding.remedy}});
     if (strict && phase_ == Phase::kStarting && !start_fault_) {
       start_fault_ = "purser-" + name + ": " + finding.what + ". To do: " + finding.remedy +
                      "; or write [hardening] minimum = \"weak\" and live with it";
@@ -113,7 +113,7 @@ void Supervisor::OnBrokerAsks(RoleProcess& broker, MessageType type, const std::
     if (const Status offered = core_.OfferKeys(); !offered) {
       log_.Error("seal_key_missing",
                  {{"why", offered.error().detail},
-                  {"to_do", "put the key of [seal] in its place, or: purser unseal"}});
+                  {"remedy", "put the key of [seal] in its place, or: purser unseal"}});
     }
     return;
   }

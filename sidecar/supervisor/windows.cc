@@ -31,9 +31,8 @@ RoleProcess* Windows::Acquire(const std::string& key, const broker::policy::Conf
     return nullptr;
   }
   window.process = std::move(*started);
-  log_.Info("role_started", {{"of", "window"},
-                             {"for", name.admin ? "admin" : name.agent},
-                             {"pid", window.process->pid()}});
+  log_.Info("role_started",
+            {{"of", "window"}, {"agent", name.agent}, {"pid", window.process->pid()}});
   if (!name.admin) GiveReader(key, *window.process);
   return window.process.get();
 }

@@ -4,7 +4,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -50,22 +49,25 @@ int RunWindow(int argc, char** argv) {
   const broker::Log log(STDERR_FILENO, "window", std::getenv("JOURNAL_STREAM") != nullptr);
   const auto line = Read(argc, argv);
   if (!line) {
-    std::fputs("usage: purser-window (--agent NAME | --admin) [--off-limits PATH]...\n", stderr);
+    log.Error("start_failed", {{"why", "usage: purser-window (--agent NAME | --admin)"}});
     return 2;
   }
-  if (sodium_init() < 0) return EXIT_FAILURE;
+  if (sodium_init() < 0) {
+    log.Error("start_failed", {{"why", "libsodium does not start"}});
+    return EXIT_FAILURE;
+  }
   if (const auto locked = broker::SecretArena::Init(kArenaBytes); !locked) {
-    log.Error("no_locked_memory", {{"error", locked.error().detail}});
+    log.Error("start_failed", {{"why", locked.error().detail}});
     return EXIT_FAILURE;
   }
   Window window({line->agent}, ipc::Fd(kControl), {}, log);
   const auto findings = hardening::Harden(hardening::Role::kWindow, line->hardening);
   if (!findings) {
-    log.Error("hardening.failed", {{"error", findings.error().detail}});
+    log.Error("start_failed", {{"why", findings.error().detail}});
     return EXIT_FAILURE;
   }
   // A window wipes each block that it frees: the copies that its libraries made of a token too.
-  if (!hardening::FreeWipes()) log.Warn("freed memory is not wiped in this build");
+  if (!hardening::FreeWipes()) log.Warn("freed_memory_not_wiped");
   return window.Run(ToJson(*findings));
 }
 

@@ -109,7 +109,7 @@ void Window::On(size_t slot, const Step& step) {
   try {
     step(*connection);
   } catch (const std::exception&) {
-    log_.Error("connection ended by an exception");
+    log_.Error("connection_aborted");
     connection->End();
   }
   if (connection->ended()) ended_.push_back(static_cast<uint32_t>(slot));
@@ -131,7 +131,7 @@ Window::Next Window::TakeMessage() {
   const auto received = ipc::ReceiveShort(control_.get(), &message);
   if (!received && received.error().detail == "empty") return Next::kGoOn;
   if (!received) {
-    log_.Error("control channel lost", {{"why", received.error().detail}});
+    log_.Error("control_channel_lost", {{"why", received.error().detail}});
     return Next::kBroken;
   }
   const auto type = ipc::TypeOf(message.bytes);
@@ -141,7 +141,7 @@ Window::Next Window::TakeMessage() {
     audit_.Attach(std::move(message.fds[0]));
     return Next::kGoOn;
   }
-  log_.Error("unexpected message on the control channel");
+  log_.Error("unexpected_message", {{"type", type ? static_cast<int>(*type) : 0}});
   return Next::kBroken;
 }
 
@@ -150,7 +150,7 @@ Window::Next Window::TakeConnection(ipc::Message& message) {
   const bool ours = connection && message.fds.size() == 2 && connection->agent == identity_.agent &&
                     connection->admin == (shared_.socket == Socket::kAdmin);
   if (!ours) {
-    log_.Error("a connection that is not for this window");
+    log_.Error("misdirected_connection");
     return Next::kBroken;
   }
   if (free_slots_.empty()) {

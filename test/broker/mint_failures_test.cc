@@ -224,5 +224,5 @@ TEST_CASE("What Entra answered is in the log, once for each attempt") {
   CHECK(text ==
         "level=warning role=broker event=mint_failed credential=aid-mail reason=login_required "
         "why=\"Entra answered 400 invalid_grant AADSTS700082\" action=login "
-        "request=0198c0de-0000-7000-8000-000000000005\n");
+        "request_id=0198c0de-0000-7000-8000-000000000005\n");
 }

@@ -176,5 +176,5 @@ TEST_CASE("What a token can do too much is in the log, and no person's name") {
   CHECK(text ==
         "level=warning role=broker event=minted_token_refused credential=mail reason=over_scoped "
         "why=\"can also do: Files.Read Mail.Send (no permission's name)\" action=admin "
-        "request=r-1\n");
+        "request_id=r-1\n");
 }
