@@ -1,4 +1,4 @@
-// broker/answer.h: the bodies of answers, as JSON (design §6). Pure; used by broker and window.
+// broker/answer.h: the bodies of answers, as JSON (API.md). Pure; used by broker and window.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -13,7 +13,7 @@
 
 namespace broker {
 
-/// POST /v1/token (design §6). Parsed by the window, checked again by the broker.
+/// POST /v1/token (API.md). Parsed by the window, checked again by the broker.
 struct TokenRequest {
   // A Graph permission name has ≤ 60 characters; a URI scope of another resource somewhat more.
   static constexpr size_t kMaxScopes = 64;

@@ -39,7 +39,7 @@ struct Key {
   bool required = false;
   std::string_view fallback = {};  // the default, as it would be written without quotes
   Words words = {};                // the only values allowed
-  Words later = {};                // values of the design that this version does not serve
+  Words later = {};                // values to come: refused with a sentence that says so
   Words likely = {};               // values of which a wrong one may be a slip, where others count
   bool (*check)(std::string_view) = nullptr;
   bool number = false;    // may also be an integer
@@ -65,7 +65,7 @@ std::span<const Section> Sections();
 const Section& FindSection(std::string_view name);  // REQUIRES: it exists
 const Section& RuleSection();
 
-/// Keys and sections that the design names and this version does not serve: section ("" for the top
+/// Keys and sections to come, refused with a sentence that says so: section ("" for the top
 /// level), key, and what to write instead.
 struct Unserved {
   std::string_view section, key, instead;

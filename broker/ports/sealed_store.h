@@ -53,8 +53,8 @@ class SealedStore {
 };
 
 /// Told before and after each commit of the store, so that an older copy put back is noticed and a
-/// crash in between is not mistaken for that (design §9). The broker's implementation writes ledger
-/// entries. An error from Intend aborts the commit.
+/// crash in between is not mistaken for that (token_cache/FORMAT.md). The broker's implementation
+/// writes ledger entries. An error from Intend aborts the commit.
 class StoreWitness {
  public:
   virtual ~StoreWitness() = default;

@@ -1,4 +1,4 @@
-// sidecar/broker/admin_service.h: the operator's socket (design §7).
+// sidecar/broker/admin_service.h: the operator's socket (openapi-admin.json).
 #pragma once
 #include <functional>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// sidecar/broker/head_keeper.h: the ledger's head, remembered in the store (design §8).
+// sidecar/broker/head_keeper.h: the ledger's head, remembered in the store.
 #pragma once
 #include <chrono>
 #include <functional>

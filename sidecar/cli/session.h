@@ -9,7 +9,7 @@
 
 namespace sidecar::cli {
 
-// The environment names places only (design §5).
+// The environment names places only.
 std::string FromEnvironment(const char* name, const char* otherwise);
 
 /// One command line.

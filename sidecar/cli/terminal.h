@@ -9,7 +9,7 @@
 
 namespace sidecar::cli {
 
-/// Exit codes of `purser` (design §7).
+/// Exit codes of `purser`.
 enum ExitCode {
   kExitDone = 0,
   kExitRefused = 1,

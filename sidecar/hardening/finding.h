@@ -1,4 +1,4 @@
-// sidecar/hardening/finding.h: what a role found to be weaker than the design says.
+// sidecar/hardening/finding.h: what a role found to be weaker than HARDENING.md says.
 #pragma once
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-// sidecar/supervisor/attest.h: who the kernel says is at the other end (design §2, facts).
+// sidecar/supervisor/attest.h: who the kernel says is at the other end.
 #pragma once
 #include <string>
 

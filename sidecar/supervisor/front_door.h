@@ -1,4 +1,4 @@
-// sidecar/supervisor/front_door.h: listen, accept, attest, match, hand over (design §2).
+// sidecar/supervisor/front_door.h: listen, accept, attest, match, hand over.
 #pragma once
 #include <map>
 #include <string>

@@ -1,4 +1,4 @@
-// sidecar/supervisor/reload.h: all roles take the new configuration, or none does (design §5).
+// sidecar/supervisor/reload.h: all roles take the new configuration, or none does.
 #pragma once
 #include <functional>
 #include <optional>
