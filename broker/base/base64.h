@@ -8,6 +8,7 @@
 
 namespace broker {
 
+/// As base64url, without padding.
 std::string Base64UrlEncode(std::string_view bytes);
 /// The same for bytes that are secret: the text stays in the arena.
 Secret Base64UrlEncodeSecret(std::string_view bytes);

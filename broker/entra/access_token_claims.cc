@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "broker/base/base64.h"
 #include "broker/base/strict_json.h"
-#include "broker/entra/base64url.h"
 #include "broker/entra/scope_list.h"
 
 namespace broker::entra {

@@ -6,7 +6,7 @@
 #include <array>
 #include <optional>
 
-#include "broker/entra/base64url.h"
+#include "broker/base/base64.h"
 #include "broker/entra/form.h"
 
 namespace broker::entra {

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "broker/entra/base64url.h"
+#include "broker/base/base64.h"
 
 namespace broker::entra {
 namespace {

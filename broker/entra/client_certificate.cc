@@ -8,7 +8,7 @@
 
 #include <array>
 
-#include "broker/entra/base64url.h"
+#include "broker/base/base64.h"
 
 namespace broker::entra {
 namespace {

@@ -10,8 +10,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "broker/base/base64.h"
 #include "broker/base/strict_json.h"
-#include "broker/entra/base64url.h"
 
 namespace broker::entra {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "broker/base/base64.h"
 #include "broker/base/strict_json.h"
 #include "broker/entra/access_token_claims.h"
-#include "broker/entra/base64url.h"
 #include "broker/entra/discovery.h"
 
 namespace broker::entra {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "broker/base/base64.h"
 #include "broker/entra/client_assertion.h"
 #include "broker/minter.h"
 #include "test/fakes/entra_answers.h"
@@ -247,7 +248,7 @@ TEST_CASE("A key that never leaves its vault signs the digest of an assertion, e
   const std::string jwt = body.substr(at, body.find('&', at) - at);
   const size_t dot = jwt.rfind('.');
   CHECK(broker::entra::DigestOf(jwt.substr(0, dot)) == setup.signer.digests[1]);
-  CHECK(jwt.substr(dot + 1) == broker::entra::Base64UrlEncode("signed by hsm v1"));
+  CHECK(jwt.substr(dot + 1) == broker::Base64UrlEncode("signed by hsm v1"));
 
   struct Row {
     ErrorCode code;

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "broker/entra/base64url.h"
+#include "broker/base/base64.h"
 #include "test/fakes/fake_clock.h"
 
 /// What Entra would say, for tests that have no server.
@@ -34,7 +34,7 @@ inline nlohmann::json AppClaims() {
 }
 
 inline std::string Jwt(const nlohmann::json& claims) {
-  using broker::entra::Base64UrlEncode;
+  using broker::Base64UrlEncode;
   return Base64UrlEncode(R"({"typ":"JWT","alg":"RS256"})") + "." + Base64UrlEncode(claims.dump()) +
          "." + Base64UrlEncode("signature");
 }

@@ -7,18 +7,18 @@
 #include <cstdlib>
 #include <string>
 
+#include "broker/base/base64.h"
 #include "broker/entra/access_token_claims.h"
-#include "broker/entra/base64url.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const bool ready = sodium_init() >= 0;
   if (!ready) std::abort();
   std::string text(reinterpret_cast<const char*>(data), size);
-  if (const auto bytes = broker::entra::Base64UrlDecode(text)) {
-    if (broker::entra::Base64UrlEncode(bytes->Expose(broker::Exit::kTest)) != text) std::abort();
+  if (const auto bytes = broker::Base64UrlDecode(text)) {
+    if (broker::Base64UrlEncode(bytes->Expose(broker::Exit::kTest)) != text) std::abort();
   }
   if (text.starts_with('{')) {
-    text = broker::entra::Base64UrlEncode("{}") + "." + broker::entra::Base64UrlEncode(text) + ".s";
+    text = broker::Base64UrlEncode("{}") + "." + broker::Base64UrlEncode(text) + ".s";
   }
   const auto claims = broker::entra::ReadAccessTokenClaims(broker::Secret::CopyOf(text));
   if (!claims) return 0;

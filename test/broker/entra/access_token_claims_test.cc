@@ -4,11 +4,12 @@
 
 #include <functional>
 
+#include "broker/base/base64.h"
 #include "test/fakes/entra_answers.h"
 
 using namespace entra_answers;
+using broker::Base64UrlEncode;
 using broker::Secret;
-using broker::entra::Base64UrlEncode;
 using broker::entra::ReadAccessTokenClaims;
 using nlohmann::json;
 

@@ -7,14 +7,14 @@
 
 #include <nlohmann/json.hpp>
 
-#include "broker/entra/base64url.h"
+#include "broker/base/base64.h"
 #include "test/fakes/fake_clock.h"
 #include "test/fakes/fake_random.h"
 #include "test/fakes/test_certificate.h"
 
+using broker::Base64UrlDecode;
 using broker::Exit;
 using broker::Secret;
-using broker::entra::Base64UrlDecode;
 using broker::entra::ParseClientCertificate;
 using nlohmann::json;
 
@@ -80,7 +80,7 @@ TEST_CASE("An assertion is what Entra asks for, and its signature verifies") {
   const json header = json::parse(parts.header);
   CHECK(header == json{{"alg", "PS256"},
                        {"typ", "JWT"},
-                       {"x5t#S256", broker::entra::Base64UrlEncode(
+                       {"x5t#S256", broker::Base64UrlEncode(
                                         {reinterpret_cast<char*>(digest), sizeof digest})}});
   const json claims = json::parse(parts.claims);
   CHECK(claims.size() == 7);
