@@ -15,9 +15,11 @@
 
 namespace sidecar::ipc {
 
+class LedgerChannel;
+
 /// Many threads share one channel. Of those that wait for an answer one receives for all and wakes
-/// the others: a lone appender gets its acknowledgement without any switch to another thread. A
-/// process of which some threads may not wait has one in Attend(), which receives for all.
+/// the others (LedgerWaiters). A process of which some threads may not wait has one in Attend(),
+/// which receives for all.
 ///
 /// Thread-safe. Used by broker, supervisor and dialer. Needs sendmsg, recvmsg, setsockopt, shutdown
 /// and futex of a seccomp filter.
@@ -65,10 +67,8 @@ class LedgerClient final : public broker::LedgerSink {
   broker::Result<LedgerState> Resume() { return Ask(MessageType::kLedgerResume); }
 
  private:
-  struct Waiter;
-  class Channel;
-  std::shared_ptr<Channel> Current();
-  std::shared_ptr<Channel> WaitForOpen(const std::stop_token& stop);
+  std::shared_ptr<LedgerChannel> Current();
+  std::shared_ptr<LedgerChannel> WaitForOpen(const std::stop_token& stop);
   broker::Result<LedgerState> Ask(MessageType question);
 
   const std::chrono::milliseconds ack_deadline_;
@@ -77,7 +77,7 @@ class LedgerClient final : public broker::LedgerSink {
   std::atomic<std::thread::id> holder_;
   std::mutex mutex_;  // guards channel_
   std::condition_variable_any replaced_;
-  std::shared_ptr<Channel> channel_;
+  std::shared_ptr<LedgerChannel> channel_;
   std::mutex ask_mutex_;  // answers to questions carry no id: one at a time
 };
 
