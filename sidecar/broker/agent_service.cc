@@ -63,6 +63,13 @@ void EncodeRefusal(const Refusal& refusal, const std::string& request_id, std::s
   EncodeError(refusal, broker::RenderRefusal(refusal, request_id, std::nullopt), answer);
 }
 
+void SendRefusal(Reason reason, const std::string& request_id,
+                 const Connections::Answerer& answerer) {
+  std::string answer;
+  EncodeRefusal({reason, {}, {}, {}}, request_id, &answer);
+  answerer.Send(&answer);
+}
+
 bool NeedsToWait(std::string_view request) {
   return ipc::TypeOf(request) == ipc::MessageType::kWhoami;
 }
@@ -72,14 +79,14 @@ void AgentService::Handle(std::string_view request, const Connections::Answerer&
   if (type == ipc::MessageType::kTokenRequest) return IssueToken(request, answerer);
   if (type == ipc::MessageType::kRejected) return Reject(request, answerer);
   const auto plain = ipc::DecodePlainRequest(request);
-  if (plain && plain->type == ipc::MessageType::kReady) return AnswerReady(answerer);
-  if (plain) return AnswerWhoami(answerer);
-  std::string answer;
-  EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, &answer);
-  answerer.Send(&answer);
+  if (plain && plain->type == ipc::MessageType::kReady)
+    return AnswerReady(plain->request_id, answerer);
+  if (plain) return AnswerWhoami(plain->request_id, answerer);
+  SendRefusal(Reason::kMalformedRequest, {}, answerer);
 }
 
-void AgentService::AnswerReady(const Connections::Answerer& answerer) {
+void AgentService::AnswerReady(const std::string& request_id,
+                               const Connections::Answerer& answerer) {
   const bool asked = readiness_.Ask([answerer](const Readiness& now) {
     std::string answer;
     EncodeJson(
@@ -88,19 +95,12 @@ void AgentService::AnswerReady(const Connections::Answerer& answerer) {
         &answer);
     answerer.Send(&answer);
   });
-  if (asked) return;
-  std::string answer;
-  EncodeRefusal({Reason::kOverloaded, {}, {}, {}}, {}, &answer);
-  answerer.Send(&answer);
+  if (!asked) SendRefusal(Reason::kOverloaded, request_id, answerer);
 }
 
 void AgentService::Reject(std::string_view request, const Connections::Answerer& answerer) {
   auto rejected = ipc::DecodeRejected(request);
-  if (!rejected) {
-    std::string answer;
-    EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, &answer);
-    return answerer.Send(&answer);
-  }
+  if (!rejected) return SendRefusal(Reason::kMalformedRequest, {}, answerer);
   broker_.RecordRejected(
       answerer.peer().caller, rejected->reason, rejected->request_id,
       [this, answerer, hint = std::move(rejected->hint), id = rejected->request_id](auto result) {
@@ -111,11 +111,7 @@ void AgentService::Reject(std::string_view request, const Connections::Answerer&
 
 void AgentService::IssueToken(std::string_view request, const Connections::Answerer& answerer) {
   auto message = ipc::DecodeTokenRequest(request);
-  if (!message) {
-    std::string answer;
-    EncodeRefusal({Reason::kMalformedRequest, {}, {}, {}}, {}, &answer);
-    return answerer.Send(&answer);
-  }
+  if (!message) return SendRefusal(Reason::kMalformedRequest, {}, answerer);
   const broker::Caller& caller = answerer.peer().caller;
   const auto answer = [this, answerer, id = message->request_id](auto result) {
     result ? Issued(*result, id, answerer) : Refused(result.error(), id, answerer);
@@ -162,7 +158,8 @@ broker::AuditRef AgentService::RefOf(const broker::LedgerReceipt& receipt) const
 }
 
 // Whether the agent is stopped only the ledger knows: asked once for all who ask meanwhile.
-void AgentService::AnswerWhoami(const Connections::Answerer& answerer) {
+void AgentService::AnswerWhoami(const std::string& request_id,
+                                const Connections::Answerer& answerer) {
   const Peer& peer = answerer.peer();
   const auto config = broker_.config();
   json who = {{"agent", peer.caller.agent},
@@ -184,10 +181,7 @@ void AgentService::AnswerWhoami(const Connections::Answerer& answerer) {
     EncodeJson(200, who, &answer);
     answerer.Send(&answer);
   });
-  if (asked) return;
-  std::string answer;
-  EncodeRefusal({Reason::kOverloaded, {}, {}, {}}, {}, &answer);
-  answerer.Send(&answer);
+  if (!asked) SendRefusal(Reason::kOverloaded, request_id, answerer);
 }
 
 }  // namespace sidecar::broker_role

@@ -23,8 +23,8 @@ class AgentService {
  private:
   void IssueToken(std::string_view request, const Connections::Answerer& answerer);
   void Reject(std::string_view request, const Connections::Answerer& answerer);
-  void AnswerWhoami(const Connections::Answerer& answerer);
-  void AnswerReady(const Connections::Answerer& answerer);
+  void AnswerWhoami(const std::string& request_id, const Connections::Answerer& answerer);
+  void AnswerReady(const std::string& request_id, const Connections::Answerer& answerer);
   broker::AuditRef RefOf(const broker::LedgerReceipt& receipt) const;
   void Refused(const broker::Denied& denied, const std::string& request_id,
                const Connections::Answerer& answerer) const;
@@ -44,5 +44,8 @@ bool NeedsToWait(std::string_view request);
 /// The encoded answer for a refusal without a ledger entry of its own.
 void EncodeRefusal(const broker::Refusal& refusal, const std::string& request_id,
                    std::string* answer);
+/// Answers with it; `request_id` is empty where the request could not be read.
+void SendRefusal(broker::Reason reason, const std::string& request_id,
+                 const Connections::Answerer& answerer);
 
 }  // namespace sidecar::broker_role

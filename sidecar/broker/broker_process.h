@@ -1,19 +1,126 @@
-// sidecar/broker/broker_process.h: the broker's collaborators and its control loop.
+// sidecar/broker/broker_process.h: the broker's collaborators and what binds them together.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
 #include <vector>
+
+#include "broker/base/log.h"
+#include "sidecar/broker/admin_service.h"
+#include "sidecar/broker/agent_service.h"
+#include "sidecar/broker/configuration.h"
+#include "sidecar/broker/connections.h"
+#include "sidecar/broker/current_transport.h"
+#include "sidecar/broker/dialer_link.h"
+#include "sidecar/broker/fingerprint_key.h"
+#include "sidecar/broker/guarded_handler.h"
+#include "sidecar/broker/head_keeper.h"
+#include "sidecar/broker/readiness.h"
+#include "sidecar/broker/renewals.h"
+#include "sidecar/broker/seal_control.h"
+#include "sidecar/broker/seats.h"
+#include "sidecar/broker/supervisor_files.h"
+#include "sidecar/broker/supervisor_link.h"
+#include "sidecar/broker/vault_set.h"
+#include "sidecar/broker/workers.h"
+#include "sidecar/hardening/stack_wipe.h"
+#include "sidecar/ipc/ledger_client.h"
+#include "sidecar/ipc/system_ports.h"
+#include "token_cache/access_token_cache.h"
+#include "token_cache/sealed_store.h"
+#include "vault_adapters/sealed.h"
 
 namespace sidecar::broker_role {
 
-struct BrokerOptions {
-  std::string store;                    // the sealed store's file
-  std::string tenant;                   // what its rows are bound to
-  std::vector<std::string> off_limits;  // what this process must not be able to open
-};
+inline constexpr int kControlFd = 3;  // the descriptor that every role finds its supervisor on
 
-/// Opens the store, hardens the process, and serves until kStop or until the supervisor is gone.
-/// Returns the process's exit status.
-int RunBroker(const BrokerOptions& options);
+/// Everything that lives as long as the process; members in the order of dependence. The thread
+/// that made it serves the control channel, another one all requests; what must wait has a thread
+/// of its own.
+class BrokerProcess {
+ public:
+  /// Takes the store, still sealed. Borrows the rest. REQUIRES: the process is hardened.
+  BrokerProcess(std::unique_ptr<token_cache::SealedStore> store, ipc::LedgerClient& ledger,
+                SystemRandom& random, const broker::Log& log)
+      : log_(log), random_(random), ledger_(ledger), store_(std::move(store)) {}
+
+  /// Serves until kStop or until the supervisor is gone, lets requests under way finish, and ends
+  /// the process: with 0, or 1 if some did not.
+  [[noreturn]] void Serve();
+
+ private:
+  // Above what can wait at the same time: each connection has one request under way.
+  static constexpr size_t kMaxWorkers = Seats::kMaxOfAgents + Seats::kMaxOfAdmins;
+  static constexpr const char* kHeadMarker = "ledger-head";  // in the store
+
+  // control.cc: what the supervisor says
+  bool HandleControl();
+  void HandleText(ipc::MessageType type, const std::string& text, std::vector<ipc::Fd>& fds);
+  void Unseal(const std::string& kind, int fd);
+  void Prepare(const std::vector<ipc::Fd>& fds);
+  void Commit();
+
+  // broker_process.cc: what windows ask, and what the collaborators need of each other
+  void Handle(std::string_view request, const Connections::Answerer& answerer);
+  void HandleWaiting(const std::string& request, const Connections::Answerer& answerer);
+  bool StartGuarded(Workers::Job job);
+  std::shared_ptr<const VaultSet> VaultsOf(const broker::SharedConfig& config);
+  Readiness Look();
+  AdminPorts PortsOfAdmins();
+
+  const broker::Log& log_;
+  SystemRandom& random_;
+  ipc::LedgerClient& ledger_;
+  std::unique_ptr<token_cache::SealedStore> store_;
+  SystemClock clock_;
+  SystemSleeper sleeper_;
+  SupervisorLink supervisor_{kControlFd};
+  DialerLink dialer_;
+  CurrentTransport http_;
+  vault::Sealed own_vault_{*store_};
+  CurrentVaults vaults_{own_vault_};
+  SupervisorFiles files_{supervisor_};
+  FingerprintKey fingerprint_key_{*store_, random_};
+  HeadKeeper head_{
+      {[this] { return ledger_.Query(); }, [this] { return store_->GetMarker(kHeadMarker); },
+       [this](const std::string& head) { return store_->PutMarker(kHeadMarker, head); }}};
+  SealControl seal_{{*store_, ledger_, supervisor_, random_}, [this] {
+                      const broker::Status whole = head_.Compare();
+                      return whole ? fingerprint_key_.Load() : whole;
+                    }};
+  broker::Minter::Ports minter_ports_{
+      http_, vaults_, ledger_, clock_, random_, sleeper_, fingerprint_key_.value(),
+      &log_, &files_, &vaults_};
+  broker::Minter minter_{minter_ports_};
+  token_cache::AccessTokenCache cache_{clock_};
+  Workers workers_{kMaxWorkers};
+  broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
+                          [this](Workers::Job job) { return StartGuarded(std::move(job)); }},
+                         std::make_shared<const broker::policy::Config>()};
+  SharedReadiness readiness_{[this] { return Look(); },
+                             [this](Workers::Job job) { return StartGuarded(std::move(job)); }};
+  AgentService agents_{broker_, clock_, readiness_};
+  AdminService admins_{PortsOfAdmins()};
+  Connections connections_{
+      Guarded([this](std::string_view request,
+                     const Connections::Answerer& answerer) { Handle(request, answerer); },
+              log_),
+      {.begins = [this] { ledger_.Hold(); }, .ends = [this] { ledger_.Release(); }}};
+  Renewals renewals_{cache_, broker_};
+  std::jthread ledger_thread_{[this](const std::stop_token& stop) {
+    ledger_.Attend(stop, [] { hardening::WipeStack(); });
+  }};
+  std::jthread serving_thread_{[this](const std::stop_token& stop) { connections_.Run(stop); }};
+  std::jthread head_thread_{[this](const std::stop_token& stop) {
+    head_.Run(stop, [this] {
+      vaults_.Sweep();
+      return seal_.usable();
+    });
+  }};
+  std::optional<Prepared> prepared_;
+};
 
 }  // namespace sidecar::broker_role

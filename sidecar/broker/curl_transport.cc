@@ -21,8 +21,8 @@ struct CurlTransport::Roots {
   std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store{X509_STORE_new(), &X509_STORE_free};
 };
 
-// Each exchange has an easy handle of its own, so that nothing of a request or an answer can outlive
-// it there. What lives on is the multi handle with its connections.
+// Each exchange has an easy handle of its own, so that nothing of a request or an answer can
+// outlive it there. What lives on is the multi handle with its connections.
 struct CurlTransport::Connection {
   std::unique_ptr<CURLM, decltype(&curl_multi_cleanup)> multi{curl_multi_init(),
                                                               &curl_multi_cleanup};

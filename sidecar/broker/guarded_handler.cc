@@ -9,27 +9,25 @@ namespace sidecar::broker_role {
 
 using broker::Reason;
 
-void Guard(const Connections::Answerer& answerer, const broker::Log& log,
-           const std::function<void()>& work) {
-  std::string answer;
+void RunGuarded(const Connections::Answerer& answerer, const broker::Log& log,
+                const std::function<void()>& work) {
   try {
-    return work();
+    work();
   } catch (const std::bad_alloc&) {
     log.Error("request_without_memory", {{"agent", answerer.peer().caller.agent},
                                          {"remedy", "fewer agents or scopes on this instance"}});
-    EncodeRefusal({Reason::kOverloaded, {}, {}, {}}, {}, &answer);
+    SendRefusal(Reason::kOverloaded, {}, answerer);
   } catch (...) {
     log.Error("request_failed", {{"agent", answerer.peer().caller.agent},
                                  {"remedy", "report it with what was asked: a fault of purser"}});
-    EncodeRefusal({Reason::kInternal, {}, {}, {}}, {}, &answer);
+    SendRefusal(Reason::kInternal, {}, answerer);
   }
-  answerer.Send(&answer);
 }
 
 Connections::Handler Guarded(Connections::Handler handler, const broker::Log& log) {
   return [handler = std::move(handler), &log](std::string_view request,
                                               Connections::Answerer answerer) {
-    Guard(answerer, log, [&] { handler(request, answerer); });
+    RunGuarded(answerer, log, [&] { handler(request, answerer); });
   };
 }
 
