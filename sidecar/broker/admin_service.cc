@@ -16,14 +16,14 @@ using nlohmann::json;
 struct AdminService::Route {
   std::string_view method;
   std::string_view path;  // "{}" stands for one segment
-  Role needed;
+  AdminRole needed;
   bool action;
   std::vector<std::string_view> fields;  // of the body; all required but those that end with '?'
   Outcome (AdminService::*handler)(const Call&);
 };
 
 const std::vector<AdminService::Route>& AdminService::Routes() {
-  using enum Role;
+  using enum AdminRole;
   // clang-format off
   static const std::vector<Route> routes = {
       {"GET",  "/v1/status",                  kAuditor,  false, {},            &AdminService::Status},

@@ -8,10 +8,10 @@
 
 #include "broker/base/seal_box.h"
 #include "broker/broker.h"
+#include "sidecar/broker/admin_roles.h"
 #include "sidecar/broker/agent_service.h"
 #include "sidecar/broker/connections.h"
 #include "sidecar/broker/logins.h"
-#include "sidecar/broker/roles.h"
 #include "sidecar/ipc/messages.h"
 
 namespace sidecar::broker_role {

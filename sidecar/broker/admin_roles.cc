@@ -1,4 +1,4 @@
-#include "sidecar/broker/roles.h"
+#include "sidecar/broker/admin_roles.h"
 
 #include <algorithm>
 #include <vector>
@@ -14,19 +14,20 @@ bool InAny(const std::vector<uint32_t>& gids, const broker::policy::Facts& facts
 
 }  // namespace
 
-bool Holds(const broker::policy::Admin& admin, const broker::policy::Facts& facts, Role needed) {
-  if (needed == Role::kAnyone || facts.uid == 0 || facts.uid == admin.owner_uid) return true;
+bool Holds(const broker::policy::Admin& admin, const broker::policy::Facts& facts,
+           AdminRole needed) {
+  if (needed == AdminRole::kAnyone || facts.uid == 0 || facts.uid == admin.owner_uid) return true;
   if (InAny(admin.operator_gids, facts)) return true;
-  return needed == Role::kAuditor && InAny(admin.auditor_gids, facts);
+  return needed == AdminRole::kAuditor && InAny(admin.auditor_gids, facts);
 }
 
-std::string_view NameOf(Role role) {
+std::string_view NameOf(AdminRole role) {
   switch (role) {
-    case Role::kAnyone:
+    case AdminRole::kAnyone:
       return "anyone";
-    case Role::kAuditor:
+    case AdminRole::kAuditor:
       return "auditor";
-    case Role::kOperator:
+    case AdminRole::kOperator:
       return "operator";
   }
   return "unknown";

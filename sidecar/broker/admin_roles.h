@@ -1,0 +1,21 @@
+// sidecar/broker/admin_roles.h: who may do what on the operator's socket.
+#pragma once
+#include <string_view>
+
+#include "broker/policy/config.h"
+#include "broker/policy/facts.h"
+
+namespace sidecar::broker_role {
+
+/// By what they may do: each holds what stands before it.
+enum class AdminRole { kAnyone, kAuditor, kOperator };
+
+/// Whether the peer holds `needed`. Roles come from the peer's groups ([admin]); root, the user
+/// that purserd runs as, and an operator hold each. Any peer that may connect holds kAnyone.
+bool Holds(const broker::policy::Admin& admin, const broker::policy::Facts& facts,
+           AdminRole needed);
+
+/// As [admin] and answers name it: "auditor".
+std::string_view NameOf(AdminRole role);
+
+}  // namespace sidecar::broker_role

@@ -1,0 +1,43 @@
+#include "sidecar/broker/admin_roles.h"
+
+#include <doctest/doctest.h>
+
+using namespace sidecar::broker_role;
+using broker::policy::Facts;
+
+TEST_CASE("A role comes from the peer's groups; root and purserd's own user hold each") {
+  broker::policy::Admin admin;
+  admin.operator_gids = {10};
+  admin.approver_gids = {20};
+  admin.auditor_gids = {30};
+  admin.owner_uid = 40;
+  // clang-format off
+  struct Row { const char* who; Facts facts; AdminRole needed; bool holds; };
+  const Row rows[] = {
+      {"a stranger is no auditor",              {.uid = 5, .gid = 5},                     AdminRole::kAuditor,  false},
+      {"a stranger is no operator",             {.uid = 5, .gid = 5},                     AdminRole::kOperator, false},
+      {"an auditor is no operator",             {.uid = 5, .gid = 5, .groups = {30}},     AdminRole::kOperator, false},
+      {"an approver is no operator",            {.uid = 5, .gid = 5, .groups = {20}},     AdminRole::kOperator, false},
+      {"an approver is no auditor",             {.uid = 5, .gid = 5, .groups = {20}},     AdminRole::kAuditor,  false},
+      {"a role's user below purserd is a stranger", {.uid = 41, .gid = 41},               AdminRole::kAuditor,  false},
+      {"the owner's number as a group is none", {.uid = 5, .gid = 40, .groups = {40}},    AdminRole::kAuditor,  false},
+      {"a uid is no group",                     {.uid = 10, .gid = 5},                    AdminRole::kOperator, false},
+      {"anyone may ask whether it is ready",    {.uid = 5, .gid = 5},                     AdminRole::kAnyone,   true},
+      {"an operator by supplementary group",    {.uid = 5, .gid = 5, .groups = {9, 10}},  AdminRole::kOperator, true},
+      {"an operator by primary group",          {.uid = 5, .gid = 10},                    AdminRole::kOperator, true},
+      {"an operator reads what auditors read",  {.uid = 5, .gid = 10},                    AdminRole::kAuditor,  true},
+      {"an auditor",                            {.uid = 5, .gid = 5, .groups = {30}},     AdminRole::kAuditor,  true},
+      {"the user that purserd runs as",         {.uid = 40, .gid = 40},                   AdminRole::kOperator, true},
+      {"root",                                  {.uid = 0, .gid = 0},                     AdminRole::kOperator, true},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.who);
+    CHECK(Holds(admin, row.facts, row.needed) == row.holds);
+  }
+}
+
+TEST_CASE("Without [admin] nobody but root holds a role") {
+  CHECK_FALSE(Holds({}, {.uid = 1, .gid = 1, .groups = {0}}, AdminRole::kAuditor));
+  CHECK(Holds({}, {.uid = 0, .gid = 0}, AdminRole::kAuditor));
+}
