@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "broker/caller_record.h"
 #include "broker/minted_check.h"
 #include "broker/policy/kinds.h"
 #include "broker/policy/scopes.h"
@@ -118,20 +119,11 @@ Refusal FromLedger(const Error& error) {
 
 }  // namespace
 
-ledger::CallerRecord RecordOf(const policy::Facts& facts) {
-  return {.uid = facts.uid,
-          .gid = facts.gid,
-          .pid = facts.pid,
-          .exe_sha256 = facts.exe_sha256,
-          .unit = facts.systemd_unit,
-          .loginuid = facts.loginuid};
-}
-
 Broker::Broker(Ports ports, SharedConfig config)
     : ports_(std::move(ports)), budgets_(ports_.clock), config_(std::move(config)) {}
 
 // One request on its way, by the configuration that decides it.
-struct Broker::Story {
+struct Broker::Pending {
   SharedConfig config;
   const Caller& caller;
   Entry entry;
@@ -148,110 +140,116 @@ void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
                         const std::string& request_id, Answer answer) {
   SharedConfig now = config();
   Entry entry = EntryFor(caller, request, request_id, *now);
-  auto story = std::make_unique<Story>(Story{.config = std::move(now),
-                                             .caller = caller,
-                                             .entry = std::move(entry),
-                                             .answer = std::move(answer)});
-  if (auto refusal = Guard(*story, request)) return Deny(std::move(*story), std::move(*refusal));
-  if (request.dry_run) return story->answer(IssuedToken{nullptr, NamesOf(story->grant->rules), {}});
-  if (story->challenged && !story->user_assertion) DropRefused(*story);
-  if (!story->user_assertion) story->token = ports_.cache.Find(story->key, story->min_validity);
-  if (story->token) return Release(std::move(story));
+  auto pending = std::make_unique<Pending>(Pending{.config = std::move(now),
+                                                   .caller = caller,
+                                                   .entry = std::move(entry),
+                                                   .answer = std::move(answer)});
+  if (auto refusal = Authorize(*pending, request)) {
+    return Deny(std::move(*pending), std::move(*refusal));
+  }
+  if (request.dry_run) {
+    return pending->answer(IssuedToken{nullptr, NamesOf(pending->grant->rules), {}});
+  }
+  if (pending->challenged && !pending->user_assertion) DropRefused(*pending);
+  if (!pending->user_assertion) {
+    pending->token = ports_.cache.Find(pending->key, pending->min_validity);
+  }
+  if (pending->token) return Release(std::move(pending));
   // Shared only because a job that finds no room is gone with what it holds.
-  const auto kept = std::make_shared<std::unique_ptr<Story>>(std::move(story));
+  const auto kept = std::make_shared<std::unique_ptr<Pending>>(std::move(pending));
   if (ports_.wait([this, kept] { Mint(std::move(*kept)); })) return;
   Deny(std::move(**kept), {Reason::kOverloaded, {}, {}, {}});
 }
 
-// Why nothing is to be issued; else `story` has what is to be minted.
-std::optional<Refusal> Broker::Guard(Story& story, const TokenRequest& request) {
-  auto grant = policy::Decide(*story.config, story.caller.agent, request);
+// Why nothing is to be issued; else `pending` has what is to be minted.
+std::optional<Refusal> Broker::Authorize(Pending& pending, const TokenRequest& request) {
+  auto grant = policy::Decide(*pending.config, pending.caller.agent, request);
   if (!grant) return std::move(grant.error());
-  Describe(*grant, &story.entry);
-  story.grant = std::move(*grant);
-  if (auto misplaced = CheckAsserted(request, *story.grant->credential)) return misplaced;
+  Describe(*grant, &pending.entry);
+  pending.grant = std::move(*grant);
+  if (auto misplaced = CheckAsserted(request, *pending.grant->credential)) return misplaced;
   if (request.dry_run) return std::nullopt;
-  if (auto over = budgets_.Take(*story.grant->agent, story.grant->rules)) return over;
+  if (auto over = budgets_.Take(*pending.grant->agent, pending.grant->rules)) return over;
   if (!ports_.unsealed()) return Refusal{Reason::kSealed, {}, {}, {}};
   auto claims = CanonicalClaims(request.claims);
   if (!claims) return claims.error();
-  story.challenged = !claims->empty();
-  if (story.grant->continuous_access) claims = WithContinuousAccess(*claims);
-  story.asked = KeyFor(*story.grant, *claims);
-  story.key = MintKey(story.asked, *story.grant->credential);
-  story.min_validity = request.min_validity;
-  story.user_assertion = request.user_assertion;
+  pending.challenged = !claims->empty();
+  if (pending.grant->continuous_access) claims = WithContinuousAccess(*claims);
+  pending.asked = KeyFor(*pending.grant, *claims);
+  pending.key = MintKey(pending.asked, *pending.grant->credential);
+  pending.min_validity = request.min_validity;
+  pending.user_assertion = request.user_assertion;
   return std::nullopt;
 }
 
 // A resource refused the token that the agent had: it gets no kept one that may be the same. What
 // others share serves on until it was renewed: the agent alone says that it was refused.
-void Broker::DropRefused(const Story& story) {
-  ports_.cache.Drop(story.key);
-  TokenKey plain = story.key;
-  plain.claims = story.grant->continuous_access ? WithContinuousAccess({}) : std::string();
-  if (story.user_assertion) return ports_.cache.Drop(plain);
+void Broker::DropRefused(const Pending& pending) {
+  ports_.cache.Drop(pending.key);
+  TokenKey plain = pending.key;
+  plain.claims = pending.grant->continuous_access ? WithContinuousAccess({}) : std::string();
+  if (pending.user_assertion) return ports_.cache.Drop(plain);
   ports_.cache.Doubt(plain);
 }
 
-void Broker::Mint(std::unique_ptr<Story> story) {
-  if (IsGone(story->caller)) return Deny(std::move(*story), {Reason::kCallerGone, {}, {}, {}});
-  const policy::Credential& credential = *story->grant->credential;
-  if (story->user_assertion) {
-    auto user = ports_.minter.VerifyUser(*story->config, credential, *story->user_assertion);
-    if (!user) return Deny(std::move(*story), std::move(user.error()));
+void Broker::Mint(std::unique_ptr<Pending> pending) {
+  if (IsGone(pending->caller)) return Deny(std::move(*pending), {Reason::kCallerGone, {}, {}, {}});
+  const policy::Credential& credential = *pending->grant->credential;
+  if (pending->user_assertion) {
+    auto user = ports_.minter.VerifyUser(*pending->config, credential, *pending->user_assertion);
+    if (!user) return Deny(std::move(*pending), std::move(user.error()));
     // From here on it is proven: no other assertion of the same user is needed for a kept token.
-    story->entry.user_oid = story->asked.user = story->key.user = *user;
-    if (story->challenged) DropRefused(*story);
+    pending->entry.user_oid = pending->asked.user = pending->key.user = *user;
+    if (pending->challenged) DropRefused(*pending);
   }
-  MintResult token = ports_.cache.GetOrMint(story->key, story->min_validity, [&] {
-    return ports_.minter.Mint(*story->config, credential, story->key, story->entry,
-                              story->user_assertion.get());
+  MintResult token = ports_.cache.GetOrMint(pending->key, pending->min_validity, [&] {
+    return ports_.minter.Mint(*pending->config, credential, pending->key, pending->entry,
+                              pending->user_assertion.get());
   });
-  if (!token) return Deny(std::move(*story), std::move(token.error()));
-  story->token = std::move(*token);
-  Release(std::move(story));
+  if (!token) return Deny(std::move(*pending), std::move(token.error()));
+  pending->token = std::move(*token);
+  Release(std::move(pending));
 }
 
-void Broker::Release(std::unique_ptr<Story> story) {
-  const policy::Grant& grant = *story->grant;
-  auto refusal = CheckMinted(*story->token,
-                             {.config = *story->config,
+void Broker::Release(std::unique_ptr<Pending> pending) {
+  const policy::Grant& grant = *pending->grant;
+  auto refusal = CheckMinted(*pending->token,
+                             {.config = *pending->config,
                               .credential = *grant.credential,
-                              .asked = story->asked,
-                              .allowed = policy::AllowedScopes(*story->config, grant),
+                              .asked = pending->asked,
+                              .allowed = policy::AllowedScopes(*pending->config, grant),
                               .max_lifetime = grant.max_lifetime,
                               .continuous_access = grant.continuous_access},
                              ports_.clock.WallNow());
-  if (refusal) ports_.minter.ReportRefused(*grant.credential, story->entry.request_id, *refusal);
+  if (refusal) ports_.minter.ReportRefused(*grant.credential, pending->entry.request_id, *refusal);
   // A tenant that was mended serves again at once. What holds too much or too little was minted as
   // configured: minting it again and again at an agent's request would help nobody. Nor may claims
   // of an agent's own choosing take away what others share.
-  if (refusal && refusal->reason == Reason::kMintedMismatch && !story->challenged) {
-    ports_.cache.Evict(story->key.credential);
+  if (refusal && refusal->reason == Reason::kMintedMismatch && !pending->challenged) {
+    ports_.cache.Evict(pending->key.credential);
   }
-  if (!refusal && IsGone(story->caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
-  if (refusal) return Deny(std::move(*story), std::move(*refusal));
-  Entry& entry = story->entry;
-  Describe(*story->token, &entry);
+  if (!refusal && IsGone(pending->caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
+  if (refusal) return Deny(std::move(*pending), std::move(*refusal));
+  Entry& entry = pending->entry;
+  Describe(*pending->token, &entry);
   ports_.ledger.AppendThen(
-      entry, [this, story = std::move(story)](Result<LedgerReceipt> receipt) mutable {
+      entry, [this, pending = std::move(pending)](Result<LedgerReceipt> receipt) mutable {
         if (receipt) {
-          return story->answer(
-              IssuedToken{std::move(story->token), NamesOf(story->grant->rules), *receipt});
+          return pending->answer(
+              IssuedToken{std::move(pending->token), NamesOf(pending->grant->rules), *receipt});
         }
         Refusal why = FromLedger(receipt.error());
         // A ledger that wrote no release now writes no refusal either.
         if (why.reason == Reason::kLedgerUnavailable) {
-          return story->answer(std::unexpected(Denied{std::move(why), std::nullopt}));
+          return pending->answer(std::unexpected(Denied{std::move(why), std::nullopt}));
         }
-        TakeBack(&story->entry);
-        Deny(std::move(*story), std::move(why));
+        TakeBack(&pending->entry);
+        Deny(std::move(*pending), std::move(why));
       });
 }
 
-void Broker::Deny(Story story, Refusal refusal) {
-  Deny(std::move(story.entry), std::move(refusal), std::move(story.answer));
+void Broker::Deny(Pending pending, Refusal refusal) {
+  Deny(std::move(pending.entry), std::move(refusal), std::move(pending.answer));
 }
 
 void Broker::Deny(Entry entry, Refusal refusal, Answer answer) {

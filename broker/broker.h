@@ -83,12 +83,12 @@ class Broker {
   SharedConfig config() const;
 
  private:
-  struct Story;
-  std::optional<Refusal> Guard(Story& story, const TokenRequest& request);
-  void DropRefused(const Story& story);
-  void Mint(std::unique_ptr<Story> story);
-  void Release(std::unique_ptr<Story> story);
-  void Deny(Story story, Refusal refusal);
+  struct Pending;
+  std::optional<Refusal> Authorize(Pending& pending, const TokenRequest& request);
+  void DropRefused(const Pending& pending);
+  void Mint(std::unique_ptr<Pending> pending);
+  void Release(std::unique_ptr<Pending> pending);
+  void Deny(Pending pending, Refusal refusal);
   void Deny(ledger::Entry entry, Refusal refusal, Answer answer);
 
   Ports ports_;
@@ -96,8 +96,5 @@ class Broker {
   mutable std::mutex mutex_;
   SharedConfig config_;
 };
-
-/// The caller's proven part of an entry.
-ledger::CallerRecord RecordOf(const policy::Facts& facts);
 
 }  // namespace broker

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "broker/caller_record.h"
 #include "broker/entra/scope_list.h"
 #include "broker/policy/config_parser.h"
 #include "broker/policy/config_values.h"

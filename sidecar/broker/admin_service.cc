@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/base/strict_json.h"
+#include "broker/caller_record.h"
 #include "sidecar/ipc/messages.h"
 
 namespace sidecar::broker_role {

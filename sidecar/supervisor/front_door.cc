@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "broker/caller_record.h"
 #include "broker/policy/selectors.h"
 #include "sidecar/supervisor/fixed_answer.h"
 
@@ -26,8 +27,7 @@ broker::ledger::Entry RefusedEntry(const std::string& agent, const Facts& facts,
                               .outcome = broker::ledger::Outcome::kFailure};
   entry.reason = broker::Describe(Reason::kPeerRefused).name;
   entry.agent = agent;
-  entry.caller = broker::ledger::CallerRecord{facts.uid,        facts.gid,          facts.pid,
-                                              facts.exe_sha256, facts.systemd_unit, facts.loginuid};
+  entry.caller = broker::RecordOf(facts);
   entry.target_kind = agent.empty() ? "admin_socket" : "agent_socket";
   entry.change["fault"] = why;
   entry.change["selector"] = failed.selector;
