@@ -1,0 +1,110 @@
+// What the tests of the operator's socket share.
+#pragma once
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sidecar/broker/admin_service.h"
+#include "test/fakes/fake_mint_ports.h"
+#include "test/fakes/fake_token_cache.h"
+
+namespace admin_test {
+
+using namespace sidecar::broker_role;
+using broker::ErrorCode, broker::Secret;
+using nlohmann::json;
+using sidecar::ipc::MessageType;
+
+inline constexpr const char* kTenant = "8f0c1e5e-0000-4000-8000-000000000001";
+inline const Peer kOperator{{"", {.uid = 5, .gid = 5, .groups = {10}}, {}}, true};
+inline const Peer kAuditor{{"", {.uid = 6, .gid = 6, .groups = {30}}, {}}, true};
+inline const Peer kStranger{{"", {.uid = 7, .gid = 7}, {}}, true};
+
+/// One of each kind that an operator enrols.
+inline broker::policy::Config ThreeCredentials() {
+  broker::policy::Config config;
+  config.instance.name = "test";
+  config.tenant = {kTenant, "public", "https://login.microsoftonline.com",
+                   "https://graph.microsoft.com"};
+  config.admin.operator_gids = {10};
+  config.admin.auditor_gids = {30};
+  for (const char* kind : {"refresh-token", "client-secret", "certificate"}) {
+    config.credentials[kind] = {.name = kind,
+                                .kind = kind,
+                                .client_id = "22222222-0000-4000-8000-000000000003",
+                                .scopes = {"Mail.Read"}};
+  }
+  return config;
+}
+
+/// The service with every port faked.
+struct Fixture : FakeMintPorts {
+  FakeTokenCache cache;
+  broker::Minter::Ports minter_ports{ports()};
+  broker::Minter minter{minter_ports};
+  broker::Broker broker{{cache, minter, ledger, clock, [] { return true; }},
+                        std::make_shared<const broker::policy::Config>(ThreeCredentials())};
+  std::vector<std::string> done;  // what reached another process
+  bool latched = false;
+  AdminService service{Ports()};
+
+  AdminPorts Ports() {
+    return {.broker = broker,
+            .minter_ports = minter_ports,
+            .minter = minter,
+            .cache = cache,
+            .store = vault.store,
+            .unseal = [this](const Secret& typed) -> broker::Status {
+              done.emplace_back("unseal");
+              if (typed.Expose(broker::Exit::kTest) == "right") return {};
+              return broker::Fail(ErrorCode::kDenied, "wrong passphrase");
+            },
+            .rotate_seal = [this](const auto&, const Secret&) -> broker::Result<uint64_t> {
+              done.emplace_back("rotate");
+              return 3;
+            },
+            .store_trouble = [] { return std::string(); },
+            .ledger_state = [this] { return State(); },
+            .resume_ledger =
+                [this] {
+                  done.emplace_back("resume");
+                  return State();
+                },
+            .ask_supervisor = [this](MessageType type,
+                                     const std::string& text) -> broker::Result<std::string> {
+              if (type == MessageType::kReloadRequest) done.push_back("reload:" + text);
+              return R"({"ok":true})";
+            },
+            .readiness = [] { return Readiness{}; }};
+  }
+  broker::Result<sidecar::ipc::LedgerState> State() const {
+    return sidecar::ipc::LedgerState{.latched = latched, .latch_reason = "sync failed: EIO"};
+  }
+
+  struct Reply {
+    int status;
+    json body;
+    std::string reason() const { return body.value("reason", ""); }
+  };
+  Reply Ask(const Peer& peer, std::string method, std::string path, std::string body = {}) {
+    std::string request, answer;
+    sidecar::ipc::Encode(
+        sidecar::ipc::AdminRequest{"req-1", std::move(method), std::move(path), std::move(body)},
+        &request);
+    service.Handle(peer, request, &answer);
+    const auto decoded = sidecar::ipc::DecodeAnswer(answer);
+    REQUIRE(decoded.has_value());
+    return {decoded->status, json::parse(decoded->body)};
+  }
+  // The body that `purser` would send.
+  std::string Sealed(std::string_view plain) {
+    const std::string key = Ask(kOperator, "GET", "/v1/seal-key").body["public_key"];
+    return json{{"sealed", *broker::SealTo(key, Secret::CopyOf(plain))}}.dump();
+  }
+};
+
+}  // namespace admin_test
