@@ -46,7 +46,6 @@ Result<RotationReport> SealedStore::ResumeRotation() {
       const auto rotated = RotateBucket(number);
       if (!rotated) return std::unexpected(rotated.error());
       report.secrets += *rotated;
-      rotated_buckets_ = number + 1;
     }
     const std::scoped_lock lock(write_mutex_);
     if (sealed()) return Fail(ErrorCode::kUnavailable, "the store is sealed");
@@ -80,7 +79,6 @@ Status SealedStore::BeginRotation(const Secret& new_kek, const Kdf& kdf) {
     header_ = std::move(header);
     state_ = next;
     keys_->data.push_back(std::move(fresh));
-    rotated_buckets_ = 0;
   }
   [[maybe_unused]] const Status confirmed = witness_.Confirm(next.generation, kSealId, newest().id);
   return {};

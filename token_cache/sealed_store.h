@@ -73,8 +73,6 @@ class SealedStore final : public broker::SealedStore {
   /// Finishes an interrupted rotation; with none under way the report counts no secrets.
   broker::Result<RotationReport> ResumeRotation();
   [[nodiscard]] bool rotation_pending() const;
-  /// Buckets that the rotation under way has finished, of kBuckets.
-  [[nodiscard]] size_t rotated_buckets() const { return rotated_buckets_; }
 
   /// Sealed records opened so far; a test shows with it that Unseal does not read the secrets.
   [[nodiscard]] uint64_t test_only_opened() const { return opened_; }
@@ -122,7 +120,6 @@ class SealedStore final : public broker::SealedStore {
   std::optional<Keys> keys_;  // none: sealed
   StoreState state_;
   std::atomic<uint64_t> opened_{0};
-  std::atomic<size_t> rotated_buckets_{0};
 };
 
 }  // namespace token_cache

@@ -11,6 +11,7 @@ struct Finding {
   std::string name;    // stable, for machines: "broker_opens_off_limits"
   std::string what;    // for people: "the broker can open /var/lib/purser/ledger"
   std::string remedy;  // what to do about it
+  bool operator==(const Finding&) const = default;
 };
 using Findings = std::vector<Finding>;
 

@@ -1,5 +1,8 @@
 #include "sidecar/supervisor/findings.h"
 
+#include <string>
+#include <utility>
+
 #include "broker/base/strict_json.h"
 
 namespace sidecar::supervisor {
