@@ -27,6 +27,7 @@
 #include "sidecar/broker/vault_set.h"
 #include "sidecar/broker/workers.h"
 #include "sidecar/hardening/stack_wipe.h"
+#include "sidecar/ipc/control.h"
 #include "sidecar/ipc/ledger_client.h"
 #include "sidecar/ipc/system_ports.h"
 #include "token_cache/access_token_cache.h"
@@ -34,8 +35,6 @@
 #include "vault_adapters/sealed.h"
 
 namespace sidecar::broker_role {
-
-inline constexpr int kControlFd = 3;  // the descriptor that every role finds its supervisor on
 
 /// Everything that lives as long as the process; members in the order of dependence. The thread
 /// that made it serves the control channel, another one all requests; what must wait has a thread
@@ -77,7 +76,7 @@ class BrokerProcess {
   std::unique_ptr<token_cache::SealedStore> store_;
   SystemClock clock_;
   SystemSleeper sleeper_;
-  SupervisorLink supervisor_{kControlFd};
+  SupervisorLink supervisor_{ipc::kControlFd};
   DialerLink dialer_;
   CurrentTransport http_;
   vault::Sealed own_vault_{*store_};

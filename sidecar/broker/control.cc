@@ -12,7 +12,7 @@ using ipc::MessageType;
 // False when it is time to stop: told so, the supervisor is gone, or what it sent is malformed.
 bool BrokerProcess::HandleControl() {
   ipc::Message message;
-  if (const Status got = ipc::Receive(kControlFd, &message); !got) {
+  if (const Status got = ipc::Receive(ipc::kControlFd, &message); !got) {
     log_.Error("control_channel_lost", {{"why", got.error().detail}});
     return false;
   }

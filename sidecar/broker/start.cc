@@ -63,7 +63,7 @@ broker::Result<std::unique_ptr<BrokerProcess>> Start(const CommandLine& line,
                                           {.own_folder = {}, .off_limits = line.off_limits});
   if (!findings) return std::unexpected(findings.error());
   auto process = std::make_unique<BrokerProcess>(std::move(*store), ledger, random, log);
-  SupervisorLink supervisor(kControlFd);
+  SupervisorLink supervisor(ipc::kControlFd);
   const Status told = supervisor.Send(ipc::MessageType::kStarted, hardening::ToJson(*findings));
   if (!told) return std::unexpected(told.error());
   return process;

@@ -1,5 +1,7 @@
 #include "sidecar/ipc/ledger_continuations.h"
 
+#include <iterator>
+
 namespace sidecar::ipc {
 namespace {
 

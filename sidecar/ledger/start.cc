@@ -14,13 +14,13 @@
 #include <string_view>
 
 #include "sidecar/hardening/harden.h"
+#include "sidecar/ipc/control.h"
 #include "sidecar/ipc/system_ports.h"
 #include "sidecar/ledger/role.h"
 
 namespace sidecar::ledger {
 namespace {
 
-constexpr int kControlFd = 3;
 constexpr std::string_view kUsage = "usage: purser-ledger --dir DIR --log NAME --tenant TENANT";
 
 struct CommandLine {
@@ -96,7 +96,7 @@ int RunLedger(int argc, char** argv) {
   }
   SystemClock clock;
   SystemRandom random;
-  Role role(**disk, line->role, {clock, random, log}, ipc::Fd(kControlFd));
+  Role role(**disk, line->role, {clock, random, log}, ipc::Fd(ipc::kControlFd));
   if (const auto started = role.Start(); !started) {
     log.Error("start_failed", {{"why", started.error().detail}});
     return 1;

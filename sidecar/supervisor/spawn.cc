@@ -14,12 +14,13 @@
 #include <csignal>
 #include <cstring>
 
+#include "sidecar/ipc/control.h"
+
 namespace sidecar::supervisor {
 namespace {
 
 using broker::ErrorCode, broker::Fail, broker::Result;
 
-constexpr int kControl = 3;
 constexpr int kCannotExec = 126;  // as a shell reports it
 
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
@@ -47,16 +48,17 @@ void ResetSignals() {
 
 // Moves both out of the way first: either number may be a target of the other.
 void PlaceDescriptors(const SpawnRequest& request) {
-  const int log = fcntl(request.log, F_DUPFD_CLOEXEC, kControl + 1);
-  const int control = fcntl(request.control, F_DUPFD_CLOEXEC, kControl + 1);
+  const int log = fcntl(request.log, F_DUPFD_CLOEXEC, ipc::kControlFd + 1);
+  const int control = fcntl(request.control, F_DUPFD_CLOEXEC, ipc::kControlFd + 1);
   if (log < 0 || control < 0) GiveUp("F_DUPFD_CLOEXEC");
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0) GiveUp("/dev/null");
   if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-      dup2(log, STDERR_FILENO) < 0 || dup2(control, kControl) < 0) {
+      dup2(log, STDERR_FILENO) < 0 || dup2(control, ipc::kControlFd) < 0) {
     GiveUp("dup2");
   }
-  if (syscall(SYS_close_range, kControl + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0) GiveUp("close_range");
+  if (syscall(SYS_close_range, ipc::kControlFd + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
+    GiveUp("close_range");
 }
 
 void BecomeUser(const RunAs& user) {
@@ -94,7 +96,7 @@ Result<Child> Spawn(const SpawnRequest& request) {
   const std::vector<char*> arguments = Pointers(request.arguments);
   const std::vector<char*> environment = Pointers(request.environment);
   // Out of the range that the child's own descriptors take.
-  const ipc::Fd executable(fcntl(request.executable, F_DUPFD_CLOEXEC, kControl + 1));
+  const ipc::Fd executable(fcntl(request.executable, F_DUPFD_CLOEXEC, ipc::kControlFd + 1));
   if (!executable.valid()) return Fail(ErrorCode::kUnavailable, "no descriptor for the executable");
   const pid_t parent = getpid();
   const pid_t pid = fork();

@@ -13,12 +13,12 @@
 #include "broker/base/secret.h"
 #include "sidecar/hardening/harden.h"
 #include "sidecar/hardening/wiping_free.h"
+#include "sidecar/ipc/control.h"
 #include "sidecar/window/window.h"
 
 namespace sidecar::window {
 namespace {
 
-constexpr int kControl = 3;  // the descriptor that every role finds its supervisor on
 // One user's token at a time, for there is one thread; four times the longest.
 constexpr size_t kArenaBytes = size_t{64} << 10;
 
@@ -60,7 +60,7 @@ int RunWindow(int argc, char** argv) {
     log.Error("start_failed", {{"why", locked.error().detail}});
     return EXIT_FAILURE;
   }
-  Window window({line->agent}, ipc::Fd(kControl), {}, log);
+  Window window({line->agent}, ipc::Fd(ipc::kControlFd), {}, log);
   const auto findings = hardening::Harden(hardening::Role::kWindow, line->hardening);
   if (!findings) {
     log.Error("start_failed", {{"why", findings.error().detail}});

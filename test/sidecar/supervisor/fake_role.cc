@@ -16,14 +16,13 @@
 #include <map>
 #include <sstream>
 
+#include "sidecar/ipc/control.h"
 #include "sidecar/ipc/frame.h"
 #include "sidecar/ipc/messages.h"
 
 namespace {
 
 using namespace sidecar::ipc;
-
-constexpr int kControl = 3;
 
 struct Pair {
   Fd pair;
@@ -60,11 +59,11 @@ class FakeRole {
   void Say(MessageType type, const std::string& text, const std::vector<int>& fds = {}) {
     std::string bytes;
     Encode(TextMessage{type, text}, &bytes);
-    if (!Send(kControl, bytes, fds)) std::exit(8);
+    if (!Send(kControlFd, bytes, fds)) std::exit(8);
   }
 
   void Turn() {
-    std::vector<pollfd> waiting{{kControl, POLLIN, 0}, {ledger_.get(), POLLIN, 0}};
+    std::vector<pollfd> waiting{{kControlFd, POLLIN, 0}, {ledger_.get(), POLLIN, 0}};
     std::vector<uint64_t> ids;
     for (const auto& [id, pair] : pairs_) {
       waiting.push_back({pair.pair.get(), POLLIN, 0});
@@ -82,7 +81,7 @@ class FakeRole {
 
   void OnControl() {
     Message message;
-    if (!Receive(kControl, &message)) std::exit(0);
+    if (!Receive(kControlFd, &message)) std::exit(0);
     const auto type = TypeOf(message.bytes);
     if (!type) std::exit(9);
     if (*type == MessageType::kConnection) return OnConnection(message);
