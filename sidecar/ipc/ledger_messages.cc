@@ -132,6 +132,7 @@ Result<std::vector<Append>> DecodeAppends(std::string_view bytes) {
   } while (r.ok() && !r.Finished());
   return Finish(r, std::move(messages));
 }
+
 void EncodeAcks(const std::vector<Ack>& acks, std::string* out) {
   Writer w(out);
   PutType(w, MessageType::kAcks);
