@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/caller_record.h"
+#include "broker/credential_access.h"
 #include "broker/minted_check.h"
 #include "broker/policy/kinds.h"
 #include "broker/policy/scopes.h"
@@ -109,13 +110,6 @@ Entry WithoutClaims(Entry entry) {
 }
 
 bool IsGone(const Caller& caller) { return caller.alive && !caller.alive(); }
-
-// What the agent is told when an entry that had to be durable is not.
-Refusal FromLedger(const Error& error) {
-  const Reason reason =
-      error.code == ErrorCode::kDenied ? Reason::kKilled : Reason::kLedgerUnavailable;
-  return {reason, {}, error.detail, {}};
-}
 
 }  // namespace
 
@@ -238,7 +232,7 @@ void Broker::Release(std::unique_ptr<Pending> pending) {
           return pending->answer(
               IssuedToken{std::move(pending->token), NamesOf(pending->grant->rules), *receipt});
         }
-        Refusal why = FromLedger(receipt.error());
+        Refusal why = LedgerRefusal(receipt.error());
         // A ledger that wrote no release now writes no refusal either.
         if (why.reason == Reason::kLedgerUnavailable) {
           return pending->answer(std::unexpected(Denied{std::move(why), std::nullopt}));

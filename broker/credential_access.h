@@ -51,7 +51,7 @@ class CredentialAccess {
 std::optional<SecretKind> SecretKindOf(const policy::Credential& credential);
 /// Of a vault that could not deliver.
 Refusal VaultRefusal(const Error& error);
-/// Of a ledger that could not write, or that knows of a kill.
+/// Of a ledger that could not write, that knows of a kill, or that takes no such entry (kInternal).
 Refusal LedgerRefusal(const Error& error);
 
 }  // namespace broker

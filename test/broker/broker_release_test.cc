@@ -73,6 +73,21 @@ TEST_CASE(
   CHECK(refused.error().refusal.reason == Reason::kCallerGone);
 }
 
+TEST_CASE("A release that no line can hold is refused as a fault of purser, and that is recorded") {
+  Fixture f;
+  f.cache.next = f.Token();
+  f.ledger.refuses = [](const auto& entry) { return !entry.claimed.purpose.empty(); };
+  auto request = Fixture::Asking({"Mail.Read"});
+  request.context.purpose = "\x01";
+  const auto refused = f.Ask(request, "r");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().refusal.reason == Reason::kInternal);
+  REQUIRE(f.ledger.entries.size() == 1);
+  CHECK(f.ledger.entries[0].type == EntryType::kTokenDenied);
+  CHECK(f.ledger.entries[0].reason == "internal");
+  CHECK(f.ledger.entries[0].token_fp.empty());
+}
+
 TEST_CASE("A token that must be minted is refused while no thread can wait for it") {
   Fixture f;
   f.cache.next = f.Token();
