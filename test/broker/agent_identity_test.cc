@@ -110,8 +110,9 @@ TEST_CASE("A first leg that fails is the agent's failure, with what Entra said o
   CHECK(setup.http.seen.size() == 1);
   CHECK(ReasonOf(setup.Mint("agent")) == Reason::kCredentialRejected);
   CHECK(setup.http.seen.size() == 1);  // not asked again at once
-  CHECK(setup.minter.Degraded() ==
-        std::vector<std::string>{"credential agent: credential_rejected since 2026-11-18T11:06:40Z"});
+  CHECK(
+      setup.minter.Degraded() ==
+      std::vector<std::string>{"credential agent: credential_rejected since 2026-11-18T11:06:40Z"});
 }
 
 TEST_CASE("A blueprint's secret that was replaced meanwhile is used at once") {
