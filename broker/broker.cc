@@ -41,6 +41,7 @@ void Describe(const policy::Grant& grant, Entry* entry) {
   entry->credential_kind = grant.credential->kind;
   entry->policy_rule = policy::JoinNames(NamesOf(grant.rules), ",");
   std::vector<std::string> others;
+  others.reserve(grant.passed_over.size());
   for (const policy::Credential* other : grant.passed_over) others.push_back(other->name);
   if (!others.empty()) entry->change["passed_over"] = policy::JoinNames(others, ",");
 }
