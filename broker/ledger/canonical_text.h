@@ -17,4 +17,7 @@ inline constexpr int64_t kMaxInteger = (int64_t{1} << 53) - 1;
 /// control character (U+0080 to U+009F).
 size_t WideCharacter(std::string_view text);
 
+/// Whether `text` is a leaf hash as a line's prev has it: 64 lower-case hex digits.
+bool IsLeafHex(std::string_view text);
+
 }  // namespace broker::ledger

@@ -9,25 +9,14 @@
 namespace broker::ledger {
 namespace {
 
-// One bit for each kind of byte, looked up instead of compared: these loops see every byte of every
-// key and of every prev.
-enum ByteKind : uint8_t { kKeyByte = 1, kHexByte = 2 };
-constexpr std::array<uint8_t, 256> kByteKinds = [] {
-  std::array<uint8_t, 256> kinds{};
+// Looked up instead of compared: the loop sees every byte of every key.
+constexpr std::array<bool, 256> kIsKeyByte = [] {
+  std::array<bool, 256> is_key{};
   for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyz0123456789_")) {
-    kinds[static_cast<uint8_t>(c)] |= kKeyByte;
+    is_key[static_cast<uint8_t>(c)] = true;
   }
-  for (const char c : std::string_view("abcdef0123456789")) {
-    kinds[static_cast<uint8_t>(c)] |= kHexByte;
-  }
-  return kinds;
+  return is_key;
 }();
-
-bool IsLowerHex(std::string_view text) {
-  uint8_t all = kHexByte;
-  for (const char c : text) all &= kByteKinds[static_cast<uint8_t>(c)];
-  return all != 0;
-}
 
 class Cursor {
  public:
@@ -64,7 +53,7 @@ class Cursor {
   bool Key(std::string_view* key) {
     if (!Eat('"')) return false;
     const char* start = at_;
-    while (at_ < end_ && (kByteKinds[static_cast<uint8_t>(*at_)] & kKeyByte) != 0) ++at_;
+    while (at_ < end_ && kIsKeyByte[static_cast<uint8_t>(*at_)]) ++at_;
     *key = {start, at_};
     return !key->empty() && Eat('"') && Eat(':');
   }
@@ -162,8 +151,7 @@ class LineScan {
       if (!in_.Key(&key) || !Follows(key, last) || !TopValue(key)) return false;
       last = key;
     } while (in_.Eat(','));
-    return in_.Eat('}') && in_.AtEnd() && found_ == kAll && out_->prev.size() == 64 &&
-           IsLowerHex(out_->prev);
+    return in_.Eat('}') && in_.AtEnd() && found_ == kAll && IsLeafHex(out_->prev);
   }
 
  private:

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "broker/ledger/diagnosis.h"
-#include "broker/ledger/line_scanner.h"
+#include "broker/ledger/line_shape.h"
 #include "broker/ledger/segment_name.h"
 
 namespace broker::ledger {
@@ -52,6 +52,7 @@ struct Verifier::State {
   Expectations expected;
   uint64_t head_seq = kNever;
   Report report;
+  LineReader reader;
   Hex prev_hex = HexOf(kNoLeaf);
   Leaf before_prev = kNoLeaf;  // prev of the last good line
   std::string file;
@@ -72,7 +73,7 @@ struct Verifier::State {
     if (broken) return Follow(text);
     ScannedLine scanned;
     ledger::State& state = report.state;
-    if (!ScanLine(text, &scanned) || scanned.seq != state.seq + 1 ||
+    if (!reader.Scan(text, &scanned) || scanned.seq != state.seq + 1 ||
         std::memcmp(scanned.prev.data(), prev_hex.data(), prev_hex.size()) != 0) {
       return Open(text);
     }

@@ -10,7 +10,7 @@
 
 #include "broker/base/strict_json.h"
 #include "broker/ledger/head.h"
-#include "broker/ledger/line_scanner.h"
+#include "broker/ledger/line_shape.h"
 #include "broker/ledger/segment_name.h"
 #include "broker/ledger/verifier.h"
 #include "sidecar/ledger/audit_page.h"
@@ -24,6 +24,9 @@ void Require(bool holds) {
 void CheckLine(std::string_view line) {
   broker::ledger::ScannedLine scanned;
   if (!broker::ledger::ScanLine(line, &scanned)) return;
+  broker::ledger::ScannedLine by_shape;
+  const bool matches = broker::ledger::LineShape(line, scanned).Match(line, &by_shape);
+  Require(!matches || (by_shape.seq == scanned.seq && by_shape.prev == scanned.prev));
   const auto parsed = broker::ParseStrictJson(line);
   Require(parsed.has_value());
   // nlohmann sorts keys and writes without spaces: for this subset that is RFC 8785.
