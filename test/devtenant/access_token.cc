@@ -99,20 +99,21 @@ nlohmann::json MintAccessToken(Tenant& tenant, const MintOrder& order, const Fau
   return answer;
 }
 
-std::string MintIdToken(Tenant& tenant, const Registration& registration, const User& user) {
+std::string MintIdToken(Tenant& tenant, const Registration& registration, const User& user,
+                        const std::string& nonce) {
   const int64_t now = tenant.Now();
-  const nlohmann::json claims = {
-      {"aud", registration.client_id},
-      {"iss", tenant.authority + "/" + tenant.directory.tenant_id + "/v2.0"},
-      {"iat", now},
-      {"nbf", now},
-      {"exp", now + static_cast<int64_t>(kShortestSeconds)},
-      {"name", user.name},
-      {"oid", user.oid},
-      {"preferred_username", user.upn},
-      {"sub", ToBase64Url(Sha256(user.oid + registration.client_id))},
-      {"tid", tenant.directory.tenant_id},
-      {"ver", "2.0"}};
+  nlohmann::json claims = {{"aud", registration.client_id},
+                           {"iss", tenant.authority + "/" + tenant.directory.tenant_id + "/v2.0"},
+                           {"iat", now},
+                           {"nbf", now},
+                           {"exp", now + static_cast<int64_t>(kShortestSeconds)},
+                           {"name", user.name},
+                           {"oid", user.oid},
+                           {"preferred_username", user.upn},
+                           {"sub", ToBase64Url(Sha256(user.oid + registration.client_id))},
+                           {"tid", tenant.directory.tenant_id},
+                           {"ver", "2.0"}};
+  if (!nonce.empty()) claims["nonce"] = nonce;
   std::string token = SignRs256(tenant.signing.key, {{"kid", tenant.signing_key_id}}, claims);
   tenant.recorder.Secret("id_token", "issued", "token", token);
   return token;

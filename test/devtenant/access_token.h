@@ -22,7 +22,8 @@ struct MintOrder {
 /// Throws EntraError 9002313 for claims that are not JSON. The caller holds the tenant's mutex.
 nlohmann::json MintAccessToken(Tenant& tenant, const MintOrder& order, const Fault& fault);
 
-/// An OpenID Connect ID token for `user`.
-std::string MintIdToken(Tenant& tenant, const Registration& registration, const User& user);
+/// An OpenID Connect ID token for `user`, with `nonce` unless that is empty.
+std::string MintIdToken(Tenant& tenant, const Registration& registration, const User& user,
+                        const std::string& nonce);
 
 }  // namespace devtenant

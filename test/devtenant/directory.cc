@@ -54,14 +54,15 @@ void PatchUser(User& user, const nlohmann::json& change) {
 
 void PatchRegistration(Registration& registration, const nlohmann::json& change) {
   RequireKnown(change, {"client_id", "name", "enabled", "public_client", "secrets",
-                        "expired_secrets", "certificates", "federated", "blueprint",
-                        "managed_identity", "delegated", "application"});
+                        "expired_secrets", "certificates", "federated", "redirect_uris",
+                        "blueprint", "managed_identity", "delegated", "application"});
   Take(change, "client_id", registration.client_id);
   Take(change, "name", registration.name);
   Take(change, "enabled", registration.enabled);
   Take(change, "public_client", registration.public_client);
   Take(change, "secrets", registration.secrets);
   Take(change, "expired_secrets", registration.expired_secrets);
+  Take(change, "redirect_uris", registration.redirect_uris);
   Take(change, "delegated", registration.delegated);
   Take(change, "application", registration.application);
   Take(change, "blueprint", registration.blueprint);

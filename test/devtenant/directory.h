@@ -36,6 +36,7 @@ struct Registration {
   std::vector<std::string> secrets, expired_secrets;
   std::vector<RegisteredCertificate> certificates;
   std::vector<FederatedCredential> federated;
+  std::vector<std::string> redirect_uris;
   std::string blueprint;         // of an agent identity: its blueprint's client id
   std::string managed_identity;  // "system" or "user": of the machine that the tenant plays
   std::map<std::string, std::set<std::string>> delegated, application;
@@ -48,6 +49,10 @@ struct Directory {
   std::map<std::string, User> users;                  // by oid
   std::map<std::string, Registration> registrations;  // by client id
 
+  /// Whether that is this tenant, by its id or domain.
+  [[nodiscard]] bool Names(const std::string& tenant) const {
+    return tenant == tenant_id || tenant == domain;
+  }
   /// By object id or user principal name; null when unknown.
   User* FindUser(const std::string& name);
   Registration* FindRegistration(const std::string& client_id);

@@ -121,6 +121,21 @@ std::optional<std::map<std::string, std::string>> ParseForm(std::string_view bod
   return fields;
 }
 
+std::string ToPercentEncoded(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (kPlain.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += {'%', "0123456789ABCDEF"[byte >> 4], "0123456789ABCDEF"[byte & 15]};
+    }
+  }
+  return out;
+}
+
 std::set<std::string> Words(std::string_view text) {
   std::set<std::string> words;
   while (!text.empty()) {

@@ -18,6 +18,8 @@ std::string RandomBytes(size_t count);
 /// A random GUID (RFC 9562, version 4).
 std::string NewGuid();
 
+/// Percent-encoded but for RFC 3986's unreserved characters.
+std::string ToPercentEncoded(std::string_view text);
 /// The fields of an application/x-www-form-urlencoded body; nothing when it is malformed or names a
 /// field twice.
 std::optional<std::map<std::string, std::string>> ParseForm(std::string_view body);

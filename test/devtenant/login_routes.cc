@@ -1,5 +1,6 @@
 #include "test/devtenant/login_routes.h"
 
+#include "test/devtenant/authorize.h"
 #include "test/devtenant/device_login.h"
 #include "test/devtenant/encoding.h"
 #include "test/devtenant/entra_error.h"
@@ -33,10 +34,7 @@ Answer FaultAnswer(const Fault& fault, const std::string& correlation) {
 }
 
 void RequireTenant(const Tenant& tenant, const Request& request) {
-  const std::string name = request.matches[1];
-  if (name != tenant.directory.tenant_id && name != tenant.directory.domain) {
-    throw EntraError{.code = 90002};
-  }
+  if (!tenant.directory.Names(request.matches[1])) throw EntraError{.code = 90002};
 }
 
 // Nothing that matters stands in the URL, which others log. MSAL for JavaScript puts its
@@ -160,6 +158,7 @@ void AddLoginRoutes(Routes& routes, Tenant& tenant) {
   post(R"(/([^/]+)/oauth2/v2\.0/devicecode)", "devicecode", ServeDeviceCode);
   get(R"(/([^/]+)/discovery/v2\.0/keys)", "keys", ServeKeys);
   get(R"(/([^/]+)/v2\.0/\.well-known/openid-configuration)", "discovery", ServeDiscovery);
+  AddAuthorizeRoutes(routes, tenant);
   routes.Get("/devicelogin", [](const Request&, Response& response) {
     response.set_content(DeviceLoginPage(), "text/html");
   });

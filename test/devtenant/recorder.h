@@ -12,9 +12,9 @@ namespace devtenant {
 /// Not thread-safe: the tenant's mutex guards it.
 class Recorder {
  public:
-  /// `kind`: refresh_token, client_secret, client_assertion, device_code, user_code, access_token,
-  /// id_token, user_assertion, exchange_token, arc_key, vault_secret, vault_key. `event`: issued or
-  /// seen. Each combination is kept once.
+  /// `kind`: refresh_token, client_secret, client_assertion, device_code, user_code,
+  /// authorization_code, code_verifier, access_token, id_token, user_assertion, exchange_token,
+  /// arc_key, vault_secret, vault_key. `event`: issued or seen. Each combination is kept once.
   void Secret(const std::string& kind, const std::string& event, const std::string& endpoint,
               const std::string& value);
   void Request(const std::string& endpoint, int status);

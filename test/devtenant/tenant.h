@@ -41,6 +41,12 @@ struct DeviceCode {
   std::string oid;  // who approved
 };
 
+struct AuthorizationCode {
+  std::string client_id, oid, redirect_uri, scope, challenge, nonce;
+  int64_t expires_at = 0;
+  bool used = false;
+};
+
 /// Everything below `mutex` is guarded by it. One lock for all: this is a test tool.
 struct Tenant {
   // Constant after start.
@@ -59,6 +65,7 @@ struct Tenant {
   Recorder recorder;
   std::map<std::string, RefreshToken> refresh_tokens;
   std::map<std::string, DeviceCode> device_codes;
+  std::map<std::string, AuthorizationCode> authorization_codes;
   std::set<std::string> arc_keys;         // handed out, not shown yet
   std::set<std::string> seen_assertions;  // client id and jti
 

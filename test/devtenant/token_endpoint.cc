@@ -1,5 +1,7 @@
 #include "test/devtenant/token_endpoint.h"
 
+#include <utility>
+
 #include "test/devtenant/access_token.h"
 #include "test/devtenant/encoding.h"
 #include "test/devtenant/entra_error.h"
@@ -46,8 +48,8 @@ std::set<std::string> Consented(const std::map<std::string, std::set<std::string
 }
 
 nlohmann::json AnswerForUser(Tenant& tenant, const AuthenticatedClient& client, const User& user,
-                             const RequestedScopes& requested, const Form& form,
-                             const Fault& fault) {
+                             const RequestedScopes& requested, const Form& form, const Fault& fault,
+                             const std::string& nonce = {}) {
   std::set<std::string> permissions = Consented(client.registration->delegated, requested);
   permissions.insert(fault.extra_scopes.begin(), fault.extra_scopes.end());
   nlohmann::json answer = MintAccessToken(tenant,
@@ -60,7 +62,7 @@ nlohmann::json AnswerForUser(Tenant& tenant, const AuthenticatedClient& client, 
   std::string scope = "profile openid email";
   for (const std::string& name : permissions) scope += " " + requested.prefix + name;
   answer["scope"] = scope;
-  if (requested.openid) answer["id_token"] = MintIdToken(tenant, *client.registration, user);
+  if (requested.openid) answer["id_token"] = MintIdToken(tenant, *client.registration, user, nonce);
   if (Optional(form, "client_info") == "1") {  // of whom a library keeps tokens
     const nlohmann::json account = {{"uid", user.oid}, {"utid", tenant.directory.tenant_id}};
     answer["client_info"] = ToBase64Url(account.dump());
@@ -156,6 +158,39 @@ nlohmann::json GrantDeviceCode(Tenant& tenant, const Form& form, const Fault& fa
   return answer;
 }
 
+// RFC 7636 §4.6; a code that was asked for without a challenge takes no verifier.
+void CheckVerifier(Tenant& tenant, const AuthorizationCode& code, const Form& form) {
+  const std::string verifier = Optional(form, "code_verifier");
+  if (!verifier.empty()) tenant.recorder.Secret("code_verifier", "seen", "token", verifier);
+  const std::string answer = verifier.empty() ? "" : ToBase64Url(Sha256(verifier));
+  if (answer != code.challenge) throw EntraError{.code = 501481};
+}
+
+nlohmann::json GrantAuthorizationCode(Tenant& tenant, const Form& form, const Fault& fault) {
+  const std::string& value = Required(form, "code");
+  tenant.recorder.Secret("authorization_code", "seen", "token", value);
+  const AuthenticatedClient client = AuthenticateClient(tenant, form, /*public_allowed=*/true);
+  const auto found = tenant.authorization_codes.find(value);
+  if (found == tenant.authorization_codes.end() ||
+      found->second.client_id != client.registration->client_id) {
+    throw EntraError{.code = 70000};
+  }
+  AuthorizationCode& code = found->second;
+  if (std::exchange(code.used, true)) throw EntraError{.code = 54005};
+  if (tenant.Now() >= code.expires_at) throw EntraError{.code = 70008};
+  if (Required(form, "redirect_uri") != code.redirect_uri) throw EntraError{.code = 500112};
+  CheckVerifier(tenant, code, form);
+  const User& user = LivingUser(tenant, code.oid);
+  const std::string scope = form.contains("scope") ? form.at("scope") : code.scope;
+  const RequestedScopes requested = ParseScopes(tenant, scope);
+  nlohmann::json answer = AnswerForUser(tenant, client, user, requested, form, fault, code.nonce);
+  if (requested.offline_access) {
+    answer["refresh_token"] = IssueRefreshToken(
+        tenant, {.client_id = code.client_id, .oid = code.oid, .family = NewGuid()});
+  }
+  return answer;
+}
+
 // Whom a user's token must be for: the application that passes it on, an agent's its blueprint's.
 void CheckUserAssertion(const nlohmann::json& claims, const Registration& client) {
   const std::string& app = client.blueprint.empty() ? client.client_id : client.blueprint;
@@ -210,6 +245,7 @@ nlohmann::json GrantToken(Tenant& tenant, const Form& form, const Fault& fault) 
   if (grant == "refresh_token") return GrantRefreshToken(tenant, form, fault);
   if (grant == kDeviceCodeGrant || grant == kOldDeviceCodeGrant)
     return GrantDeviceCode(tenant, form, fault);
+  if (grant == "authorization_code") return GrantAuthorizationCode(tenant, form, fault);
   if (grant == kOnBehalfOfGrant) return GrantOnBehalfOf(tenant, form, fault);
   if (grant == "user_fic") return GrantAgentUser(tenant, form, fault);
   throw EntraError{.code = 70003};

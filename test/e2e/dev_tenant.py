@@ -33,14 +33,17 @@ def default_tenant():
         ],
         "registrations": [
             {"client_id": MAIL_APP, "name": "agent-mail", "public_client": True,
+             "redirect_uris": ["http://localhost"],
              "delegated": {"graph": ["Mail.Read"]}},
             {"client_id": BROAD_APP, "name": "agent-broad", "public_client": True,
+             "redirect_uris": ["http://localhost"],
              "delegated": {"graph": ["Mail.Read", "Mail.Send", "Files.ReadWrite.All"]}},
             {"client_id": SECRET_APP, "name": "agent-app", "secrets": [CLIENT_SECRET],
              "application": {"graph": ["User.Read.All"]}},
             {"client_id": CERT_APP, "name": "agent-cert",
              "application": {"graph": ["User.Read.All"]}},
             {"client_id": WEB_APP, "name": "agent-web", "secrets": [CLIENT_SECRET],
+             "redirect_uris": ["http://localhost"],
              "delegated": {"graph": ["Mail.Read"]}},
         ],
     }

@@ -7,6 +7,7 @@ import unittest
 
 import clients
 import harness
+from browser import parameters, sign_in
 from harness import CERT_APP, CLIENT_SECRET, JO, MAIL_APP, SAM, SECRET_APP, WEB_APP
 from identities import AIDE, AIDE_USER, BLUEPRINT, POD_APP, Tenant
 from oauth import Signer, claims_of
@@ -15,6 +16,7 @@ clients.install_python()
 import msal  # noqa: E402  (it stands where that put it)
 
 EXCHANGE = ["api://AzureADTokenExchange/.default"]
+HERE = "http://localhost:40123"
 CONTINUOUS = json.dumps({"access_token": {"xms_cc": {"values": ["cp1"]}}})
 
 
@@ -84,6 +86,30 @@ class MsalForPython(ClientCase):
         renewed = app.acquire_token_silent(self.mail_scope, account, force_refresh=True)
         self.assertNotEqual(self.granted(renewed, MAIL_APP, JO)["access_token"],
                             first["access_token"])
+
+    def test_a_person_logs_in_with_a_browser_and_the_login_is_renewed(self):
+        for client, credential in ((MAIL_APP, None), (WEB_APP, CLIENT_SECRET)):
+            app = self.app(client, credential)
+            flow = app.initiate_auth_code_flow(self.mail_scope, redirect_uri=HERE)
+            back = parameters(sign_in(self.entra, flow["auth_uri"], JO))
+            first = self.granted(app.acquire_token_by_auth_code_flow(flow, back), client, JO)
+            [account] = app.get_accounts()
+            self.assertEqual(account["home_account_id"], f"{JO}.{self.entra.tenant_id}")
+            renewed = app.acquire_token_silent(self.mail_scope, account, force_refresh=True)
+            self.assertNotEqual(self.granted(renewed, client, JO)["access_token"],
+                                first["access_token"])
+            self.refused(app.acquire_token_by_auth_code_flow(flow, back), "invalid_grant", 54005)
+
+    def test_a_browser_login_that_fails_is_an_error_that_it_knows(self):
+        app = self.app(MAIL_APP)
+        flow = app.initiate_auth_code_flow(self.mail_scope, redirect_uri=HERE)
+        other = app.initiate_auth_code_flow(self.mail_scope, redirect_uri=HERE)
+        back = parameters(sign_in(self.entra, flow["auth_uri"], JO))
+        mixed = dict(back, state=other["state"])  # another login's code: the verifier differs
+        self.refused(app.acquire_token_by_auth_code_flow(other, mixed), "invalid_grant", 501481)
+        declined = parameters(sign_in(self.entra, flow["auth_uri"], JO, "decline"))
+        self.assertEqual(app.acquire_token_by_auth_code_flow(flow, declined)["error"],
+                         "access_denied")
 
     def test_an_agent_identity_takes_its_legs(self):
         blueprint = self.app(BLUEPRINT, CLIENT_SECRET)
@@ -165,6 +191,19 @@ class MsalForNode(ClientCase):
         answer = self.node.read()
         self.granted(answer, MAIL_APP, JO)
         self.assertEqual(answer["home"], f"{JO}.{self.entra.tenant_id}")
+
+    def test_a_person_logs_in_with_a_browser_and_the_login_is_renewed(self):
+        for client, credential in ((MAIL_APP, {}), (WEB_APP, {"clientSecret": CLIENT_SECRET})):
+            asked = {"auth": self.auth(client, **credential),
+                     "request": {"scopes": self.mail_scope, "redirectUri": HERE}}
+            started = self.node.ask("codeUrl", **asked)
+            back = parameters(sign_in(self.entra, started["url"], JO))
+            self.assertEqual(back["state"], started["state"])
+            asked["request"] |= {"code": back["code"], "codeVerifier": started["verifier"]}
+            answer = self.node.ask("code", **asked)
+            self.granted(answer, client, JO)
+            self.assertEqual(answer["home"], f"{JO}.{self.entra.tenant_id}")
+            self.assertEqual(self.node.ask("code", **asked)["error"], "invalid_grant")
 
     def test_refusals_are_errors_that_it_knows(self):
         for client, credential, error in ((SECRET_APP, "wrong", "invalid_client"),

@@ -3,7 +3,9 @@
 // login writes {"user_code"} before its answer.
 import { createInterface } from 'node:readline';
 import { SecretClient } from '@azure/keyvault-secrets';
-import { ConfidentialClientApplication, PublicClientApplication } from '@azure/msal-node';
+import {
+  ConfidentialClientApplication, CryptoProvider, PublicClientApplication,
+} from '@azure/msal-node';
 import * as jose from 'jose';
 
 const tell = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
@@ -16,6 +18,26 @@ async function device({ auth, scopes }) {
   });
   const renewed = await app.acquireTokenSilent({ account, scopes, forceRefresh: true });
   return { home: account.homeAccountId, granted, accessToken: renewed.accessToken };
+}
+
+const browserClient = ({ auth }) => (auth.clientSecret ? confidential({ auth })
+  : new PublicClientApplication({ auth }));
+
+async function codeUrl({ auth, request }) {
+  const crypto = new CryptoProvider();
+  const { verifier, challenge } = await crypto.generatePkceCodes();
+  const state = crypto.createNewGuid();
+  const url = await browserClient({ auth }).getAuthCodeUrl(
+    { ...request, state, codeChallenge: challenge, codeChallengeMethod: 'S256' });
+  return { url, verifier, state };
+}
+
+async function code({ auth, request }) {
+  const app = browserClient({ auth });
+  const { account } = await app.acquireTokenByCode(request);
+  const renewed = await app.acquireTokenSilent(
+    { account, scopes: request.scopes, forceRefresh: true });
+  return { home: account.homeAccountId, accessToken: renewed.accessToken };
 }
 
 // The vault's client asks for tokens by MSAL, for the audience that the vault's challenge names.
@@ -40,6 +62,8 @@ const operations = {
   app: (question) => confidential(question).acquireTokenByClientCredential(question.request),
   onBehalfOf: (question) => confidential(question).acquireTokenOnBehalfOf(question.request),
   device,
+  codeUrl,
+  code,
   vault,
   verifyBySet: async ({ token, keys, options }) =>
     (await jose.jwtVerify(token, jose.createLocalJWKSet(keys), options)).payload,
