@@ -113,14 +113,14 @@ void AgentService::IssueToken(std::string_view request, const Connections::Answe
   auto message = ipc::DecodeTokenRequest(request);
   if (!message) return SendRefusal(Reason::kMalformedRequest, {}, answerer);
   const broker::Caller& caller = answerer.peer().caller;
-  const auto answer = [this, answerer, id = message->request_id](auto result) {
+  const size_t bytes = MintRoom::BytesOf(message->request);
+  // Held with the answer: until it was given, and whatever became of the request.
+  const auto room = bytes == 0 ? nullptr : room_.Admit(caller.agent, bytes);
+  const auto answer = [this, answerer, room, id = message->request_id](auto result) {
     result ? Issued(*result, id, answerer) : Refused(result.error(), id, answerer);
   };
-  if (auto& token = message->request.user_assertion) {
-    token = assertions_.Admit(caller.agent, std::move(token));
-    if (!token) {
-      return broker_.RecordRejected(caller, Reason::kOverloaded, message->request_id, answer);
-    }
+  if (bytes != 0 && !room) {
+    return broker_.RecordRejected(caller, Reason::kOverloaded, message->request_id, answer);
   }
   broker_.IssueToken(caller, message->request, message->request_id, answer);
 }

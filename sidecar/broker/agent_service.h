@@ -5,8 +5,8 @@
 
 #include "broker/answer.h"
 #include "broker/broker.h"
-#include "sidecar/broker/assertion_room.h"
 #include "sidecar/broker/connections.h"
+#include "sidecar/broker/mint_room.h"
 #include "sidecar/broker/readiness.h"
 
 namespace sidecar::broker_role {
@@ -34,7 +34,7 @@ class AgentService {
   broker::Broker& broker_;
   const broker::Clock& clock_;
   SharedReadiness& readiness_;
-  AssertionRoom assertions_;
+  MintRoom room_;
 };
 
 /// Whether the message is for a thread of its own: /v1/whoami takes long where an agent has

@@ -10,8 +10,9 @@ namespace sidecar::dialer {
 /// Used from one thread; the streams run in theirs.
 class StreamThreads {
  public:
-  // Connections that the broker keeps open: its 64 requests at a time, and as many idle ones.
-  static constexpr size_t kMaxStreams = 128;
+  // Twice what agents may have minted for themselves alone at a time (the broker's MintRoom): the
+  // rest is for mints that callers share, one per credential, for vaults, and for idle ones.
+  static constexpr size_t kMaxStreams = 256;
 
   explicit StreamThreads(StreamContext context) : context_(context) {}
   /// Waits for all streams: close the broker's side, or end the process, first.

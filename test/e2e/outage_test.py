@@ -13,20 +13,26 @@ AGENTS = 4
 # Of agents that hold many each purser lets in 768, and a crowd may come before the one before it was
 # noticed to be gone: see Connections::kReservedForFew.
 CALLERS = 350
-# Each caller has a connection of its own; a line for each answer when all have one.
+# Each caller has a connection of its own, and with "claims" claims that nobody else has; a line for
+# each answer when all have one.
 CROWD = BECOME + r"""
-paths, callers = sys.argv[2].split(","), int(sys.argv[3])
+paths, callers, own = sys.argv[2].split(","), int(sys.argv[3]), sys.argv[4:] == ["claims"]
 resource.setrlimit(resource.RLIMIT_NOFILE, (callers + 64, callers + 64))
-body = b'{"scopes":["User.Read.All"]}'
-request = (b"POST /v1/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-           b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)) + body
+def request():
+    body = {"scopes": ["User.Read.All"]}
+    if own:
+        nbf = {"essential": True, "value": str(tries), "values": ["/" * 3900]}
+        body["claims"] = json.dumps({"access_token": {"nbf": nbf}})
+    body = json.dumps(body).encode()
+    return (b"POST /v1/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)) + body
 waiting, peers, answers, tries = select.poll(), {}, [], 0
 def ask(path):
     global tries
     tries += 1
     peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     peer.connect(path)
-    peer.sendall(request)
+    peer.sendall(request())
     peers[peer.fileno()] = (peer, path, [])
     waiting.register(peer, select.POLLIN)
 for number in range(callers):
@@ -44,7 +50,7 @@ while peers:
         del peers[number]
         answer = b"".join(pieces).partition(b"\r\n\r\n")[2].decode().strip()
         # On a busy machine so many at once may be too many, which it says before it looks.
-        if '"overloaded"' in answer and tries < 20 * callers:
+        if '"overloaded"' in answer and tries < 20 * callers and not own:
             ask(path)
         else:
             answers.append(answer)
@@ -82,12 +88,19 @@ class Outage(unittest.TestCase):
                 allow = [rule("read-users", ["User.Read.All"], credential)]
                 config["agent"][f"{credential}-{number}"] = dict(agent, allow=allow)
 
+    def start_crowd(self, agents, callers, *own):
+        paths = [str(self.purser.agent_socket(agent)) for agent in agents]
+        program = Program([sys.executable, "-c", CROWD, self.purser.agent_uid, ",".join(paths),
+                           callers, *own], cwd="/")
+        self.addCleanup(program.stop)
+        return program
+
     def crowd(self, credential, callers=CALLERS):
         """The answers to so many who ask at once."""
-        paths = [str(self.purser.agent_socket(f"{credential}-{number}")) for number in range(AGENTS)]
-        program = Program([sys.executable, "-c", CROWD, self.purser.agent_uid, ",".join(paths),
-                           callers], cwd="/")
-        self.addCleanup(program.stop)
+        program = self.start_crowd([f"{credential}-{number}" for number in range(AGENTS)], callers)
+        return self.answers(program, callers)
+
+    def answers(self, program, callers):
         program.wait_for_line(lambda line: line == "done")
         answers = [json.loads(line.removeprefix("answer ")) for line in list(program.lines)
                    if line.startswith("answer ")]
@@ -128,6 +141,18 @@ class Outage(unittest.TestCase):
         cost = self.cost(before)
         self.assertLessEqual(cost["vault"], 2, cost)  # with the challenge that names the authority
         self.assertLessEqual(cost["token"], 2, cost)  # with the vault's own
+
+    def test_agents_with_claims_of_their_own_leave_the_way_to_a_slow_entra_to_others(self):
+        self.assert_all_granted(self.crowd("app", 1))
+        self.entra.fault(delay_ms=4000)
+        before = self.requests()["token"]
+        greedy = self.start_crowd(["app-0", "app-1"], 400, "claims")
+        until(lambda: self.requests()["token"] - before >= 60)
+        self.assert_all_granted(self.crowd("vaulted", 4))
+        answers = self.answers(greedy, 400)
+        refused = {answer.get("reason") for answer in answers} - {None}
+        self.assertEqual(refused, {"overloaded"}, self.purser.log())
+        self.assertEqual(self.degraded(), [])
 
     def test_an_entra_that_fails_is_asked_a_few_times_and_then_left_alone(self):
         self.entra.fault(status=503, code=90033, delay_ms=200)

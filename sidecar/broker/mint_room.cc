@@ -1,27 +1,24 @@
-#include "sidecar/broker/assertion_room.h"
+#include "sidecar/broker/mint_room.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
 
 namespace sidecar::broker_role {
 
-using broker::Secret;
-
-struct AssertionRoom::Books {
+struct MintRoom::Books {
   struct Held {
     std::shared_ptr<Books> books;
     std::string agent;
-    std::shared_ptr<const Secret> token;
+    size_t bytes = 0;  // 0: not counted
 
-    bool counted = false;
-
-    Held(std::shared_ptr<Books> in, std::string whose, std::shared_ptr<const Secret> what)
-        : books(std::move(in)), agent(std::move(whose)), token(std::move(what)) {}
+    Held(std::shared_ptr<Books> in, std::string whose)
+        : books(std::move(in)), agent(std::move(whose)) {}
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
     ~Held() {
-      if (counted) books->Return(agent, token->size());
+      if (bytes != 0) books->Return(agent, bytes);
     }
   };
 
@@ -48,15 +45,20 @@ struct AssertionRoom::Books {
   std::map<std::string, size_t> taken;  // by agent, of those that have any
 };
 
-AssertionRoom::AssertionRoom() : books_(std::make_shared<Books>()) {}
-AssertionRoom::~AssertionRoom() = default;
+size_t MintRoom::BytesOf(const broker::TokenRequest& request) {
+  const size_t own = request.user_assertion ? request.user_assertion->size() : 0;
+  if (own == 0 && request.claims.empty()) return 0;
+  return std::max(own + request.claims.size(), kLeastBytes);
+}
 
-std::shared_ptr<const Secret> AssertionRoom::Admit(const std::string& agent,
-                                                   std::shared_ptr<const Secret> token) {
-  const auto held = std::make_shared<Books::Held>(books_, agent, std::move(token));
-  held->counted = books_->Take(agent, held->token->size());
-  if (!held->counted) return nullptr;
-  return {held, held->token.get()};
+MintRoom::MintRoom() : books_(std::make_shared<Books>()) {}
+MintRoom::~MintRoom() = default;
+
+std::shared_ptr<const void> MintRoom::Admit(const std::string& agent, size_t bytes) {
+  auto held = std::make_shared<Books::Held>(books_, agent);
+  if (!books_->Take(agent, bytes)) return nullptr;
+  held->bytes = bytes;
+  return held;
 }
 
 }  // namespace sidecar::broker_role
