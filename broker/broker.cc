@@ -187,6 +187,17 @@ void Broker::DropRefused(const Pending& pending) {
   ports_.cache.Doubt(plain);
 }
 
+// A tenant that was mended serves again in a moment; but what one request finds wrong takes no more
+// from others than the token that it found. One that lives too long for this agent's rule alone
+// serves them until it was renewed, perhaps by a shorter one.
+void Broker::DropMismatched(const Pending& pending, MintedTerms terms) {
+  terms.max_lifetime = {};
+  const auto wrong = CheckMinted(*pending.token, terms, ports_.clock.WallNow());
+  const bool suits_others = !wrong || wrong->reason != Reason::kMintedMismatch;
+  if (suits_others && !pending.user_assertion) return ports_.cache.Doubt(pending.key);
+  ports_.cache.Drop(pending.key);
+}
+
 void Broker::Mint(std::unique_ptr<Pending> pending) {
   if (IsGone(pending->caller)) return Deny(std::move(*pending), {Reason::kCallerGone, {}, {}, {}});
   const policy::Credential& credential = *pending->grant->credential;
@@ -208,21 +219,17 @@ void Broker::Mint(std::unique_ptr<Pending> pending) {
 
 void Broker::Release(std::unique_ptr<Pending> pending) {
   const policy::Grant& grant = *pending->grant;
-  auto refusal = CheckMinted(*pending->token,
-                             {.config = *pending->config,
-                              .credential = *grant.credential,
-                              .asked = pending->asked,
-                              .allowed = policy::AllowedScopes(*pending->config, grant),
-                              .max_lifetime = grant.max_lifetime,
-                              .continuous_access = grant.continuous_access},
-                             ports_.clock.WallNow());
+  const MintedTerms terms{.config = *pending->config,
+                          .credential = *grant.credential,
+                          .asked = pending->asked,
+                          .allowed = policy::AllowedScopes(*pending->config, grant),
+                          .max_lifetime = grant.max_lifetime,
+                          .continuous_access = grant.continuous_access};
+  auto refusal = CheckMinted(*pending->token, terms, ports_.clock.WallNow());
   if (refusal) ports_.minter.ReportRefused(*grant.credential, pending->entry.request_id, *refusal);
-  // A tenant that was mended serves again at once. What holds too much or too little was minted as
-  // configured: minting it again and again at an agent's request would help nobody. Nor may claims
-  // of an agent's own choosing take away what others share.
-  if (refusal && refusal->reason == Reason::kMintedMismatch && !pending->challenged) {
-    ports_.cache.Evict(pending->key.credential);
-  }
+  // What holds too much or too little was minted as configured: minting it again and again at an
+  // agent's request would help nobody.
+  if (refusal && refusal->reason == Reason::kMintedMismatch) DropMismatched(*pending, terms);
   if (!refusal && IsGone(pending->caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
   if (refusal) return Deny(std::move(*pending), std::move(*refusal));
   Entry& entry = pending->entry;

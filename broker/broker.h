@@ -18,6 +18,7 @@
 
 namespace broker {
 
+struct MintedTerms;
 using SharedConfig = std::shared_ptr<const policy::Config>;
 
 /// One attested connection.
@@ -86,6 +87,7 @@ class Broker {
   struct Pending;
   std::optional<Refusal> Authorize(Pending& pending, const TokenRequest& request);
   void DropRefused(const Pending& pending);
+  void DropMismatched(const Pending& pending, MintedTerms terms);
   void Mint(std::unique_ptr<Pending> pending);
   void Release(std::unique_ptr<Pending> pending);
   void Deny(Pending pending, Refusal refusal);

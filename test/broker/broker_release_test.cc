@@ -21,6 +21,9 @@ TEST_CASE("A token that an agent's claims made another than configured takes no 
   REQUIRE_FALSE(issued.has_value());
   CHECK(issued.error().refusal.reason == Reason::kMintedMismatch);
   CHECK(f.cache.evicted.empty());
+  REQUIRE(f.cache.dropped.size() == 2);  // as refused, and as minted: the one of its claims alone
+  for (const auto& key : f.cache.dropped) CHECK(key == f.cache.keys.back());
+  CHECK_FALSE(f.cache.keys.back().claims.empty());
 }
 
 TEST_CASE("What was minted is checked before it is released (promise 6)") {
@@ -180,7 +183,25 @@ TEST_CASE(
     row.spoil(*token);
     f.cache.next = token;
     const auto answered = f.Ask(Fixture::Asking({"Mail.Read"}), "r");
-    CHECK(f.cache.evicted ==
-          (row.dropped ? std::vector<std::string>{"aid-mail"} : std::vector<std::string>{}));
+    CHECK(f.cache.dropped == (row.dropped ? f.cache.keys : std::vector<broker::TokenKey>{}));
+    CHECK(f.cache.evicted.empty());  // the credential's other tokens may be good
   }
+}
+
+TEST_CASE("A token that lives too long for one agent's rule is not taken from the others") {
+  Fixture f;
+  auto config = OneAgent();
+  config.agents["helpdesk"].rules[0].max_lifetime = 10min;
+  config.agents["other"] = OneAgent().agents["helpdesk"];
+  config.agents["other"].name = "other";
+  f.broker.SetConfig(std::make_shared<const broker::policy::Config>(std::move(config)));
+  f.cache.next = f.Token();
+  const auto refused = f.Ask(Fixture::Asking({"Mail.Read"}), "r");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().refusal.reason == Reason::kMintedMismatch);
+  CHECK(f.cache.evicted.empty());
+  CHECK(f.cache.dropped.empty());
+  CHECK(f.cache.doubted == f.cache.keys);  // the next one may live for less
+  f.caller.agent = "other";
+  CHECK(f.Ask(Fixture::Asking({"Mail.Read"}), "r").has_value());
 }
