@@ -35,7 +35,6 @@ Blame BlameOf(Reason reason) {
     case Reason::kStoreUnavailable:
     case Reason::kOverloaded:
     case Reason::kRestarting:
-    case Reason::kInternal:
       return Blame::kOutage;
     case Reason::kMalformedRequest:
     case Reason::kMalformedJson:
@@ -67,6 +66,7 @@ Blame BlameOf(Reason reason) {
     case Reason::kRoleMissing:
     case Reason::kConflict:
     case Reason::kBudget:
+    case Reason::kInternal:  // perhaps an entry that no ledger line can hold, of the first asker
       return Blame::kCaller;
     case Reason::kOverScoped:
     case Reason::kMintedMismatch:
@@ -170,16 +170,40 @@ void AccessTokenCache::DropToken(Entry& entry) {
   entry.token.reset();
 }
 
+// The one that goes is of the credential that holds the most: an agent that has many minted takes
+// no room from those who use another. Of that credential's, what was minted for an agent's claims
+// goes first, then what was used least recently.
+std::map<TokenKey, AccessTokenCache::Entry>::iterator AccessTokenCache::LeastMissed(
+    const TokenKey& newest) {
+  const auto rank = [](const auto& it) {
+    return std::pair(it->first.claims.empty(), it->second.last_use);
+  };
+  auto least = entries_.end();
+  size_t most = 0;
+  for (auto it = entries_.begin(); it != entries_.end();) {  // a credential's stand side by side
+    const std::string& credential = it->first.credential;
+    auto candidate = entries_.end();
+    size_t count = 0;
+    for (; it != entries_.end() && it->first.credential == credential; ++it) {
+      if (!it->second.token) continue;
+      ++count;
+      if (it->second.flight || it->first == newest) continue;
+      if (candidate == entries_.end() || rank(it) < rank(candidate)) candidate = it;
+    }
+    if (candidate == entries_.end() || count < most) continue;
+    if (count == most && candidate->second.last_use > least->second.last_use) continue;
+    least = candidate;
+    most = count;
+  }
+  return least;
+}
+
 void AccessTokenCache::MakeRoom(const TokenKey& newest) {
   while (tokens_ > limits_.tokens || bytes_ > limits_.bytes) {
-    auto oldest = entries_.end();
-    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      if (!it->second.token || it->second.flight || it->first == newest) continue;
-      if (oldest == entries_.end() || it->second.last_use < oldest->second.last_use) oldest = it;
-    }
-    if (oldest == entries_.end()) return;
-    DropToken(oldest->second);
-    entries_.erase(oldest);
+    const auto least = LeastMissed(newest);
+    if (least == entries_.end()) return;
+    DropToken(least->second);
+    entries_.erase(least);
   }
 }
 

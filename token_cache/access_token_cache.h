@@ -30,7 +30,7 @@ class AccessTokenCache final : public broker::TokenCache {
  public:
   // Half of the locked arena: requests under way need the rest. Tokens have 2 to 4 kB.
   static constexpr size_t kMaxBytes = broker::SecretArena::kDefaultBytes / 2;
-  // Bounds the scan for the least recently used and for what is due, when tokens are tiny.
+  // Bounds the scan for what makes room and for what is due, when tokens are tiny.
   static constexpr size_t kMaxTokens = 1024;
   // After a failed renewal; doubled each time. Entra's own advice for transient faults starts at
   // seconds; a token due at 80 % of an hour has 12 minutes left, so some ten tries fit.
@@ -94,6 +94,7 @@ class AccessTokenCache final : public broker::TokenCache {
   void Keep(const broker::TokenKey& key, const broker::SharedToken& token);
   void Refused(const broker::TokenKey& key, const broker::Refusal& refusal);
   void DropToken(Entry& entry);
+  std::map<broker::TokenKey, Entry>::iterator LeastMissed(const broker::TokenKey& newest);
   void MakeRoom(const broker::TokenKey& newest);
   [[nodiscard]] bool IsDue(const Entry& entry) const;
   [[nodiscard]] bool IsFresh(const Entry& entry) const;

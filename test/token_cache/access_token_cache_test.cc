@@ -154,3 +154,25 @@ TEST_CASE("The least recently used token makes room, by number and by bytes") {
     CHECK(get("b") == "token 5");
   }
 }
+
+TEST_CASE("Who has many tokens minted takes no room from those who use another credential") {
+  FakeClock clock;
+  Mint mint(clock);
+  AccessTokenCache cache(clock, {.tokens = 4});
+  const auto get = [&](const TokenKey& key) {
+    return Text(cache.GetOrMint(key, seconds(0), std::ref(mint)));
+  };
+  const auto of_claims = [](int i) {
+    TokenKey key = Key("greedy");
+    key.claims = R"({"access_token":{"nonce":{"value":")" + std::to_string(i) + R"("}}})";
+    return key;
+  };
+  CHECK(get(Key("poor")) == "token 1");
+  CHECK(get(Key("greedy")) == "token 2");  // of another agent with the same credential, perhaps
+  for (int i = 0; i < 10; ++i) get(of_claims(i));
+  CHECK(cache.size() == 4);
+  CHECK(get(Key("poor")) == "token 1");
+  CHECK(get(Key("greedy")) == "token 2");
+  CHECK(get(of_claims(9)) == "token 12");
+  CHECK(get(of_claims(0)) == "token 13");
+}
