@@ -97,7 +97,8 @@ Result<std::vector<VerificationKey>> ReadJsonWebKeys(const Secret& body) {
     if (!key) continue;
     if (std::ranges::find(keys, id, &VerificationKey::id) != keys.end()) return Bad("a key twice");
     if (keys.size() == kMaxVerificationKeys) return Bad("too many keys");
-    keys.push_back({std::move(id), std::move(key)});
+    if (object.contains("issuer") && !object.at("issuer").is_string()) return Bad("issuer");
+    keys.push_back({std::move(id), std::move(key), TextOf(object, "issuer")});
   }
   if (keys.empty()) return Bad("no RSA key for signatures");
   return keys;

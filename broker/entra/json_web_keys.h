@@ -16,6 +16,8 @@ namespace broker::entra {
 struct VerificationKey {
   std::string id;  // kid
   std::shared_ptr<EVP_PKEY> key;
+  std::string issuer =
+      {};  // whose tokens it may sign; "{tenantid}" in it is any tenant; may be empty
 };
 
 // Entra publishes about five; each costs an OpenSSL object.
@@ -23,7 +25,7 @@ inline constexpr size_t kMaxVerificationKeys = 64;
 
 /// Reads a JWK Set (RFC 7517 §5): its RSA keys for signatures (RFC 7518 §6.3.1) of 2048 to 8192
 /// bits with the exponent 65537. Other keys are passed over, as RFC 7517 §5 asks. Errors: kCorrupt:
-/// not a key set, a key id twice, none that serves.
+/// not a key set, a key id twice, an issuer that is no text, none that serves.
 Result<std::vector<VerificationKey>> ReadJsonWebKeys(const Secret& body);
 
 /// RS256 (RFC 7518 §3.3): the one algorithm that Entra signs users' tokens with.

@@ -15,6 +15,8 @@ namespace {
 constexpr std::chrono::minutes kSkew{5};
 constexpr size_t kMaxKeyId = 256;
 
+char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
 std::unexpected<Error> Bad(const char* what) {
   return Fail(ErrorCode::kCorrupt, std::string("user assertion: ") + what);
 }
@@ -39,6 +41,22 @@ bool SameAudience(std::string_view audience, std::string_view app_id) {
   constexpr std::string_view kScheme = "api://";
   if (audience.starts_with(kScheme)) audience.remove_prefix(kScheme.size());
   return SameGuid(app_id, audience);
+}
+
+// Entra says beside a key whose tokens it signs. One set may hold those of personal accounts or of
+// another cloud, which must not vouch for users of this tenant. It names the issuer as v2.0 tokens
+// do, whichever version the token has.
+bool MaySign(const VerificationKey& key, const AssertionTerms& terms) {
+  constexpr std::string_view kAnyTenant = "{tenantid}";
+  if (key.issuer.empty()) return true;
+  std::string issuer = key.issuer;
+  if (const size_t at = issuer.find(kAnyTenant); at != issuer.npos) {
+    issuer.replace(at, kAnyTenant.size(), terms.tenant);
+  }
+  const auto same = [&](const std::string& one) {
+    return std::ranges::equal(issuer, one, {}, Lower, Lower);
+  };
+  return std::ranges::any_of(terms.issuers, same);
 }
 
 }  // namespace
@@ -69,6 +87,7 @@ Result<std::string> VerifyUserAssertion(const Secret& assertion, const Verificat
   const auto id = KeyIdOf(assertion);
   if (!id) return id;
   if (*id != key.id) return No("kid");
+  if (!MaySign(key, terms)) return No("a key of another issuer");
   const std::string_view token = assertion.Expose(Exit::kInspectClaims);
   const auto dots = FindDots(token);
   if (!dots) return std::unexpected(dots.error());

@@ -27,7 +27,8 @@ struct AssertionTerms {
   Clock::Wall now;
 };
 
-/// The user's object id, once the signature is `key`'s and every term holds: issuer, audience,
+/// The user's object id, once the signature is `key`'s, which is for one of the issuers where it
+/// names any, and every term holds: issuer, audience,
 /// tenant, `exp` in the future and `nbf` in the past, a user's token (`scp`, not `idtyp` app).
 /// Errors: kCorrupt (what KeyIdOf and ReadAccessTokenClaims refuse) · kDenied (anything else; the
 /// detail names the claim).

@@ -90,7 +90,9 @@ nlohmann::json ServeDeviceCode(Tenant& tenant, const Form& form, const Fault&) {
 }
 
 nlohmann::json ServeKeys(Tenant& tenant, const Form&, const Fault&) {
-  return {{"keys", {PublicJwk(tenant.signing.key, tenant.signing_key_id)}}};
+  nlohmann::json key = PublicJwk(tenant.signing.key, tenant.signing_key_id);
+  key["issuer"] = tenant.authority + "/" + tenant.directory.tenant_id + "/v2.0";
+  return {{"keys", {std::move(key)}}};
 }
 
 nlohmann::json ServeDiscovery(Tenant& tenant, const Form&, const Fault&) {

@@ -40,10 +40,12 @@ VerificationKey KeyOf(const TestIssuer& issuer) {
   return keys->front();
 }
 
-broker::Result<std::string> Verify(const std::string& token) {
+broker::Result<std::string> Verify(const std::string& token, const VerificationKey& key) {
   return broker::entra::VerifyUserAssertion(
-      Secret::CopyOf(token), KeyOf(Issuer()),
-      {{kIssuer2, kIssuer}, kTenant, kClient, FakeClock().WallNow()});
+      Secret::CopyOf(token), key, {{kIssuer2, kIssuer}, kTenant, kClient, FakeClock().WallNow()});
+}
+broker::Result<std::string> Verify(const std::string& token) {
+  return Verify(token, KeyOf(Issuer()));
 }
 
 }  // namespace
@@ -108,6 +110,41 @@ TEST_CASE("Everything else is nobody's") {
     row.change(claims);
     CHECK_FALSE(Verify(Issuer().Sign(claims)).has_value());
   }
+}
+
+TEST_CASE("A key that is published for another issuer vouches for nobody of this tenant") {
+  struct Row {
+    const char* issuer;
+    bool serves;
+  };
+  for (const Row& row :
+       {Row{kIssuer2, true}, Row{kIssuer, true}, Row{"", true},
+        Row{"https://login.microsoftonline.com/{tenantid}/v2.0", true},
+        Row{"https://login.microsoftonline.com/"
+            "8F0C1A52-0000-4000-8000-00000000ABCD/v2.0",
+            true},
+        // of personal accounts
+        Row{"https://login.microsoftonline.com/"
+            "9188040d-6c67-4c5b-b112-36a304b66dad/v2.0",
+            false},
+        Row{"https://login.microsoftonline.us/{tenantid}/v2.0", false}, Row{"{tenantid}", false},
+        Row{"https://evil.test/{tenantid}/v2.0", false}}) {
+    CAPTURE(row.issuer);
+    json key = Issuer().Jwk();
+    if (*row.issuer != '\0') key["issuer"] = row.issuer;
+    const auto keys = broker::entra::ReadJsonWebKeys(Secret::CopyOf(json{{"keys", {key}}}.dump()));
+    REQUIRE(keys.has_value());
+    for (const char* issuer : {kIssuer, kIssuer2}) {
+      json claims = Claims();
+      claims["iss"] = issuer;
+      const auto user = Verify(Issuer().Sign(claims), keys->front());
+      CHECK(user.has_value() == row.serves);
+      if (!user) CHECK(user.error().code == ErrorCode::kDenied);
+    }
+  }
+  json key = Issuer().Jwk();
+  key["issuer"] = 7;
+  CHECK_FALSE(broker::entra::ReadJsonWebKeys(Secret::CopyOf(json{{"keys", {key}}}.dump())));
 }
 
 TEST_CASE("A signature by anybody else, or of anything else, proves nothing") {
