@@ -110,6 +110,25 @@ Entry WithoutClaims(Entry entry) {
   return entry;
 }
 
+// Why nobody at all may have what was minted for `key`.
+std::optional<Refusal> UnfitForAll(const AccessToken& token, const policy::Config& config,
+                                   const policy::Credential& credential, const TokenKey& key,
+                                   Clock::Wall now) {
+  std::optional<Refusal> over_scoped;
+  for (auto& allowed : policy::MostScopes(config, key.credential, key.resource)) {
+    auto refusal = CheckMinted(token,
+                               {.config = config,
+                                .credential = credential,
+                                .asked = key,
+                                .allowed = std::move(allowed),
+                                .continuous_access = AsksForContinuousAccess(key.claims)},
+                               now);
+    if (!refusal || refusal->reason != Reason::kOverScoped) return refusal;
+    over_scoped = std::move(refusal);
+  }
+  return over_scoped;
+}
+
 bool IsGone(const Caller& caller) { return caller.alive && !caller.alive(); }
 
 }  // namespace
@@ -209,12 +228,23 @@ void Broker::Mint(std::unique_ptr<Pending> pending) {
     if (pending->challenged) DropRefused(*pending);
   }
   MintResult token = ports_.cache.GetOrMint(pending->key, pending->min_validity, [&] {
-    return ports_.minter.Mint(*pending->config, credential, pending->key, pending->entry,
-                              pending->user_assertion.get());
+    return MintFit(*pending->config, credential, pending->key, pending->entry,
+                   pending->user_assertion.get());
   });
   if (!token) return Deny(std::move(*pending), std::move(token.error()));
   pending->token = std::move(*token);
   Release(std::move(pending));
+}
+
+// What may be released to nobody is refused here already, so that it is never kept.
+MintResult Broker::MintFit(const policy::Config& config, const policy::Credential& credential,
+                           const TokenKey& key, const Entry& who, const Secret* user_assertion) {
+  MintResult token = ports_.minter.Mint(config, credential, key, who, user_assertion);
+  if (!token) return token;
+  auto unfit = UnfitForAll(**token, config, credential, key, ports_.clock.WallNow());
+  if (!unfit) return token;
+  ports_.minter.ReportRefused(credential, who.request_id, *unfit);
+  return std::unexpected(std::move(*unfit));
 }
 
 void Broker::Release(std::unique_ptr<Pending> pending) {
@@ -227,7 +257,7 @@ void Broker::Release(std::unique_ptr<Pending> pending) {
                           .continuous_access = grant.continuous_access};
   auto refusal = CheckMinted(*pending->token, terms, ports_.clock.WallNow());
   if (refusal) ports_.minter.ReportRefused(*grant.credential, pending->entry.request_id, *refusal);
-  // What holds too much or too little was minted as configured: minting it again and again at an
+  // What holds too much for this agent is kept for another who may have it: minting it again at an
   // agent's request would help nobody.
   if (refusal && refusal->reason == Reason::kMintedMismatch) DropMismatched(*pending, terms);
   if (!refusal && IsGone(pending->caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
@@ -286,7 +316,7 @@ MintResult Broker::Renew(const TokenKey& key) {
   who.target_resource = key.resource;
   who.scopes = key.scopes;
   who.policy_sha256 = now->sha256;
-  return ports_.minter.Mint(*now, credential->second, key, who);
+  return MintFit(*now, credential->second, key, who);
 }
 
 MintResult Broker::Try(const std::string& credential, const Entry& who) {

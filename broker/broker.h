@@ -89,6 +89,9 @@ class Broker {
   void DropRefused(const Pending& pending);
   void DropMismatched(const Pending& pending, MintedTerms terms);
   void Mint(std::unique_ptr<Pending> pending);
+  MintResult MintFit(const policy::Config& config, const policy::Credential& credential,
+                     const TokenKey& key, const ledger::Entry& who,
+                     const Secret* user_assertion = nullptr);
   void Release(std::unique_ptr<Pending> pending);
   void Deny(Pending pending, Refusal refusal);
   void Deny(ledger::Entry entry, Refusal refusal, Answer answer);

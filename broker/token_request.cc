@@ -43,6 +43,11 @@ std::expected<OneScope, Refusal> Split(std::string_view scope) {
   return OneScope{scope.substr(0, slash), scope.substr(slash + 1)};
 }
 
+bool HasXmsCc(const nlohmann::json& claims) {
+  const auto access = claims.find("access_token");
+  return access != claims.end() && access->is_object() && access->contains("xms_cc");
+}
+
 }  // namespace
 
 std::expected<RequestedScopes, Refusal> ParseScopes(const std::vector<std::string>& scopes,
@@ -79,8 +84,7 @@ std::expected<std::string, Refusal> CanonicalClaims(const std::string& claims) {
   if (claims.empty()) return std::string();
   const auto parsed = ParseStrictJson(claims);
   if (!parsed || !parsed->is_object()) return Refuse(Reason::kInvalidClaims);
-  const auto access = parsed->find("access_token");
-  if (access != parsed->end() && access->is_object() && access->contains("xms_cc")) {
+  if (HasXmsCc(*parsed)) {
     return Refuse(Reason::kInvalidClaims, "Leave out xms_cc: such tokens live for a day.");
   }
   return parsed->dump();
@@ -93,6 +97,10 @@ std::string WithContinuousAccess(const std::string& canonical) {
   if (!access.is_object()) access = nlohmann::json::object();
   access["xms_cc"] = {{"values", {"cp1"}}};
   return claims.dump();
+}
+
+bool AsksForContinuousAccess(const std::string& canonical) {
+  return !canonical.empty() && HasXmsCc(*ParseStrictJson(canonical));
 }
 
 }  // namespace broker

@@ -56,5 +56,7 @@ std::expected<std::string, Refusal> CanonicalClaims(const std::string& claims);
 /// The same with `xms_cc` saying that the client answers claims challenges ("cp1"), for rules that
 /// ask for continuous access evaluation. REQUIRES: `canonical` is what CanonicalClaims returned.
 std::string WithContinuousAccess(const std::string& canonical);
+/// Whether WithContinuousAccess made them.
+bool AsksForContinuousAccess(const std::string& canonical);
 
 }  // namespace broker

@@ -112,7 +112,12 @@ MintResult AccessTokenCache::GetOrMint(const TokenKey& key, std::chrono::seconds
     if (SharedToken token = Use(entry, min_validity)) return token;
     entry.last_use = ++uses_;
     const auto flight = entry.flight;
-    if (!flight) return Mint(lock, key, mint);
+    if (!flight) {
+      const Refusal* refusal = OverScopedAt(key);
+      if (refusal == nullptr) return Mint(lock, key, mint);
+      if (!entry.token) entries_.erase(key);
+      return std::unexpected(*refusal);
+    }
     landed_.wait(lock, [&] { return flight->result.has_value(); });
     if (*flight->result || BlameOf(flight->result->error().reason) != Blame::kCaller)
       return *flight->result;
@@ -141,6 +146,7 @@ MintResult AccessTokenCache::Mint(Lock& lock, const TokenKey& key, const MintFun
 }
 
 void AccessTokenCache::Keep(const TokenKey& key, const SharedToken& token) {
+  over_scoped_.erase(key);
   Entry& entry = entries_[key];
   DropToken(entry);
   entry = Entry{.token = token, .last_use = entry.last_use};
@@ -151,6 +157,7 @@ void AccessTokenCache::Keep(const TokenKey& key, const SharedToken& token) {
 
 void AccessTokenCache::Refused(const TokenKey& key, const Refusal& refusal) {
   Entry& entry = entries_[key];
+  if (refusal.reason == Reason::kOverScoped) Remember(key, refusal);
   if (BlameOf(refusal.reason) == Blame::kGrant) DropToken(entry);
   if (!entry.token) {
     entries_.erase(key);
@@ -161,6 +168,21 @@ void AccessTokenCache::Refused(const TokenKey& key, const Refusal& refusal) {
   ++entry.failures;
   entry.retry_at =
       clock_.Now() + std::max(backoff, refusal.retry_after.value_or(std::chrono::seconds{0}));
+}
+
+const Refusal* AccessTokenCache::OverScopedAt(const TokenKey& key) const {
+  const auto it = over_scoped_.find(key);
+  return it == over_scoped_.end() || clock_.Now() >= it->second.until ? nullptr
+                                                                      : &it->second.refusal;
+}
+
+// Agents choose the claims of keys: beyond the limit nothing is remembered.
+void AccessTokenCache::Remember(const TokenKey& key, const Refusal& over_scoped) {
+  const auto now = clock_.Now();
+  std::erase_if(over_scoped_, [&](const auto& one) { return now >= one.second.until; });
+  if (over_scoped_.size() < limits_.tokens) {
+    over_scoped_[key] = {over_scoped, now + kOverScopedPause};
+  }
 }
 
 void AccessTokenCache::DropToken(Entry& entry) {
@@ -209,6 +231,7 @@ void AccessTokenCache::MakeRoom(const TokenKey& newest) {
 
 void AccessTokenCache::Evict(const std::string& credential) {
   const Lock lock(mutex_);
+  std::erase_if(over_scoped_, [&](const auto& one) { return one.first.credential == credential; });
   for (auto it = entries_.begin(); it != entries_.end();) {
     if (it->first.credential != credential) {
       ++it;

@@ -41,6 +41,10 @@ class AccessTokenCache final : public broker::TokenCache {
   // the validity asked for: such a request must not reach Entra each time.
   static constexpr std::chrono::seconds kFresh{30};
 
+  // A token that could do too much was minted as the tenant has it, and is mended there by people:
+  // until then asking again costs Entra a token each time, and yields the same.
+  static constexpr std::chrono::seconds kOverScopedPause{60};
+
   struct Limits {
     size_t tokens = kMaxTokens;
     size_t bytes = kMaxBytes;
@@ -85,6 +89,10 @@ class AccessTokenCache final : public broker::TokenCache {
     int failures = 0;       // of renewals, in a row
     broker::Clock::Steady retry_at{};
   };
+  struct OverScoped {
+    broker::Refusal refusal;
+    broker::Clock::Steady until{};
+  };
   using Lock = std::unique_lock<std::mutex>;
 
   broker::SharedToken Use(Entry& entry, std::chrono::seconds min_validity);
@@ -96,6 +104,8 @@ class AccessTokenCache final : public broker::TokenCache {
   void DropToken(Entry& entry);
   std::map<broker::TokenKey, Entry>::iterator LeastMissed(const broker::TokenKey& newest);
   void MakeRoom(const broker::TokenKey& newest);
+  [[nodiscard]] const broker::Refusal* OverScopedAt(const broker::TokenKey& key) const;
+  void Remember(const broker::TokenKey& key, const broker::Refusal& over_scoped);
   [[nodiscard]] bool IsDue(const Entry& entry) const;
   [[nodiscard]] bool IsFresh(const Entry& entry) const;
   [[nodiscard]] std::optional<broker::Clock::Steady> NextEvent() const;
@@ -108,6 +118,7 @@ class AccessTokenCache final : public broker::TokenCache {
   std::condition_variable landed_;       // a flight has its result
   std::condition_variable_any changed_;  // what WaitDue waits for may have moved
   std::map<broker::TokenKey, Entry> entries_;
+  std::map<broker::TokenKey, OverScoped> over_scoped_;
   size_t tokens_ = 0;
   size_t bytes_ = 0;
   uint64_t uses_ = 0;

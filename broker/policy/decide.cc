@@ -162,4 +162,15 @@ std::vector<std::string> AllowedScopes(const Config& config, const Grant& grant)
   return allowed;
 }
 
+std::vector<std::vector<std::string>> MostScopes(const Config& config,
+                                                 const std::string& credential,
+                                                 const std::string& resource) {
+  std::vector<std::vector<std::string>> most;
+  for (const auto& [name, agent] : config.agents) {
+    auto names = DefaultNames(config, agent, credential, resource);
+    if (!names.empty()) most.push_back(std::move(names));
+  }
+  return most;
+}
+
 }  // namespace broker::policy

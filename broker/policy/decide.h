@@ -37,4 +37,10 @@ std::expected<Grant, Refusal> Decide(const Config& config, const std::string& ag
 /// tokens anyway. Sorted names.
 std::vector<std::string> AllowedScopes(const Config& config, const Grant& grant);
 
+/// The most that AllowedScopes is for any request of an agent, for each agent with rules for this
+/// credential at `resource`: what none of them covers may be released to nobody.
+std::vector<std::vector<std::string>> MostScopes(const Config& config,
+                                                 const std::string& credential,
+                                                 const std::string& resource);
+
 }  // namespace broker::policy

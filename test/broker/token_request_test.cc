@@ -58,6 +58,18 @@ TEST_CASE("Short names mean Graph, URIs mean what they say, order and repetition
   CHECK(api->resource == "api://5f1c");
 }
 
+TEST_CASE("Claims say whether they ask for continuous access, and an agent's never do") {
+  for (const char* claims : {"", R"({"access_token":{"nbf":{"value":"1"}}})"}) {
+    CHECK_FALSE(broker::AsksForContinuousAccess(claims));
+    CHECK(broker::AsksForContinuousAccess(broker::WithContinuousAccess(claims)));
+  }
+  for (const char* other : {R"({"id_token":{"xms_cc":{}}})", R"({"access_token":["xms_cc"]})",
+                            R"({"xms_cc":{"values":["cp1"]}})"}) {
+    CHECK(broker::CanonicalClaims(other).has_value());
+    CHECK_FALSE(broker::AsksForContinuousAccess(other));
+  }
+}
+
 TEST_CASE("Claims have one spelling, and ask for nothing that outlives a token") {
   using broker::CanonicalClaims;
   for (const char* refused :

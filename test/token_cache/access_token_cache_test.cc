@@ -64,6 +64,36 @@ TEST_CASE("A refusal is not kept") {
   CHECK(Text(f.Get(Key("a"))) == "token 3");
 }
 
+TEST_CASE("That a token could do too much is remembered for a while, by its key and credential") {
+  Fixture f;
+  const auto over_scoped = [&](const TokenKey& key) {
+    f.mint.refuse_with = Reason::kOverScoped;
+    CHECK(Text(f.Get(key)) == "over_scoped");
+    f.mint.refuse_with.reset();
+  };
+  over_scoped(Key("a"));
+  CHECK(Text(f.Get(Key("a"))) == "over_scoped");
+  CHECK(Text(f.Get(Key("a", "Mail.Send"))) == "token 2");
+  CHECK(Text(f.Get(Key("b"))) == "token 3");
+  f.clock.Advance(AccessTokenCache::kOverScopedPause - seconds(1));
+  CHECK(Text(f.Get(Key("a"))) == "over_scoped");
+  CHECK(f.mint.calls == 3);
+  f.clock.Advance(seconds(1));
+  CHECK(Text(f.Get(Key("a"))) == "token 4");
+  over_scoped(Key("c"));
+  f.cache.Evict("b");
+  CHECK(Text(f.Get(Key("c"))) == "over_scoped");
+  f.cache.Evict("c");
+  CHECK(Text(f.Get(Key("c"))) == "token 6");
+
+  AccessTokenCache small(f.clock, {.tokens = 2});
+  f.mint.refuse_with = Reason::kOverScoped;
+  for (const char* name : {"a", "b", "c", "c"}) {
+    CHECK(Text(small.GetOrMint(Key(name), seconds(0), std::ref(f.mint))) == "over_scoped");
+  }
+  CHECK(f.mint.calls == 10);  // beyond the limit nothing is remembered
+}
+
 TEST_CASE("A mint that throws is a refusal, and the key is usable afterwards") {
   Fixture f;
   const auto full =

@@ -155,3 +155,18 @@ TEST_CASE("A minted token may hold what the grant and the unlimited rules of its
   REQUIRE(vault.has_value());
   CHECK(AllowedScopes(config, *vault) == Scopes{"user"});
 }
+
+TEST_CASE("The most that a token may hold for anybody has a list for each agent who may ask") {
+  Config config = TwoAgents();
+  const std::string& graph = config.tenant.graph;
+  const Scopes helpdesk = {"Mail.Read", "Mail.Send", "User.Read"};
+  CHECK(MostScopes(config, "mail", graph) == std::vector<Scopes>{helpdesk});
+  CHECK(MostScopes(config, "app", "https://vault.azure.net") == std::vector<Scopes>{{"user"}});
+  config.agents["billing"].rules = {config.agents["helpdesk"].rules[1]};
+  CHECK(MostScopes(config, "mail", graph) == std::vector<Scopes>{{"Mail.Read"}, helpdesk});
+  for (const char* nobodys : {"spare", "gone", "nosuch"}) {
+    CAPTURE(nobodys);
+    CHECK(MostScopes(config, nobodys, "https://files.example").empty());
+  }
+  CHECK(MostScopes(config, "spare", graph).empty());  // gated, or brokered
+}
