@@ -14,6 +14,8 @@ namespace {
 // Microsoft Graph's own application id, the same in every cloud. Source: "Verify first-party
 // Microsoft applications in sign-in reports". v1.0 tokens may carry it as audience.
 constexpr std::string_view kGraphAppId = "00000003-0000-0000-c000-000000000000";
+// Azure Key Vault's, in every cloud, too: tokens of version 2.0 carry it.
+constexpr std::string_view kKeyVaultAppId = "cfa8b339-82a2-471a-a3c9-0fc0be7a4093";
 constexpr std::string_view kApiScheme = "api://";
 
 std::string_view WithoutSlash(std::string_view uri) {
@@ -113,6 +115,20 @@ std::optional<Refusal> CheckMinted(const AccessToken& token, const MintedTerms& 
   }
   if (token.scopes.empty())
     return Refusal{Reason::kConsentRequired, {}, "minted without any scope", std::nullopt};
+  return std::nullopt;
+}
+
+std::optional<Refusal> CheckForVault(const AccessToken& token, const policy::Config& config,
+                                     const policy::Credential& identity,
+                                     const std::string& resource, Clock::Wall now) {
+  if (WithoutSlash(token.audience) != WithoutSlash(resource) && token.audience != kKeyVaultAppId) {
+    return Mismatch("audience");
+  }
+  if (!SameTenant(token, config.tenant)) return Mismatch("tenant");
+  const bool named = !identity.client_id.empty();
+  if (named && !entra::SameGuid(identity.client_id, token.app_id)) return Mismatch("application");
+  if (!token.app_only) return Mismatch("a user's token for a vault");
+  if (Clock::Wall(std::chrono::seconds(token.exp_unix)) <= now) return Mismatch("expired");
   return std::nullopt;
 }
 

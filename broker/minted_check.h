@@ -43,4 +43,11 @@ struct MintedTerms {
 std::optional<Refusal> CheckMinted(const AccessToken& token, const MintedTerms& terms,
                                    Clock::Wall now);
 
+/// Pure. The same of a token with which purser shows a key vault at `resource` who it is: nothing,
+/// or kMintedMismatch. Audience: the resource, or Key Vault's application id. An identity of which
+/// no client id is configured (the machine's own) may be any application of the tenant.
+std::optional<Refusal> CheckForVault(const AccessToken& token, const policy::Config& config,
+                                     const policy::Credential& identity,
+                                     const std::string& resource, Clock::Wall now);
+
 }  // namespace broker

@@ -75,6 +75,15 @@ KeyVaultResult<HttpResponse> KeyVaultClient::Attempt(broker::HttpRequest& http,
   return fault;
 }
 
+// Challenges name the tenant by its GUID; the configuration may know it as a domain.
+TrustedAuthority KeyVaultClient::Trusted() {
+  TrustedAuthority trusted{host_, options_.resource, options_.tenants, options_.custom_cloud};
+  if (std::string tenant = ports_.auth.Tenant(); !tenant.empty()) {
+    trusted.tenants.push_back(std::move(tenant));
+  }
+  return trusted;
+}
+
 KeyVaultResult<HttpResponse> KeyVaultClient::Send(const KeyVaultRequest& request) {
   if (auto paused = Paused()) return std::unexpected(std::move(*paused));
   broker::HttpRequest http;
@@ -90,8 +99,7 @@ KeyVaultResult<HttpResponse> KeyVaultClient::Send(const KeyVaultRequest& request
   if (response && response->status == 401) {
     const auto challenge = ParseBearerChallenge(response->www_authenticate);
     if (!challenge) return Fault(Problem::kInvalid, host_, "a 401 without a bearer challenge");
-    const auto checked = CheckChallenge(
-        *challenge, {host_, options_.resource, options_.tenants, options_.custom_cloud});
+    const auto checked = CheckChallenge(*challenge, Trusted());
     if (!checked) return Fault(Problem::kUntrustedChallenge, host_, checked.error());
     response = Attempt(http, Freshness::kNew);
   }

@@ -57,6 +57,7 @@ class KeyVaultClient {
   KeyVaultResult<broker::HttpResponse> Judge(broker::HttpResponse response,
                                              KeyVaultOperation operation);
   KeyVaultError Unreachable(const broker::Error& error);
+  TrustedAuthority Trusted();
 
   KeyVaultOptions options_;
   Ports ports_;

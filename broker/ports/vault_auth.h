@@ -20,6 +20,9 @@ class VaultAuth {
   /// "/.default"). Errors: kNotFound (no such identity here) · kDenied · kUnavailable · kCorrupt;
   /// the detail says what to do.
   virtual Result<Secret> Token(const std::string& resource, Freshness freshness) = 0;
+  /// The GUID of the tenant that the last token is of, which was compared with the configured
+  /// tenant; empty where that is not known.
+  virtual std::string Tenant() { return {}; }
 };
 
 }  // namespace broker

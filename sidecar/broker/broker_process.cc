@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "broker/minted_check.h"
+
 namespace sidecar::broker_role {
 namespace {
 
@@ -65,7 +67,13 @@ std::shared_ptr<const VaultSet> BrokerProcess::VaultsOf(const broker::SharedConf
                                  who.target_kind = "vault";
                                  who.target_resource = key.resource;
                                  who.policy_sha256 = config->sha256;
-                                 return minter_.Mint(*config, identity, key, who);
+                                 auto token = minter_.Mint(*config, identity, key, who);
+                                 if (!token) return token;
+                                 auto wrong = broker::CheckForVault(**token, *config, identity,
+                                                                    key.resource, clock_.WallNow());
+                                 if (!wrong) return token;
+                                 minter_.ReportRefused(identity, {}, *wrong);
+                                 return broker::MintResult(std::unexpected(std::move(*wrong)));
                                }});
 }
 

@@ -38,6 +38,11 @@ Result<Secret> VaultIdentity::Token(const std::string& resource, Freshness fresh
   return Secret::CopyOf(token_->value.Expose(broker::Exit::kSendUpstream));
 }
 
+std::string VaultIdentity::Tenant() {
+  const std::scoped_lock lock(mutex_);
+  return token_ == nullptr ? std::string() : token_->tenant;
+}
+
 Credential IdentityOf(const broker::policy::Config& config, const broker::policy::Vault& vault) {
   constexpr std::string_view kNamed = "credential:";
   if (vault.auth.starts_with(kNamed)) {

@@ -14,6 +14,7 @@ namespace sidecar::broker_role {
 
 /// Tokens for one vault, minted like any other and recorded like any other, kept while they are
 /// good for a whole exchange. Callers that need a new one share one mint. Thread-safe.
+/// REQUIRES: `mint` refuses what CheckForVault refuses.
 class VaultIdentity final : public broker::VaultAuth {
  public:
   // Longer than an exchange with a vault, retries included; shorter than any token's life.
@@ -26,6 +27,7 @@ class VaultIdentity final : public broker::VaultAuth {
       : credential_(std::move(credential)), clock_(clock), mint_(std::move(mint)) {}
 
   broker::Result<broker::Secret> Token(const std::string& resource, Freshness freshness) override;
+  std::string Tenant() override;
 
  private:
   const broker::policy::Credential credential_;

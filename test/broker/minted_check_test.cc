@@ -216,3 +216,33 @@ TEST_CASE("What a token can do too much is named, as far as that are names") {
         "can also do: Mail.Send (no permission's name) (no permission's name) Z0 Z1 Z2 Z3 Z4 Z5 Z6 "
         "and 13 more");
 }
+
+TEST_CASE("purser shows a vault a token of its own identity in its own tenant, and no other") {
+  constexpr const char* kVault = "https://vault.azure.net";
+  const auto check = [&](const std::function<void(Case&)>& change) {
+    Case one;
+    one.ForApplication();
+    one.token.audience = kVault;
+    one.token.scopes = {};
+    change(one);
+    const auto wrong =
+        broker::CheckForVault(one.token, one.config, one.credential, kVault, FakeClock().WallNow());
+    CHECK((!wrong || wrong->reason == Reason::kMintedMismatch));
+    return !wrong;
+  };
+  CHECK(check([](Case&) {}));
+  CHECK(check([](Case& c) { c.token.audience += '/'; }));
+  CHECK(check([](Case& c) { c.token.audience = "cfa8b339-82a2-471a-a3c9-0fc0be7a4093"; }));
+  CHECK(check([](Case& c) { c.credential.client_id = "", c.token.app_id = kOther; }));
+  CHECK(check([](Case& c) { c.config.tenant.id = c.token.tenant_domain = "contoso.com"; }));
+
+  CHECK_FALSE(check([](Case& c) { c.token.audience = kGraph; }));
+  CHECK_FALSE(check([](Case& c) { c.token.audience = "https://vault.azure.net.evil.example"; }));
+  CHECK_FALSE(check([](Case& c) { c.token.audience = ""; }));
+  CHECK_FALSE(check([](Case& c) { c.token.tenant = kOther; }));
+  CHECK_FALSE(check([](Case& c) { c.config.tenant.id = "contoso.com"; }));
+  CHECK_FALSE(check([](Case& c) { c.token.app_id = kOther; }));
+  CHECK_FALSE(check([](Case& c) { c.token.app_id = ""; }));
+  CHECK_FALSE(check([](Case& c) { c.token.app_only = false; }));
+  CHECK_FALSE(check([](Case& c) { c.token.exp_unix = NowUnix(); }));
+}

@@ -16,6 +16,8 @@ class FakeVaultAuth final : public broker::VaultAuth {
     if (freshness == Freshness::kNew) ++number_;
     return broker::Secret::CopyOf("token-" + std::to_string(number_));
   }
+  std::string Tenant() override { return tenant; }
+  std::string tenant;
   std::optional<broker::ErrorCode> fail_with;
   std::vector<std::string> resources;  // what was asked for, oldest first
 

@@ -66,6 +66,19 @@ TEST_CASE("A challenge that leads elsewhere gets no token") {
   }
 }
 
+TEST_CASE("A tenant that is configured as a domain is known in a challenge by its GUID") {
+  constexpr const char* kGuid = "77777777-0000-4000-8000-000000000007";
+  for (const bool known : {false, true}) {
+    Fixture t;
+    if (known) t.auth.tenant = kGuid;
+    t.PushChallenge(key_vault::Challenge(kGuid));
+    t.http.Push(200, "{}");
+    const auto got = t.client.Send(Ask());
+    CHECK(got.has_value() == known);
+    if (!known) CHECK(got.error().problem == KeyVaultProblem::kUntrustedChallenge);
+  }
+}
+
 TEST_CASE("Each refusal is what it is, and says what mends it") {
   struct Row {
     const char* why;

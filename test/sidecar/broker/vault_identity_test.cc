@@ -24,6 +24,7 @@ struct Fixture {
         auto token = std::make_shared<broker::AccessToken>();
         token->value = broker::Secret::CopyOf(key.resource + " " + std::to_string(mints));
         token->expires_at = clock.Now() + 60min;
+        token->tenant = "t" + std::to_string(mints);
         return broker::MintResult(std::move(token));
       }};
 
@@ -48,6 +49,15 @@ TEST_CASE("A token for the vault is kept while it is good for an exchange") {
   CHECK(f.Token("r", kAny) == "r 2");
   CHECK(f.Token("r", kNew) == "r 3");
   CHECK(f.Token("other", kAny) == "other 4");
+}
+
+TEST_CASE("Whose tenant purser is in is what its last token says") {
+  Fixture f;
+  CHECK(f.identity.Tenant().empty());
+  f.Token("r", kAny);
+  CHECK(f.identity.Tenant() == "t1");
+  f.Token("r", kNew);
+  CHECK(f.identity.Tenant() == "t2");
 }
 
 TEST_CASE("A refused mint is an error that says which identity and why, and is not kept") {
