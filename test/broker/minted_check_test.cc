@@ -176,6 +176,13 @@ TEST_CASE("What differs from the configuration is never released") {
          c.token.expires_at = c.token.minted_at + std::chrono::seconds(3601);
        },
        kMintedMismatch},
+      {"an answer that says less than the token does",
+       [](Case& c) {
+         c.max_lifetime = std::chrono::hours(1);
+         c.token.expires_at = c.token.minted_at + std::chrono::minutes(10);
+         c.token.exp_unix = NowUnix() + 3901;
+       },
+       kMintedMismatch},
       {"30 hours where 28 were asked for",
        [](Case& c) { c.continuous_access = true, c.token.exp_unix = NowUnix() + 30 * 3600; },
        kMintedMismatch},
