@@ -39,11 +39,19 @@ Clock::Steady FetchPolicy::KeepUntil(const Fetched& result) const {
   return now + keep;
 }
 
+// The steady clock stands while a machine sleeps, and knows nothing of a wall clock that was set:
+// the secret's own expiry is held against the latter each time.
+bool FetchPolicy::Serves(const Entry& entry) const {
+  if (!entry.kept || clock_.Now() >= entry.kept_until) return false;
+  const Fetched& result = entry.kept->result;
+  return !result || !result->expires || clock_.WallNow() < *result->expires;
+}
+
 Result<VaultSecret> FetchPolicy::Fetch(const SecretId& id) {
   std::unique_lock lock(mutex_);
   Entry& entry = entries_[id];
   for (;;) {
-    if (entry.kept && clock_.Now() < entry.kept_until) return CopyOf(entry.kept->result);
+    if (Serves(entry)) return CopyOf(entry.kept->result);
     entry.kept.reset();
     const auto flight = entry.flight;
     if (!flight) break;
@@ -89,7 +97,7 @@ void FetchPolicy::Invalidate(const SecretId& id, const std::string& version) {
 void FetchPolicy::Sweep() {
   const std::scoped_lock lock(mutex_);
   for (auto& [id, entry] : entries_) {
-    if (entry.kept && clock_.Now() >= entry.kept_until) entry.kept.reset();
+    if (!Serves(entry)) entry.kept.reset();
   }
 }
 

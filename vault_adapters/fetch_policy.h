@@ -58,6 +58,7 @@ class FetchPolicy final : public broker::Vault {
   static void Forget(Entry& entry);
   Fetched Ask(const broker::SecretId& id);
   [[nodiscard]] broker::Clock::Steady KeepUntil(const Fetched& result) const;
+  [[nodiscard]] bool Serves(const Entry& entry) const;
 
   broker::Vault& vault_;
   const broker::Clock& clock_;

@@ -19,6 +19,11 @@ class FakeClock final : public broker::Clock {
     steady_ += std::chrono::duration_cast<Steady::duration>(by);
     wall_ += std::chrono::duration_cast<Wall::duration>(by);
   }
+  /// As a machine that slept, or whose clock was set.
+  void AdvanceWall(std::chrono::nanoseconds by) {
+    const std::scoped_lock lock(mutex_);
+    wall_ += std::chrono::duration_cast<Wall::duration>(by);
+  }
 
  private:
   mutable std::mutex mutex_;

@@ -93,6 +93,23 @@ TEST_CASE("A copy never outlives the secret's own expiry, nor an outage its time
   CHECK(t.counting.fetches == 2);
 }
 
+TEST_CASE("A copy whose secret expired while the machine slept serves no more, and is wiped") {
+  for (const bool swept : {false, true}) {
+    Policed t(kTenMinutes);
+    t.counting.expires = t.clock.WallNow() + seconds(60);
+    const size_t before = broker::SecretArena::used_bytes();
+    CHECK(t.Text() == "one");
+    t.clock.AdvanceWall(seconds(59));
+    CHECK(t.Text() == "one");
+    t.clock.AdvanceWall(seconds(1));
+    if (swept) t.policy.Sweep();
+    if (swept) CHECK(broker::SecretArena::used_bytes() == before);
+    t.counting.store.store.fail_with = ErrorCode::kUnavailable;
+    CHECK(t.Text() == "(fake)");
+    CHECK(t.counting.fetches == 2);
+  }
+}
+
 TEST_CASE("An expiry that has passed already keeps nothing") {
   Policed t(kTenMinutes);
   t.counting.expires = t.clock.WallNow() - seconds(1);
