@@ -44,7 +44,8 @@ broker::Status CheckFile(const struct stat& file, const std::string& path) {
     const mode_t mended = file.st_mode & (S_IRWXU | S_IRGRP);
     return Fail(ErrorCode::kDenied,
                 path + " is open to others: `chmod " + Octal(mended) + " " + path +
-                    "`; for a Kubernetes volume, defaultMode: " + Octal(mended & 0440));
+                    "`; for a Kubernetes volume, defaultMode: " + Octal(mended & 0440) +
+                    "; for the Secrets Store CSI driver, filePermission: " + Octal(mended & 0440));
   }
   if (file.st_size == 0) return Fail(ErrorCode::kCorrupt, path + " is empty");
   if (std::cmp_greater(file.st_size, MountedFiles::kMaxBytes)) {

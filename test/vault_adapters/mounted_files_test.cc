@@ -110,6 +110,7 @@ TEST_CASE("A file that is open to others is refused with the chmod that mends it
     CHECK(got.error().code == ErrorCode::kDenied);
     CHECK(got.error().detail.contains(std::string(row.chmod) + " /run/secrets/purser/app-secret"));
     CHECK(got.error().detail.contains("defaultMode: 04"));
+    CHECK(got.error().detail.contains("filePermission: 04"));
   }
 }
 
