@@ -31,6 +31,18 @@ struct Freed {
 template <class T>
 using Owned = std::unique_ptr<T, Freed>;
 
+// RC2 with 40 bits, with which older tools encrypt certificates, is not in OpenSSL 3's own
+// provider.
+const char* WhyNotParsed() {
+  while (const unsigned long error = ERR_get_error()) {
+    if (ERR_GET_REASON(error) == ERR_R_UNSUPPORTED) {
+      return "its PKCS#12 is encrypted as OpenSSL 3 reads it no more: import it anew, or with the "
+             "content type application/x-pem-file";
+    }
+  }
+  return "its PKCS#12 has a password, or is damaged";
+}
+
 std::unexpected<broker::Error> Bad(const char* what) {
   ERR_clear_error();
   return Fail(ErrorCode::kCorrupt, std::string("certificate: ") + what);
@@ -51,7 +63,7 @@ Result<Secret> PemOfPkcs12(const Secret& base64) {
   const Owned<EVP_PKEY> owned_key(key);
   const Owned<X509> owned_certificate(certificate);
   const Owned<STACK_OF(X509)> owned_chain(chain);
-  if (!parsed) return Bad("its PKCS#12 has a password, or is damaged");
+  if (!parsed) return Bad(WhyNotParsed());
   if (!key || !certificate) return Bad("its PKCS#12 has no private key or no certificate");
   const Owned<BIO> out(BIO_new(BIO_s_mem()));
   bool written =

@@ -1,0 +1,89 @@
+#include "vault_adapters/pkcs12.h"
+
+#include <doctest/doctest.h>
+#include <openssl/provider.h>
+
+#include "test/fakes/test_certificate.h"
+#include "test/vault_adapters/pkcs12_text.h"
+
+using broker::ErrorCode, broker::Exit, broker::Secret;
+
+namespace {
+
+std::string TextOf(const Secret& secret) { return std::string(secret.Expose(Exit::kTest)); }
+
+// `cipher` 0: OpenSSL's own choice.
+std::string Pkcs12(const TestCertificate& from, const char* password, int cipher = 0,
+                   STACK_OF(X509) * chain = nullptr, int mac = 0) {
+  return TextOf(PKCS12_create(password, nullptr, from.key.get(), from.certificate.get(), chain,
+                              cipher, cipher, 0, mac, 0));
+}
+
+// With ciphers of OpenSSL's legacy provider, which purser does not load.
+std::string LegacyPkcs12(const TestCertificate& from) {
+  OSSL_LIB_CTX* context = OSSL_LIB_CTX_new();
+  OSSL_PROVIDER* legacy = OSSL_PROVIDER_load(context, "legacy");
+  OSSL_PROVIDER* usual = OSSL_PROVIDER_load(context, "default");
+  REQUIRE((legacy != nullptr && usual != nullptr));
+  const std::string text =
+      TextOf(PKCS12_create_ex("", nullptr, from.key.get(), from.certificate.get(), nullptr,
+                              NID_pbe_WithSHA1And3_Key_TripleDES_CBC,
+                              NID_pbe_WithSHA1And40BitRC2_CBC, 0, 0, 0, context, nullptr));
+  OSSL_PROVIDER_unload(legacy);
+  OSSL_PROVIDER_unload(usual);
+  OSSL_LIB_CTX_free(context);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("PKCS#12 is read however it was made, its chain behind its own certificate") {
+  const TestCertificate certificate = TestCertificate::Rsa();
+  const TestCertificate issuer = TestCertificate::Ec();
+  const TestCertificate root = TestCertificate::Ec();
+  STACK_OF(X509)* chain = sk_X509_new_null();
+  sk_X509_push(chain, issuer.certificate.get());
+  sk_X509_push(chain, root.certificate.get());
+  const std::string pem = certificate.KeyPem() + certificate.CertificatePem();
+  const std::string with_chain = pem + issuer.CertificatePem() + root.CertificatePem();
+  constexpr int kTripleDes = NID_pbe_WithSHA1And3_Key_TripleDES_CBC;
+  constexpr int kNoCipher = -1, kNoMac = -1;
+  struct Row {
+    const char* why;
+    std::string text, pem;
+  };
+  const Row rows[] = {
+      {"a chain", Pkcs12(certificate, "", 0, chain), with_chain},
+      {"no password at all", Pkcs12(certificate, nullptr, 0, chain), with_chain},
+      {"as Windows does", Pkcs12(certificate, "", kTripleDes, chain), with_chain},
+      {"as Windows does, no password", Pkcs12(certificate, nullptr, kTripleDes), pem},
+      {"in the clear", Pkcs12(certificate, nullptr, kNoCipher), pem},
+      {"in the clear, without a digest", Pkcs12(certificate, nullptr, kNoCipher, nullptr, kNoMac),
+       pem},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const auto read = vault::PemOfPkcs12(Secret::CopyOf(row.text));
+    REQUIRE_MESSAGE(read.has_value(), (read ? "" : read.error().detail));
+    CHECK(TextOf(*read) == row.pem);
+  }
+  sk_X509_free(chain);
+}
+
+TEST_CASE("PKCS#12 of ciphers that are gone says what to do instead") {
+  const auto read = vault::PemOfPkcs12(Secret::CopyOf(LegacyPkcs12(TestCertificate::Rsa())));
+  REQUIRE_FALSE(read.has_value());
+  CHECK(read.error().code == ErrorCode::kCorrupt);
+  CHECK(read.error().detail.contains("application/x-pem-file"));
+}
+
+TEST_CASE("PKCS#12 that is none, or has a password, is refused") {
+  const TestCertificate certificate = TestCertificate::Rsa();
+  const std::string good = Pkcs12(certificate, "");
+  std::string damaged = good;
+  damaged[good.size() / 2] = damaged[good.size() / 2] == 'A' ? 'B' : 'A';
+  for (const std::string& text : {std::string(), std::string("%%%"), std::string("AAAA"),
+                                  good.substr(0, 400), damaged, Pkcs12(certificate, "pass")}) {
+    CHECK(vault::PemOfPkcs12(Secret::CopyOf(text)).error().code == ErrorCode::kCorrupt);
+  }
+}
