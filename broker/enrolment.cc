@@ -42,7 +42,7 @@ std::expected<void, Refusal> Enrolment::Begin() {
   if (credential_.kind != "refresh-token" || scopes_.resource.empty()) {
     return Refuse(Reason::kInternal, "Only credentials of kind refresh-token with scopes log in.");
   }
-  auto tenant = TenantResolver(ports_.http).Resolve(config_.tenant);
+  auto tenant = TenantResolver(ports_.http, ports_.clock).Resolve(config_.tenant);
   if (!tenant) return std::unexpected(tenant.error());
   tenant_guid_ = std::move(*tenant);
   client_.id = credential_.client_id;

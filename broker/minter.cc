@@ -14,7 +14,7 @@ namespace broker {
 struct Minter::State {
   explicit State(const Ports& ports)
       : guard(ports.clock),
-        tenants(ports.http),
+        tenants(ports.http, ports.clock),
         keys(ports.http, ports.clock),
         users(keys, tenants, ports.clock) {}
 

@@ -4,6 +4,7 @@
 
 #include <latch>
 #include <thread>
+#include <vector>
 
 #include "test/fakes/entra_answers.h"
 #include "test/fakes/fake_http.h"
@@ -54,7 +55,7 @@ struct Setup {
   FakeHttp http;
   FakeClock clock;
   KeySets keys{http, clock};
-  broker::TenantResolver tenants{http};
+  broker::TenantResolver tenants{http, clock};
   broker::UserVerifier verifier{keys, tenants, clock};
 };
 
@@ -131,6 +132,40 @@ TEST_CASE("A fetch that hangs holds up nobody whose key is known, be it old") {
     asker.join();
     CHECK(setup.http.seen.size() == 2);
   }
+}
+
+TEST_CASE("A tenant's domain that cannot be looked up is asked for once in a while, not by each") {
+  Setup setup;
+  setup.config.tenant.id = "contoso.com";
+  setup.http.PushFailure(broker::ErrorCode::kUnavailable, "no route");
+  for (int i = 0; i < 10; ++i) {
+    CHECK(setup.Refused(Setup::Token(Issuer(1))) == Reason::kUpstreamUnavailable);
+  }
+  CHECK(setup.http.seen.size() == 1);
+  setup.clock.Advance(broker::TenantResolver::kFailurePause);
+  setup.http.Push(200, R"({"issuer":"https://login.microsoftonline.com/)" + std::string(kTenant) +
+                           R"(/v2.0"})");
+  setup.http.Push(200, Issuer(1).Jwks());
+  CHECK(setup.Verify(Setup::Token(Issuer(1))).has_value());
+  CHECK(setup.http.seen.size() == 3);
+}
+
+TEST_CASE("Those who ask while a tenant's domain is looked up wait for that one answer") {
+  Setup setup;
+  setup.config.tenant.id = "contoso.com";
+  setup.http.respond = [](const broker::HttpRequest& request) {
+    const bool keys = request.url.ends_with("/keys");
+    return FakeHttp::Answer(200, keys ? Issuer(1).Jwks()
+                                      : R"({"issuer":"https://login.microsoftonline.com/)" +
+                                            std::string(kTenant) + R"(/v2.0"})");
+  };
+  {
+    std::vector<std::jthread> askers;
+    for (int i = 0; i < 8; ++i) {
+      askers.emplace_back([&] { CHECK(setup.Verify(Setup::Token(Issuer(1))).has_value()); });
+    }
+  }
+  CHECK(setup.http.seen.size() == 2);
 }
 
 TEST_CASE("What is no token at all causes no request") {
