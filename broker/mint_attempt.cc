@@ -29,8 +29,11 @@ bool HasOnlyOwnClaims(const TokenKey& key) {
   return key.claims.empty() || key.claims == WithContinuousAccess({});
 }
 
-bool MayBeStale(ErrorClass error_class) {
-  return error_class == ErrorClass::kCredential || error_class == ErrorClass::kGrantDead;
+// Whether what was refused may be what a vault gave. A dead grant that is a user's token is none of
+// a vault's: whoever passes it on again and again must not have the secret read each time.
+bool MayBeStale(ErrorClass error_class, const policy::Credential& credential) {
+  const bool granted = error_class == ErrorClass::kGrantDead && credential.kind == "refresh-token";
+  return error_class == ErrorClass::kCredential || granted;
 }
 
 std::vector<std::string> NamesOf(const TokenKey& key) {
@@ -70,7 +73,7 @@ std::expected<AccessToken, Refusal> MintAttempt::Mint() {
   }
   Answer answer = Exchange();
   const auto* error = answer ? nullptr : std::get_if<entra::UpstreamError>(&answer.error());
-  if (error != nullptr && MayBeStale(error->error_class)) {
+  if (error != nullptr && MayBeStale(error->error_class, task_.credential)) {
     // Somebody may have enrolled anew since: once more, but only with another secret.
     const std::string refused = access_.Versions();
     access_.Restart();

@@ -124,6 +124,21 @@ TEST_CASE("A kept token is nobody's without a valid assertion of its user") {
   }
 }
 
+TEST_CASE("A user's token that Entra refuses has no secret read anew") {
+  Setup setup;
+  REQUIRE(setup.Ask("Mail.Read", Setup::Assertion(kUser)).has_value());  // the keys are known
+  setup.http.respond = [](const broker::HttpRequest&) {
+    return FakeHttp::Answer(400, ErrorBody("invalid_grant", 50173));
+  };
+  const size_t asked = setup.http.seen.size();
+  const size_t written = setup.ledger.entries.size();
+  CHECK(setup.Refused("Mail.Read", Setup::Assertion(kOtherUser)) == Reason::kInvalidUserAssertion);
+  CHECK(setup.http.seen.size() == asked + 1);
+  CHECK(setup.vault.invalidated.empty());  // a copy that is kept serves the other users on
+  // Both accesses, the failure and the refusal.
+  CHECK(setup.ledger.entries.size() == written + 4);
+}
+
 TEST_CASE("A token of another user than the one who was proven is never released") {
   Setup setup;
   setup.minted_for = kOtherUser;
