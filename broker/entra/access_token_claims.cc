@@ -53,10 +53,10 @@ bool ReadTime(const json& claims, const char* name, int64_t* out) {
   const auto it = claims.find(name);
   if (it == claims.end()) return true;
   if (!it->is_number_integer()) return false;
-  // Year 9999: beyond it, arithmetic with the clock's finer ticks would overflow.
-  constexpr int64_t kLatest = 253'402'300'799;
-  if (it->is_number_unsigned() && it->get<uint64_t>() > static_cast<uint64_t>(kLatest))
-    return false;
+  // The year 2200. Beyond 2262 the clock's nanoseconds would overflow, and a token that lives for
+  // centuries could pass for one of an hour.
+  constexpr int64_t kLatest = 7'258'118'400;
+  if (it->is_number_unsigned() && it->get<uint64_t>() > uint64_t{kLatest}) return false;
   *out = it->get<int64_t>();
   return *out > 0;
 }

@@ -55,6 +55,9 @@ Result<ClientCertificate> ParseClientCertificate(const Secret& pem) {
   if (EVP_PKEY_get_bits(client.key.get()) < ClientCertificate::kMinKeyBits) {
     return Bad("the key is shorter than 2048 bits");
   }
+  if (EVP_PKEY_get_bits(client.key.get()) > ClientCertificate::kMaxKeyBits) {
+    return Bad("the key is longer than 8192 bits");
+  }
   if (X509_check_private_key(certificate.get(), client.key.get()) != 1) {
     return Bad("the key does not belong to the certificate");
   }

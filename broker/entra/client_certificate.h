@@ -18,6 +18,9 @@ struct FreeKey {
 struct ClientCertificate {
   // Entra accepts no shorter RSA key.
   static constexpr int kMinKeyBits = 2048;
+  // Twice what Key Vault makes. Signing takes the cube of the length: with 32,768 bits half a
+  // minute, for whoever may replace a secret to waste.
+  static constexpr int kMaxKeyBits = 8192;
 
   std::unique_ptr<EVP_PKEY, FreeKey> key;
   std::string thumbprint;  // x5t#S256: base64url(SHA-256(DER))

@@ -20,6 +20,8 @@ using broker::ErrorCode;
 // A path makes libcurl take the Unix way without any name lookup. Nothing is at that path.
 constexpr const char* kDialer = "socks5h://localhost/dialer";
 constexpr const char* kUserAgent = "purser";
+// The year 2200: beyond 2262 the clock's nanoseconds would overflow.
+constexpr time_t kLatestDate = 7'258'118'400;
 
 // SSL_OP_CLEANSE_PLAINTEXT and SSL_MODE_RELEASE_BUFFERS: an idle connection holds no plaintext.
 void KeepNoPlaintext(SSL_CTX* context) {
@@ -109,6 +111,7 @@ bool CurlExchange::SetRequest(CURL* easy) {
     return longer != nullptr;
   };
   for (const auto& [name, value] : request_.headers) {
+    if (!IsHeaderText(value)) return false;
     std::string line = name;
     if (!add(line.append(": ").append(value))) return false;
   }
@@ -188,7 +191,8 @@ broker::Result<broker::HttpResponse> CurlExchange::Answer(CURL* easy) {
   curl_header* date = nullptr;
   if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK) {
     const time_t seconds = curl_getdate(date->value, nullptr);
-    if (seconds != -1) response.date = std::chrono::system_clock::from_time_t(seconds);
+    if (seconds != -1 && seconds < kLatestDate)
+      response.date = std::chrono::system_clock::from_time_t(seconds);
   }
   return response;
 }

@@ -71,6 +71,8 @@ TEST_CASE("A token whose claims cannot be trusted to mean one thing is refused")
       {"expiry as a fraction", [](json& c) { c["exp"] = 1795003600.5; }},
       {"expiry before 1970", [](json& c) { c["exp"] = -1; }},
       {"expiry beyond all years", [](json& c) { c["exp"] = UINT64_MAX; }},
+      // 2^64 ns later, what the clock would take for an hour
+      {"expiry beyond the clock", [](json& c) { c["exp"] = NowUnix() + 3600 + 18'446'744'074; }},
       {"nbf as text", [](json& c) { c["nbf"] = "x"; }},
       {"scp as a list", [](json& c) { c["scp"] = {"Mail.Read"}; }},
       {"roles as text", [](json& c) { c["roles"] = "Mail.Read"; }},

@@ -129,6 +129,7 @@ TEST_CASE("A bundle is a key and its own certificate, or an error that quotes no
   const auto made = TestCertificate::Rsa();
   const auto other = TestCertificate::Rsa();
   const auto small = TestCertificate::Rsa(1024);
+  const auto large = TestCertificate::Make(TestCertificate::Makeshift(8200));
   const auto ec = TestCertificate::Ec();
   CHECK(ParseClientCertificate(Secret::CopyOf(made.CertificatePem() + made.KeyPem())).has_value());
   CHECK(ParseClientCertificate(
@@ -143,6 +144,7 @@ TEST_CASE("A bundle is a key and its own certificate, or an error that quotes no
       {"another's certificate first",
        made.KeyPem() + other.CertificatePem() + made.CertificatePem()},
       {"a short key", small.KeyPem() + small.CertificatePem()},
+      {"a key that takes long to sign with", large.KeyPem() + large.CertificatePem()},
       {"an elliptic curve", ec.KeyPem() + ec.CertificatePem()},
       {"an encrypted key", made.KeyPem("hunter2") + made.CertificatePem()},
       {"a key cut short", made.KeyPem().substr(0, 500) + made.CertificatePem()},

@@ -135,6 +135,8 @@ TEST_CASE("The server's clock arrives where it shows a date that can be read") {
   CHECK_FALSE(none.transport->Send(Post(""))->date.has_value());
   Pair nonsense(Answering(TlsUpstream::Http("200 OK\r\nDate: yesterday", "{}")));
   CHECK_FALSE(nonsense.transport->Send(Post(""))->date.has_value());
+  Pair far(Answering(TlsUpstream::Http("200 OK\r\nDate: Fri, 20 Nov 2611 08:49:37 GMT", "{}")));
+  CHECK_FALSE(far.transport->Send(Post(""))->date.has_value());
 }
 
 TEST_CASE("A secret header is sent as it is, and a challenge comes back") {
@@ -168,6 +170,19 @@ TEST_CASE("A challenge that is too long to be one is not looked at") {
   Pair pair(
       Answering(TlsUpstream::Http("401 No\r\nWWW-Authenticate: " + std::string(5000, 'x'), "")));
   CHECK(pair.transport->Send(Post(""))->www_authenticate.empty());
+}
+
+TEST_CASE("No header's value ends its line, be it made of an agent's request") {
+  Pair pair(Answering(TlsUpstream::Http("200 OK", "{}")));
+  for (const char* value : {"a\r\nX: y", "a\nX: y", "a\rb", "a\tb", "\x7f", "", "\xc2\x85"}) {
+    CAPTURE(value);
+    broker::HttpRequest request = Post("");
+    request.headers.emplace_back("client-request-id", value);
+    const auto got = pair.transport->Send(request);
+    REQUIRE_FALSE(got.has_value());
+    CHECK(got.error().code == ErrorCode::kInvalidRequest);
+  }
+  CHECK(pair.upstream.streams() == 0);
 }
 
 TEST_CASE("Retry-After arrives in seconds, also where it is a date") {
