@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "broker/base/base64.h"
+#include "vault_adapters/pkcs12_cost.h"
 
 namespace vault {
 namespace {
@@ -56,6 +57,7 @@ Result<Secret> PemOfPkcs12(const Secret& base64) {
   const auto* at = reinterpret_cast<const unsigned char*>(der->Expose(Exit::kSign).data());
   const Owned<PKCS12> file(d2i_PKCS12(nullptr, &at, static_cast<long>(der->size())));
   if (!file) return Bad("not PKCS#12");
+  if (!OpensSoon(file.get())) return Bad("its PKCS#12 takes too long to open: import it anew");
   EVP_PKEY* key = nullptr;
   X509* certificate = nullptr;
   STACK_OF(X509)* chain = nullptr;

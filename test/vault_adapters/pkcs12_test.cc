@@ -77,6 +77,50 @@ TEST_CASE("PKCS#12 of ciphers that are gone says what to do instead") {
   CHECK(read.error().detail.contains("application/x-pem-file"));
 }
 
+TEST_CASE("PKCS#12 that would take minutes to open is refused at once") {
+  const TestCertificate certificate = TestCertificate::Rsa();
+  const auto make = [&](int cipher, int iterations, int mac) {
+    return PKCS12_create("", nullptr, certificate.key.get(), certificate.certificate.get(), nullptr,
+                         cipher, cipher, iterations, mac, 0);
+  };
+  constexpr int kTripleDes = NID_pbe_WithSHA1And3_Key_TripleDES_CBC;
+  PKCS12* patient = make(0, 2, 2);
+  const ASN1_INTEGER* count = nullptr;
+  PKCS12_get0_mac(nullptr, nullptr, nullptr, &count, patient);
+  REQUIRE(ASN1_INTEGER_set(const_cast<ASN1_INTEGER*>(count), INT32_MAX) == 1);
+  struct Row {
+    const char* why;
+    PKCS12* file;
+  };
+  const Row rows[] = {
+      {"the digest", patient},
+      {"the key's encryption", make(0, 600'000, 0)},  // and the certificate's: too much together
+      {"the key's older encryption", make(kTripleDes, 600'000, 0)},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const auto read = vault::PemOfPkcs12(Secret::CopyOf(TextOf(row.file)));
+    REQUIRE_FALSE(read.has_value());
+    CHECK(read.error().detail.contains("too long to open"));
+  }
+  CHECK(vault::PemOfPkcs12(Secret::CopyOf(TextOf(make(0, 10'000, 10'000)))).has_value());
+}
+
+TEST_CASE("PKCS#12 with any byte another is read or refused, and ends nothing") {
+  const TestCertificate certificate = TestCertificate::Ec();
+  for (const int mac : {1, -1}) {
+    const std::string good =
+        TextOf(PKCS12_create("", nullptr, certificate.key.get(), certificate.certificate.get(),
+                             nullptr, 0, 0, 1, mac, 0));
+    for (size_t i = 0; i < good.size(); ++i) {
+      std::string text = good;
+      text[i] = text[i] == 'B' ? 'h' : 'B';
+      const auto read = vault::PemOfPkcs12(Secret::CopyOf(text));
+      if (!read) CHECK(read.error().code == ErrorCode::kCorrupt);
+    }
+  }
+}
+
 TEST_CASE("PKCS#12 that is none, or has a password, is refused") {
   const TestCertificate certificate = TestCertificate::Rsa();
   const std::string good = Pkcs12(certificate, "");
