@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "broker/base/strict_json.h"
-#include "sidecar/window/claimed_text.h"
+#include "broker/base/inert_text.h"
 #include "sidecar/window/token_fields.h"
 
 namespace sidecar::window {
@@ -70,7 +70,7 @@ Checked ReadContext(const json& value, TokenDraft* draft) {
     }
     if (!text.is_string()) return WrongType("purpose, task and requested_by are strings.");
     *place = text.get<std::string>();
-    if (!IsInertText(*place)) {
+    if (!broker::IsInertText(*place)) {
       return Refuse(Reason::kValueOutOfRange,
                     "context." + name +
                         " has at most 200 characters, none of them a control, "

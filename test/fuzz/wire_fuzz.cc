@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "sidecar/ipc/messages.h"
-#include "sidecar/window/claimed_text.h"
+#include "broker/base/inert_text.h"
 #include "sidecar/window/wire.h"
 
 namespace {
@@ -30,7 +30,7 @@ void CheckRequest(const broker::TokenRequest& request) {
   Require(!request.scopes.empty());
   for (const std::string& text :
        {request.context.purpose, request.context.task, request.context.requested_by}) {
-    Require(sidecar::window::IsInertText(text));
+    Require(broker::IsInertText(text));
   }
 }
 

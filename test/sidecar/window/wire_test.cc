@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "sidecar/window/claimed_text.h"
+#include "broker/base/inert_text.h"
 
 using namespace sidecar::window;
 using broker::Reason;
@@ -180,7 +180,7 @@ TEST_CASE("What an agent asks for is read as it was meant") {
   REQUIRE(form.has_value());
   CHECK(form->scopes == Scopes{"https://graph.microsoft.com/.default", "b"});
   CHECK(form->min_validity == std::chrono::seconds(60));
-  CHECK(IsInertText(Repeat("\xc3\xa4", 200)));
+  CHECK(broker::IsInertText(Repeat("\xc3\xa4", 200)));
 }
 
 TEST_CASE("Only the two media types are read, and only as UTF-8") {

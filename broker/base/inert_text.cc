@@ -1,11 +1,11 @@
-#include "sidecar/window/claimed_text.h"
+#include "broker/base/inert_text.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
 
-namespace sidecar::window {
+namespace broker {
 namespace {
 
 struct Span {
@@ -44,7 +44,7 @@ std::optional<uint32_t> TakeCharacter(std::string_view* text) {
 bool IsInertText(std::string_view text) {
   for (size_t characters = 0; !text.empty(); ++characters) {
     const auto character = TakeCharacter(&text);
-    if (!character || characters == kMaxClaimedCharacters) return false;
+    if (!character || characters == kMaxInertCharacters) return false;
     const bool forbidden = std::ranges::any_of(kForbidden, [character](Span span) {
       return *character >= span.first && *character <= span.last;
     });
@@ -53,4 +53,4 @@ bool IsInertText(std::string_view text) {
   return true;
 }
 
-}  // namespace sidecar::window
+}  // namespace broker
