@@ -134,7 +134,10 @@ bool IsGone(const Caller& caller) { return caller.alive && !caller.alive(); }
 }  // namespace
 
 Broker::Broker(Ports ports, SharedConfig config)
-    : ports_(std::move(ports)), budgets_(ports_.clock), config_(std::move(config)) {}
+    : ports_(std::move(ports)),
+      budgets_(ports_.clock),
+      outstanding_(ports_.clock),
+      config_(std::move(config)) {}
 
 // One request on its way, by the configuration that decides it.
 struct Broker::Pending {
@@ -147,7 +150,8 @@ struct Broker::Pending {
   std::shared_ptr<const Secret> user_assertion;  // where the credential acts for its user
   std::chrono::seconds min_validity{};
   SharedToken token;
-  bool challenged = false;  // the agent brings claims: a resource refused its token
+  bool challenged = false;                  // the agent brings claims: a resource refused its token
+  std::shared_ptr<WaitingRequest> waiting;  // from when it waits for a mint
 };
 
 void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
@@ -169,14 +173,32 @@ void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
     pending->token = ports_.cache.Find(pending->key, pending->min_validity);
   }
   if (pending->token) return Release(std::move(pending));
+  Wait(*pending);
   // Shared only because a job that finds no room is gone with what it holds.
   const auto kept = std::make_shared<std::unique_ptr<Pending>>(std::move(pending));
   if (ports_.wait([this, kept] { Mint(std::move(*kept)); })) return;
-  Deny(std::move(**kept), {Reason::kOverloaded, {}, {}, {}});
+  if ((*kept)->waiting->Claim()) Deny(std::move(**kept), {Reason::kOverloaded, {}, {}, {}});
+}
+
+// From here on a stop of its agent answers it at once. The answer is kept until both who may give
+// it are gone: what the request borrows lives as long.
+void Broker::Wait(Pending& pending) {
+  const auto answer = std::make_shared<Answer>(std::move(pending.answer));
+  const auto give = [answer](auto result) { (*answer)(std::move(result)); };
+  pending.answer = give;
+  pending.waiting = waiting_.Add(pending.caller.agent,
+                                 [this, entry = pending.entry, give](Refusal refusal) mutable {
+                                   Deny(std::move(entry), std::move(refusal), give);
+                                 });
+  // A stop between the first look and here has not seen that it waits.
+  if (kills_.IsStopped(pending.caller.agent)) {
+    waiting_.RefuseAll(pending.caller.agent, {Reason::kKilled, {}, {}, {}});
+  }
 }
 
 // Why nothing is to be issued; else `pending` has what is to be minted.
 std::optional<Refusal> Broker::Authorize(Pending& pending, const TokenRequest& request) {
+  if (kills_.IsStopped(pending.caller.agent)) return Refusal{Reason::kKilled, {}, {}, {}};
   auto grant = policy::Decide(*pending.config, pending.caller.agent, request);
   if (!grant) return std::move(grant.error());
   Describe(*grant, &pending.entry);
@@ -218,22 +240,28 @@ void Broker::DropMismatched(const Pending& pending, MintedTerms terms) {
 }
 
 void Broker::Mint(std::unique_ptr<Pending> pending) {
-  if (IsGone(pending->caller)) return Deny(std::move(*pending), {Reason::kCallerGone, {}, {}, {}});
-  const policy::Credential& credential = *pending->grant->credential;
-  if (pending->user_assertion) {
-    auto user = ports_.minter.VerifyUser(*pending->config, credential, *pending->user_assertion);
-    if (!user) return Deny(std::move(*pending), std::move(user.error()));
-    // From here on it is proven: no other assertion of the same user is needed for a kept token.
-    pending->entry.user_oid = pending->asked.user = pending->key.user = *user;
-    if (pending->challenged) DropRefused(*pending);
-  }
-  MintResult token = ports_.cache.GetOrMint(pending->key, pending->min_validity, [&] {
-    return MintFit(*pending->config, credential, pending->key, pending->entry,
-                   pending->user_assertion.get());
-  });
+  MintResult token = TokenFor(*pending);
+  if (!pending->waiting->Claim()) return;  // its agent was stopped, and it has its answer
   if (!token) return Deny(std::move(*pending), std::move(token.error()));
   pending->token = std::move(*token);
   Release(std::move(pending));
+}
+
+MintResult Broker::TokenFor(Pending& pending) {
+  if (IsGone(pending.caller)) return Refuse(Reason::kCallerGone);
+  const policy::Credential& credential = *pending.grant->credential;
+  if (pending.user_assertion) {
+    auto user = ports_.minter.VerifyUser(*pending.config, credential, *pending.user_assertion);
+    if (!user) return std::unexpected(std::move(user.error()));
+    // From here on it is proven: no other assertion of the same user is needed for a kept token.
+    pending.entry.user_oid = pending.asked.user = pending.key.user = *user;
+    if (pending.challenged) DropRefused(pending);
+  }
+  if (kills_.IsStopped(pending.caller.agent)) return Refuse(Reason::kKilled);
+  return ports_.cache.GetOrMint(pending.key, pending.min_validity, [&] {
+    return MintFit(*pending.config, credential, pending.key, pending.entry,
+                   pending.user_assertion.get());
+  });
 }
 
 // What may be released to nobody is refused here already, so that it is never kept.
@@ -267,6 +295,7 @@ void Broker::Release(std::unique_ptr<Pending> pending) {
   ports_.ledger.AppendThen(
       entry, [this, pending = std::move(pending)](Result<LedgerReceipt> receipt) mutable {
         if (receipt) {
+          outstanding_.Note(pending->caller.agent, pending->asked, *pending->token, receipt->seq);
           return pending->answer(
               IssuedToken{std::move(pending->token), NamesOf(pending->grant->rules), *receipt});
         }
@@ -340,6 +369,16 @@ std::optional<uint32_t> Broker::RemainingBudget(const std::string& agent) {
   const auto found = now->agents.find(agent);
   if (found == now->agents.end()) return std::nullopt;
   return budgets_.Remaining(found->second);
+}
+
+void Broker::Stop(const std::string& agent) {
+  kills_.Engage(agent);
+  const SharedConfig now = config();
+  for (const auto& [name, configured] : now->agents) {
+    if (!agent.empty() && name != agent) continue;
+    for (const policy::Rule& rule : configured.rules) ports_.cache.Evict(rule.credential);
+  }
+  waiting_.RefuseAll(agent, {Reason::kKilled, {}, {}, {}});
 }
 
 void Broker::SetConfig(SharedConfig config) {

@@ -8,13 +8,16 @@
 #include <vector>
 
 #include "broker/budgets.h"
+#include "broker/kill_switch.h"
 #include "broker/minter.h"
+#include "broker/outstanding.h"
 #include "broker/policy/config.h"
 #include "broker/policy/decide.h"
 #include "broker/policy/facts.h"
 #include "broker/ports/ledger_sink.h"
 #include "broker/ports/token_cache.h"
 #include "broker/token_request.h"
+#include "broker/waiting_requests.h"
 
 namespace broker {
 
@@ -79,6 +82,15 @@ class Broker {
   /// How many requests the agent could make now; nothing where it has no limit.
   std::optional<uint32_t> RemainingBudget(const std::string& agent);
 
+  /// Stops the agent, or all agents where the name is empty. When it returns, every decision that
+  /// follows refuses with kKilled, whoever waited for a token is refused, and the tokens kept for
+  /// the agent's rules are wiped. Asks nobody and records nothing: that is the caller's to do,
+  /// next.
+  void Stop(const std::string& agent);
+  KillSwitch& kills() { return kills_; }
+  /// What no stop takes back.
+  [[nodiscard]] const Outstanding& outstanding() const { return outstanding_; }
+
   /// The configuration of decisions from now on.
   void SetConfig(SharedConfig config);
   SharedConfig config() const;
@@ -88,7 +100,9 @@ class Broker {
   std::optional<Refusal> Authorize(Pending& pending, const TokenRequest& request);
   void DropRefused(const Pending& pending);
   void DropMismatched(const Pending& pending, MintedTerms terms);
+  void Wait(Pending& pending);
   void Mint(std::unique_ptr<Pending> pending);
+  MintResult TokenFor(Pending& pending);
   MintResult MintFit(const policy::Config& config, const policy::Credential& credential,
                      const TokenKey& key, const ledger::Entry& who,
                      const Secret* user_assertion = nullptr);
@@ -98,6 +112,9 @@ class Broker {
 
   Ports ports_;
   Budgets budgets_;
+  KillSwitch kills_;
+  WaitingRequests waiting_;
+  Outstanding outstanding_;
   mutable std::mutex mutex_;
   SharedConfig config_;
 };

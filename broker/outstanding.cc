@@ -1,0 +1,49 @@
+#include "broker/outstanding.h"
+
+#include <algorithm>
+
+namespace broker {
+namespace {
+
+int64_t UnixSeconds(Clock::Wall wall) {
+  return std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
+}
+
+}  // namespace
+
+void Outstanding::Note(const std::string& agent, const TokenKey& key, const AccessToken& token,
+                       uint64_t seq) {
+  const std::scoped_lock lock(mutex_);
+  auto& tokens = by_agent_[agent];
+  if (tokens.contains(token.fingerprint)) return;
+  if (size_ >= kMaxTokens) MakeRoom(UnixSeconds(clock_.WallNow()));
+  if (size_ >= kMaxTokens) {
+    ++forgotten_;
+    return;
+  }
+  tokens.emplace(token.fingerprint, LiveToken{agent, key.credential, key.resource, token.scopes,
+                                              token.user_oid, token.exp_unix, seq});
+  ++size_;
+}
+
+void Outstanding::MakeRoom(int64_t now) {
+  for (auto& [agent, tokens] : by_agent_) {
+    size_ -= std::erase_if(tokens, [&](const auto& held) { return held.second.exp_unix <= now; });
+  }
+}
+
+Outstanding::List Outstanding::Of(std::string_view agent) const {
+  const int64_t now = UnixSeconds(clock_.WallNow());
+  const std::scoped_lock lock(mutex_);
+  List list{.tokens = {}, .forgotten = forgotten_, .since = since_};
+  for (const auto& [name, tokens] : by_agent_) {
+    if (!agent.empty() && name != agent) continue;
+    for (const auto& [fingerprint, token] : tokens) {
+      if (token.exp_unix > now) list.tokens.push_back(token);
+    }
+  }
+  std::ranges::sort(list.tokens, std::greater(), &LiveToken::exp_unix);
+  return list;
+}
+
+}  // namespace broker
