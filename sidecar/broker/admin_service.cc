@@ -13,34 +13,42 @@ using broker::Reason, broker::Refusal, broker::Refuse;
 using broker::ledger::Entry, broker::ledger::EntryType;
 using nlohmann::json;
 
-/// One row: who may, and whether it is an action that the ledger records.
+/// One row: who may, and what the ledger is to know of it.
 struct AdminService::Route {
+  enum class Trace {
+    kNone,    // it only looks
+    kAction,  // its intent, before it runs, and its outcome
+    kOwn,     // the handler writes its entry
+  };
   std::string_view method;
   std::string_view path;  // "{}" stands for one segment
   AdminRole needed;
-  bool action;
+  Trace trace;
   std::vector<std::string_view> fields;  // of the body; all required but those that end with '?'
   Outcome (AdminService::*handler)(const Call&);
 };
 
 const std::vector<AdminService::Route>& AdminService::Routes() {
   using enum AdminRole;
+  using enum Route::Trace;
   // clang-format off
   static const std::vector<Route> routes = {
-      {"GET",  "/v1/status",                  kAuditor,  false, {},            &AdminService::Status},
-      {"GET",  "/readyz",                     kAnyone,   false, {},            &AdminService::Ready},
-      {"GET",  "/v1/agents",                  kAuditor,  false, {},            &AdminService::Agents},
-      {"GET",  "/v1/credentials",             kAuditor,  false, {},            &AdminService::Credentials},
-      {"GET",  "/v1/seal-key",                kOperator, false, {},            &AdminService::SealKey},
-      {"POST", "/v1/reload",                  kOperator, true,  {"dry_run?"},  &AdminService::Reload},
-      {"POST", "/v1/credentials/{}/login",    kOperator, true,  {},            &AdminService::StartLogin},
-      {"GET",  "/v1/logins/{}",               kOperator, false, {},            &AdminService::PollLogin},
-      {"PUT",  "/v1/credentials/{}/secret",   kOperator, true,  {"sealed"},    &AdminService::SetSecret},
-      {"POST", "/v1/unseal",                  kOperator, true,  {"sealed"},    &AdminService::Unseal},
-      {"POST", "/v1/seal/rotate",             kOperator, true,  {"sealed"},    &AdminService::RotateSeal},
-      {"POST", "/v1/ledger/resume",           kOperator, true,  {},            &AdminService::ResumeLedger},
-      {"POST", "/v1/doctor/credentials/{}",   kOperator, true,  {},            &AdminService::TryCredential},
-      {"POST", "/v1/doctor/hosts",            kOperator, true,  {},            &AdminService::TryHosts},
+      {"GET",  "/v1/status",                  kAuditor,  kNone,   {},            &AdminService::Status},
+      {"GET",  "/readyz",                     kAnyone,   kNone,   {},            &AdminService::Ready},
+      {"GET",  "/v1/agents",                  kAuditor,  kNone,   {},            &AdminService::Agents},
+      {"GET",  "/v1/credentials",             kAuditor,  kNone,   {},            &AdminService::Credentials},
+      {"GET",  "/v1/seal-key",                kOperator, kNone,   {},            &AdminService::SealKey},
+      {"POST", "/v1/reload",                  kOperator, kAction, {"dry_run?"},  &AdminService::Reload},
+      {"POST", "/v1/credentials/{}/login",    kOperator, kAction, {},            &AdminService::StartLogin},
+      {"GET",  "/v1/logins/{}",               kOperator, kNone,   {},            &AdminService::PollLogin},
+      {"PUT",  "/v1/credentials/{}/secret",   kOperator, kAction, {"sealed"},    &AdminService::SetSecret},
+      {"POST", "/v1/unseal",                  kOperator, kAction, {"sealed"},    &AdminService::Unseal},
+      {"POST", "/v1/seal/rotate",             kOperator, kAction, {"sealed"},    &AdminService::RotateSeal},
+      {"POST", "/v1/ledger/resume",           kOperator, kAction, {},            &AdminService::ResumeLedger},
+      {"POST", "/v1/kill",                    kOperator, kOwn,    {"agent?", "all?", "why?"}, &AdminService::Kill},
+      {"POST", "/v1/release",                 kOperator, kOwn,    {"agent?", "all?", "why"}, &AdminService::Release},
+      {"POST", "/v1/doctor/credentials/{}",   kOperator, kAction, {},            &AdminService::TryCredential},
+      {"POST", "/v1/doctor/hosts",            kOperator, kAction, {},            &AdminService::TryHosts},
   };
   // clang-format on
   return routes;
@@ -137,9 +145,12 @@ AdminService::Outcome AdminService::Run(const Route& route, Call& call) {
                  {}});
   }
   auto body = ParseBody(call.request.body, route.fields);
-  if (!body) return route.action ? deny(body.error()) : body;
+  if (!body) return route.trace == Route::Trace::kNone ? body : deny(body.error());
   call.body = std::move(*body);
-  return route.action ? Act(route, call) : (this->*route.handler)(call);
+  if (route.trace == Route::Trace::kAction) return Act(route, call);
+  Outcome outcome = (this->*route.handler)(call);
+  const bool refused = route.trace == Route::Trace::kOwn && !outcome;
+  return refused ? deny(std::move(outcome.error())) : outcome;
 }
 
 // The intent first: without a ledger nothing is changed, but for the route that mends the ledger.
@@ -156,18 +167,21 @@ AdminService::Outcome AdminService::Act(const Route& route, const Call& call) {
   return outcome;
 }
 
-// Returns whether the entry is durable.
-bool AdminService::Record(const Call& call, EntryType type, LedgerOutcome outcome,
-                          std::optional<Reason> reason) {
-  Entry entry;
-  entry.type = type;
-  entry.outcome = outcome;
-  if (reason) entry.reason = broker::Describe(*reason).name;
+Entry AdminService::EntryOf(const Call& call, EntryType type, LedgerOutcome outcome) const {
+  Entry entry{.type = type, .outcome = outcome};
   entry.caller = broker::RecordOf(call.peer.caller.facts);
   entry.request_id = call.request.request_id;
   entry.target_kind = "admin";
   entry.target_id = call.request.method + " " + call.request.path;
   entry.policy_sha256 = ports_.broker.config()->sha256;
+  return entry;
+}
+
+// Returns whether the entry is durable.
+bool AdminService::Record(const Call& call, EntryType type, LedgerOutcome outcome,
+                          std::optional<Reason> reason) {
+  Entry entry = EntryOf(call, type, outcome);
+  if (reason) entry.reason = broker::Describe(*reason).name;
   return ports_.minter_ports.ledger.Append(entry).has_value();
 }
 

@@ -60,6 +60,8 @@ class AdminService {
   Outcome Dispatch(const Peer& peer, const ipc::AdminRequest& request);
   Outcome Run(const Route& route, Call& call);
   Outcome Act(const Route& route, const Call& call);
+  broker::ledger::Entry EntryOf(const Call& call, broker::ledger::EntryType type,
+                                LedgerOutcome outcome) const;
   bool Record(const Call& call, broker::ledger::EntryType type, LedgerOutcome outcome,
               std::optional<broker::Reason> reason);
 
@@ -75,6 +77,8 @@ class AdminService {
   Outcome Unseal(const Call& call);
   Outcome RotateSeal(const Call& call);
   Outcome ResumeLedger(const Call& call);
+  Outcome Kill(const Call& call);
+  Outcome Release(const Call& call);
   Outcome TryCredential(const Call& call);
   Outcome TryHosts(const Call& call);
 

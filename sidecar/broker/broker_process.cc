@@ -58,6 +58,16 @@ void BrokerProcess::HandleWaiting(const std::string& request,
   answerer.Send(&answer);
 }
 
+// Nothing is served yet: who was stopped before this process began stays stopped from its first
+// request on.
+Status BrokerProcess::OnUnsealed() {
+  if (const Status whole = head_.Compare(); !whole) return whole;
+  auto ledger = ledger_.Query();
+  if (!ledger) return std::unexpected(ledger.error());
+  broker_.kills().Adopt({ledger->all_killed, {ledger->killed.begin(), ledger->killed.end()}});
+  return fingerprint_key_.Load();
+}
+
 std::shared_ptr<const VaultSet> BrokerProcess::VaultsOf(const broker::SharedConfig& config) {
   return std::make_shared<const VaultSet>(
       *config, VaultSet::Ports{own_vault_, files_, http_, clock_,

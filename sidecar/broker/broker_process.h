@@ -66,6 +66,7 @@ class BrokerProcess {
   void Handle(std::string_view request, const Connections::Answerer& answerer);
   void HandleWaiting(const std::string& request, const Connections::Answerer& answerer);
   bool StartGuarded(Workers::Job job);
+  broker::Status OnUnsealed();
   std::shared_ptr<const VaultSet> VaultsOf(const broker::SharedConfig& config);
   Readiness Look();
   AdminPorts PortsOfAdmins();
@@ -86,10 +87,7 @@ class BrokerProcess {
   HeadKeeper head_{
       {[this] { return ledger_.Query(); }, [this] { return store_->GetMarker(kHeadMarker); },
        [this](const std::string& head) { return store_->PutMarker(kHeadMarker, head); }}};
-  SealControl seal_{{*store_, ledger_, supervisor_, random_}, [this] {
-                      const broker::Status whole = head_.Compare();
-                      return whole ? fingerprint_key_.Load() : whole;
-                    }};
+  SealControl seal_{{*store_, ledger_, supervisor_, random_}, [this] { return OnUnsealed(); }};
   broker::Minter::Ports minter_ports_{
       http_, vaults_, ledger_, clock_, random_, sleeper_, fingerprint_key_.value(),
       &log_, &files_, &vaults_};

@@ -54,6 +54,9 @@ void BrokerProcess::HandleText(MessageType type, const std::string& text,
     supervisor_.Deliver(text);
   } else if (type == MessageType::kOpenedFile) {
     supervisor_.Deliver(text, std::move(fds));
+  } else if (type == MessageType::kStopAgents) {
+    if (text != "file-gone") broker_.Stop({});
+    if (!text.empty()) broker_.kills().HoldByFile(text == "file");
   } else if (type == MessageType::kPing) {
     connections_.Post([this] {
       // A supervisor that is gone shows as end-of-file on the control channel.

@@ -13,6 +13,7 @@
 #include "sidecar/cli/registrations.h"
 #include "sidecar/cli/run_command.h"
 #include "sidecar/cli/session.h"
+#include "sidecar/cli/stop_commands.h"
 #include "sidecar/cli/terminal.h"
 #include "sidecar/cli/usage.h"
 
@@ -195,6 +196,7 @@ int RunPurser(int argc, char** argv) {
       "          purser run helpdesk -- python3 agent.py   an agent, with its socket\n"
       "          purser explain helpdesk --scopes Mail.Send\n"
       "          purser audit tail -f\n"
+      "          purser kill --all                         stop every agent, now\n"
       "purser COMMAND --help shows more.");
   Session session;
   app.add_option("--config", session.config_path, "Configuration (PURSER_CONFIG)")
@@ -207,8 +209,10 @@ int RunPurser(int argc, char** argv) {
   std::string credential, agent, shell;
   std::vector<std::string> command;
   NewConfigOptions init;
+  StopOrder order;
   AddInit(app, session, init);
   AddDaemonCommands(app, session);
+  AddStops(app, session, order);
   AddSecretCommands(app, session, credential);
   AddRun(app, session, agent, command);
   ExplainQuestion question;

@@ -41,6 +41,21 @@ void PrintProblems(const Console& console, const json& body) {
   }
 }
 
+void PrintStops(const Console& console, const json& stopped) {
+  if (stopped.value("file", false)) {
+    console.out << Red("stopped   ")
+                << "all agents, for as long as there is a file \"stop\" in the "
+                   "state folder\n";
+  }
+  if (stopped.value("all", false)) {
+    console.out << Red("stopped   ") << "all agents; to let them go on: purser release --all\n";
+  }
+  for (const json& agent : stopped.value("agents", json::array())) {
+    console.out << Red("stopped   ") << Text(agent) << "; to let it go on: purser release "
+                << Text(agent) << '\n';
+  }
+}
+
 // Only what is weaker than it should be.
 void PrintSeparation(const Console& console, const json& body) {
   if (body.value("hardening", "") == "weak") {
@@ -109,6 +124,7 @@ int RunStatus(const Console& console) {
   console.out << (ready ? Green("ready") : Red("not ready")) << "  " << Field(body, "instance")
               << ", tenant " << Field(body, "tenant") << ", policy "
               << Field(body, "policy_sha256").substr(0, 12) << '\n';
+  PrintStops(console, body.value("stopped", json::object()));
   const json& ledger = body["ledger"];
   if (!ledger.value("reachable", false)) {
     console.out << Red("ledger    does not answer: ") << Field(ledger, "reason")

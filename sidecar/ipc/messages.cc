@@ -75,7 +75,7 @@ std::optional<MessageType> TypeOf(std::string_view message) {
     return byte >= static_cast<uint8_t>(first) && byte <= static_cast<uint8_t>(last);
   };
   using enum MessageType;
-  if (within(kTokenRequest, kAnswer) || within(kConnection, kOpenedFile) ||
+  if (within(kTokenRequest, kAnswer) || within(kConnection, kStopAgents) ||
       within(kStarted, kOpenFile) || within(kAppend, kAuditPage) || within(kDial, kDial)) {
     return static_cast<MessageType>(byte);
   }

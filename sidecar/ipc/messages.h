@@ -42,6 +42,8 @@ enum class MessageType : uint8_t {
   kReloadReport,        // to broker: the answer to kReloadRequest
   kPing,                // to broker, ledger, dialer: answered by kWatchdog
   kOpenedFile,          // to broker: fd {the file}, or why there is none; the answer to kOpenFile
+  kStopAgents,          // to broker: all agents are stopped, from now on ("") or for as long as a
+                        // file is there ("file"), which is over with "file-gone"
 
   // role -> supervisor, on the control pair
   kStarted = 60,     // hardened and listening; carries the self-test's findings

@@ -16,7 +16,7 @@ constexpr bool MayAppend(Origin origin, broker::ledger::EntryType type) {
              type != kConnectionRefused && type != kConnectionOpened && type != kLedgerRecovered;
     case Origin::kSupervisor:
       return type == kDaemonStarted || type == kDaemonStopped || type == kRoleRestarted ||
-             type == kConnectionRefused || type == kPolicyChanged;
+             type == kConnectionRefused || type == kPolicyChanged || type == kKillEngaged;
     case Origin::kDialer:
       return type == kConnectionOpened;
     case Origin::kLedger:  // its own, and the counts of others' refusals

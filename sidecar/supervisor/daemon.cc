@@ -40,9 +40,10 @@ std::vector<uint32_t> OwnUids(const RoleUsers& users) {
 
 int Serve(Supervisor& supervisor, EventLoop& loop, const SharedConfig& config) {
   Signals signals;
-  const auto stop = [&] { supervisor.BeginStop(); };
-  const auto reload = [&] { supervisor.BeginReload(/*dry_run=*/false, nullptr); };
-  if (Status opened = signals.Open(loop, stop, reload); !opened) {
+  Signals::Handlers handlers{.stop = [&] { supervisor.BeginStop(); },
+                             .reload = [&] { supervisor.BeginReload(/*dry_run=*/false, nullptr); },
+                             .stop_agents = [&] { supervisor.StopAgents("signal"); }};
+  if (Status opened = signals.Open(loop, std::move(handlers)); !opened) {
     return CannotStart(opened.error().detail);
   }
   if (Status started = supervisor.Start(config); !started) {

@@ -39,6 +39,11 @@ void Journal::Record(Entry entry) {
   Pump();
 }
 
+void Journal::RecordFirst(Entry entry) {
+  waiting_.push_front(std::move(entry));
+  Pump();
+}
+
 void Journal::WhenDurable(std::function<void()> then) {
   then_ = std::move(then);
   Pump();

@@ -31,6 +31,8 @@ class Journal {
   /// sent again: an entry may stand twice after a crash, but is not lost.
   void Attach(ipc::Fd channel);
   void Record(broker::ledger::Entry entry);
+  /// Before all that waits, whatever waits: a flood of refusals does not hold up a stop.
+  void RecordFirst(broker::ledger::Entry entry);
   /// Calls `then` once everything recorded so far and later is acknowledged.
   void WhenDurable(std::function<void()> then);
 

@@ -48,6 +48,25 @@ void Supervisor::OnReloaded(const ReloadOutcome& outcome, const SharedConfig& co
   notifier_.Ready();
 }
 
+void Supervisor::StopAgents(const std::string& by) {
+  Entry entry{.type = EntryType::kKillEngaged, .outcome = Outcome::kSuccess};
+  entry.policy_sha256 = config_->config.sha256;
+  entry.change["by"] = by;
+  journal_.RecordFirst(std::move(entry));
+  if (RoleProcess* broker = core_.Get(RoleKind::kBroker)) {
+    broker->Tell(MessageType::kStopAgents, by == "file" ? by : std::string());
+  }
+  log_.Warn("agents_stopped", {{"by", by}, {"remedy", "when all is well: purser release --all"}});
+}
+
+void Supervisor::OnStopFile(bool there) {
+  if (there) return StopAgents("file");
+  if (RoleProcess* broker = core_.Get(RoleKind::kBroker)) {
+    broker->Tell(MessageType::kStopAgents, "file-gone");
+  }
+  log_.Info("stop_file_gone", {{"remedy", "agents stay stopped until: purser release --all"}});
+}
+
 void Supervisor::BeginStop() {
   if (phase_ > Phase::kServing) return;
   log_.Info("stopping");

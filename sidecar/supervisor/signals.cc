@@ -11,13 +11,11 @@
 
 namespace sidecar::supervisor {
 
-broker::Status Signals::Open(EventLoop& loop, std::function<void()> stop,
-                             std::function<void()> reload) {
-  stop_ = std::move(stop);
-  reload_ = std::move(reload);
+broker::Status Signals::Open(EventLoop& loop, Handlers handlers) {
+  handlers_ = std::move(handlers);
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, number);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
   fd_ = ipc::Fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -35,9 +33,11 @@ void Signals::OnSignal() {
   signalfd_siginfo received{};
   if (read(fd_.get(), &received, sizeof(received)) != sizeof(received)) return;
   if (received.ssi_signo == SIGHUP) {
-    reload_();
+    handlers_.reload();
+  } else if (received.ssi_signo == SIGUSR1) {
+    handlers_.stop_agents();
   } else {
-    stop_();
+    handlers_.stop();
   }
 }
 

@@ -1,4 +1,4 @@
-// sidecar/supervisor/signals.h: SIGTERM, SIGINT and SIGHUP as events.
+// sidecar/supervisor/signals.h: SIGTERM, SIGINT, SIGHUP and SIGUSR1 as events.
 #pragma once
 #include <functional>
 
@@ -8,15 +8,20 @@
 
 namespace sidecar::supervisor {
 
-/// Blocks the three and turns them into calls from the loop. Also ignores SIGPIPE: the log's reader
+/// Blocks the four and turns them into calls from the loop. Also ignores SIGPIPE: the log's reader
 /// may go away. Errors: kUnavailable.
 class Signals {
  public:
-  broker::Status Open(EventLoop& loop, std::function<void()> stop, std::function<void()> reload);
+  struct Handlers {
+    std::function<void()> stop;         // SIGTERM, SIGINT
+    std::function<void()> reload;       // SIGHUP
+    std::function<void()> stop_agents;  // SIGUSR1
+  };
+  broker::Status Open(EventLoop& loop, Handlers handlers);
 
  private:
   void OnSignal();
-  std::function<void()> stop_, reload_;
+  Handlers handlers_;
   ipc::Fd fd_;
   EventLoop::Watch watch_;  // last: it goes before the descriptor closes
 };

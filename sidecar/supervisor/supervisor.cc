@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "sidecar/ipc/control.h"
 #include "sidecar/ipc/questions.h"
 #include "sidecar/supervisor/named_files.h"
 
@@ -28,7 +29,8 @@ Supervisor::Supervisor(EventLoop& loop, const broker::Clock& clock, const broker
       windows_(loop, clock, log, factory_, WindowHooks()),
       door_({loop, clock, log, journal_, core_, windows_}, setup_.pidfd_from),
       reload_({loop, core_, door_, setup_.load}),
-      watchdog_(loop, core_, notifier_) {}
+      watchdog_(loop, core_, notifier_),
+      stop_file_(loop, log, [this](bool there) { OnStopFile(there); }) {}
 
 CoreRoles::Hooks Supervisor::CoreHooks() {
   return {.message = [this](RoleProcess& role, MessageType type,
@@ -64,6 +66,7 @@ Status Supervisor::Start(SharedConfig config) {
 
   phase_ = Phase::kServing;
   journal_.Record(DaemonEntry(EntryType::kDaemonStarted));
+  stop_file_.Watch(config_->config.paths.state + "/" + std::string(ipc::kStopFile));
   door_.Adopt(config_, std::move(*listeners));
   notifier_.Ready();
   watchdog_.Start(setup_.watchdog);
@@ -95,7 +98,12 @@ bool Supervisor::OnStarted(const RoleProcess& role, const std::vector<Finding>& 
                      "; or write [hardening] minimum = \"weak\" and live with it";
     }
   }
-  return findings.empty() || !strict;
+  const bool good = findings.empty() || !strict;
+  // One that takes another's place is told before it is asked anything.
+  if (good && role.name().kind == RoleKind::kBroker && stop_file_.there()) {
+    core_.Get(RoleKind::kBroker)->Tell(MessageType::kStopAgents, "file");
+  }
+  return good;
 }
 
 void Supervisor::OnRoleMessage(RoleProcess& role, MessageType type, const ipc::Message& message) {

@@ -13,6 +13,7 @@
 #include "sidecar/supervisor/notify.h"
 #include "sidecar/supervisor/reload.h"
 #include "sidecar/supervisor/status.h"
+#include "sidecar/supervisor/stop_file.h"
 #include "sidecar/supervisor/watchdog.h"
 #include "sidecar/supervisor/windows.h"
 
@@ -47,6 +48,10 @@ class Supervisor {
   /// SIGTERM: windows, then broker and dialer, then the last entry, then the ledger; the loop stops
   /// when all are gone. Bounded by the sum of the patiences.
   void BeginStop();
+  /// SIGUSR1, or the file that says so (`by` "signal" or "file"): no agent gets anything from now
+  /// on. The entry goes to the ledger past the broker, so that it holds even if the broker would
+  /// not.
+  void StopAgents(const std::string& by);
 
   [[nodiscard]] std::string StatusReport() const;
   [[nodiscard]] const CoreRoles& core() const { return core_; }
@@ -70,6 +75,7 @@ class Supervisor {
   void OnBrokerAsks(RoleProcess& broker, ipc::MessageType type, const std::string& text);
   void OnCoreDied(RoleKind kind, const std::string& how);
   void OnLedgerReplaced();
+  void OnStopFile(bool there);
   void OnReloaded(const ReloadOutcome& outcome, const SharedConfig& committed);
   broker::Status WaitUntilReady();
   broker::ledger::Entry DaemonEntry(broker::ledger::EntryType type) const;
@@ -93,6 +99,7 @@ class Supervisor {
   FrontDoor door_;
   Reload reload_;
   Watchdog watchdog_;
+  StopFile stop_file_;
   EventLoop::Watch patience_;
 };
 

@@ -101,6 +101,7 @@ TEST_CASE("a role writes its own kinds of entry and no others") {
       {ledger.supervisor, EntryType::kRoleRestarted, true},
       {ledger.supervisor, EntryType::kConnectionRefused, true},
       {ledger.supervisor, EntryType::kPolicyChanged, true},
+      {ledger.supervisor, EntryType::kKillEngaged, true},
       {ledger.supervisor, EntryType::kTokenIssued, false},
       {ledger.supervisor, EntryType::kTokenDenied, false},
       {ledger.supervisor, EntryType::kKillReleased, false},

@@ -115,3 +115,14 @@ TEST_CASE("An entry that the ledger refuses is lost, and known to be") {
   bench.Turn();
   CHECK(bench.journal.lost() == 1);
 }
+
+TEST_CASE("A stop goes before all that waits, and finds room where there is none") {
+  Bench bench;
+  for (size_t i = 0; i < Journal::kMaxWaiting; ++i) bench.journal.Record(Refused("a"));
+  bench.journal.RecordFirst({.type = EntryType::kKillEngaged});
+  CHECK(bench.journal.lost() == 0);
+  FakeLedgerEnd ledger = bench.NewLedger();
+  ledger.Read();
+  REQUIRE_FALSE(ledger.appended.empty());
+  CHECK(ledger.appended[0].entry.type == EntryType::kKillEngaged);
+}

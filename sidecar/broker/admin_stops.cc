@@ -1,0 +1,126 @@
+// Stopping agents and letting them go on. A stop works before it is recorded, a release after.
+#include <utility>
+
+#include "broker/base/inert_text.h"
+#include "broker/policy/nearest.h"
+#include "sidecar/broker/admin_service.h"
+#include "sidecar/ipc/control.h"
+
+namespace sidecar::broker_role {
+namespace {
+
+using broker::Reason, broker::Refuse;
+using broker::ledger::Entry, broker::ledger::EntryType;
+using nlohmann::json;
+using Outcome = AdminService::Outcome;
+using LedgerOutcome = AdminService::LedgerOutcome;
+
+// What a person reads, the longest-lived first; an answer has a bound, too.
+constexpr size_t kMaxShown = 200;
+
+struct Request {
+  std::string agent;  // empty: all
+  std::string why;
+};
+
+std::expected<Request, broker::Refusal> Parse(const json& body) {
+  const bool has_agent = body.contains("agent");
+  const bool has_all = body.contains("all");
+  if (has_agent == has_all) {
+    return Refuse(Reason::kMissingField, R"(Send {"agent":"NAME"} or {"all":true}.)");
+  }
+  if (has_all && body["all"] != json(true)) return Refuse(Reason::kWrongType, "all is true.");
+  Request request;
+  if (has_agent) {
+    if (!body["agent"].is_string()) return Refuse(Reason::kWrongType);
+    request.agent = body["agent"].get<std::string>();
+    if (request.agent.empty()) return Refuse(Reason::kMissingField, "Name an agent.");
+  }
+  if (!body.contains("why")) return request;
+  if (!body["why"].is_string()) return Refuse(Reason::kWrongType);
+  request.why = body["why"].get<std::string>();
+  if (request.why.empty() || !broker::IsInertText(request.why)) {
+    return Refuse(Reason::kValueOutOfRange,
+                  "why is a text of at most 200 characters without control characters.");
+  }
+  return request;
+}
+
+json AliveAsJson(const broker::Outstanding::List& list) {
+  json alive = json::array();
+  for (const broker::LiveToken& token : list.tokens) {
+    if (alive.size() == kMaxShown) break;
+    json shown = {{"agent", token.agent},         {"credential", token.credential},
+                  {"resource", token.resource},   {"scopes", token.scopes},
+                  {"expires_on", token.exp_unix}, {"seq", token.seq}};
+    if (!token.user_oid.empty()) shown["user"] = token.user_oid;
+    alive.push_back(std::move(shown));
+  }
+  return alive;
+}
+
+// Whether this very stop is there: one by name, or one of all.
+bool Stands(const broker::Stops& stops, const std::string& agent) {
+  return agent.empty() ? stops.all : stops.agents.contains(agent);
+}
+
+}  // namespace
+
+Outcome AdminService::Kill(const Call& call) {
+  const auto request = Parse(call.body);
+  if (!request) return std::unexpected(request.error());
+  const auto config = ports_.broker.config();
+  if (!request->agent.empty() && !config->agents.contains(request->agent)) {
+    const std::string meant =
+        broker::policy::DidYouMean(request->agent, broker::policy::NamesOf(config->agents));
+    return Refuse(Reason::kNotFound, "The configuration has no agent of that name" +
+                                         (meant.empty() ? std::string() : ": " + meant) +
+                                         ". Nobody was stopped.");
+  }
+  ports_.broker.Stop(request->agent);
+  Entry entry = EntryOf(call, EntryType::kKillEngaged, LedgerOutcome::kSuccess);
+  entry.agent = request->agent;
+  if (!request->why.empty()) entry.change["why"] = request->why;
+  const auto receipt = ports_.minter_ports.ledger.Append(entry);
+  const auto outstanding = ports_.broker.outstanding().Of(request->agent);
+  json alive = AliveAsJson(outstanding);
+  const uint64_t more = outstanding.forgotten + outstanding.tokens.size() - alive.size();
+  const auto since = outstanding.since.time_since_epoch();
+  json body = {{"stopped", request->agent.empty() ? json(true) : json(request->agent)},
+               {"recorded", receipt.has_value()},
+               {"alive", std::move(alive)},
+               {"alive_more", more},
+               {"alive_since", std::chrono::duration_cast<std::chrono::seconds>(since).count()}};
+  if (receipt) body["seq"] = receipt->seq;
+  if (!receipt) body["why_not_recorded"] = receipt.error().detail;
+  return body;
+}
+
+Outcome AdminService::Release(const Call& call) {
+  const auto request = Parse(call.body);
+  if (!request) return std::unexpected(request.error());
+  broker::KillSwitch& kills = ports_.broker.kills();
+  if (kills.held_by_file()) {
+    return Refuse(Reason::kConflict,
+                  "The file " + std::string(ipc::kStopFile) +
+                      " in purser's state folder stops all agents: remove it first.");
+  }
+  if (!Stands(kills.stops(), request->agent)) {
+    return Refuse(Reason::kConflict, request->agent.empty()
+                                         ? "There is no stop of all agents. Agents that were "
+                                           "stopped by name are released by name."
+                                         : "That agent was not stopped by name.");
+  }
+  Entry entry = EntryOf(call, EntryType::kKillReleased, LedgerOutcome::kSuccess);
+  entry.agent = request->agent;
+  entry.change["why"] = request->why;
+  const auto receipt = ports_.minter_ports.ledger.Append(entry);
+  if (!receipt) return std::unexpected(RefusalOf(receipt.error(), Reason::kLedgerUnavailable));
+  kills.Release(request->agent);
+  const broker::Stops left = kills.stops();
+  return json{{"released", request->agent.empty() ? json(true) : json(request->agent)},
+              {"seq", receipt->seq},
+              {"still_stopped", {{"all", left.all}, {"agents", left.agents}}}};
+}
+
+}  // namespace sidecar::broker_role

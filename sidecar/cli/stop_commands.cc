@@ -1,0 +1,145 @@
+#include "sidecar/cli/stop_commands.h"
+
+#include <array>
+#include <ctime>
+#include <ostream>
+#include <vector>
+
+#include "sidecar/cli/terminal.h"
+
+namespace sidecar::cli {
+namespace {
+
+using nlohmann::json;
+
+std::string Text(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+json BodyOf(const StopOrder& order) {
+  json body = order.all ? json{{"all", true}} : json{{"agent", order.agent}};
+  if (!order.why.empty()) body["why"] = order.why;
+  return body;
+}
+
+// "2026-11-20T12:15:30Z"
+std::string UtcTime(int64_t unix_seconds) {
+  const auto seconds = static_cast<std::time_t>(unix_seconds);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc)};
+}
+
+std::string Joined(const json& values) {
+  std::string joined;
+  for (const json& value : values) joined += (joined.empty() ? "" : " ") + Text(value);
+  return joined;
+}
+
+// What no stop takes back, said plainly.
+void PrintAlive(const Console& console, const json& body) {
+  const json alive = body.value("alive", json::array());
+  const std::string since = UtcTime(body.value("alive_since", int64_t{0}));
+  if (alive.empty()) {
+    console.out << "No token that was released since " << since << " is still valid.\n";
+  } else {
+    console.out << Yellow("alive")
+                << "     these tokens are outside, and work until they expire:\n";
+    std::vector<std::vector<std::string>> rows;
+    for (const json& token : alive) {
+      rows.push_back({Text(token["agent"]), Text(token["credential"]),
+                      token.contains("user") ? Text(token["user"]) : "(application)",
+                      UtcTime(token.value("expires_on", int64_t{0})), Text(token["seq"]),
+                      Joined(token["scopes"])});
+    }
+    PrintTable(console.out, {"AGENT", "CREDENTIAL", "USER", "EXPIRES", "SEQ", "SCOPES"}, rows);
+    if (const auto more = body.value("alive_more", uint64_t{0}); more > 0) {
+      console.out << "and " << more << " more\n";
+    }
+    console.out
+        << "Entra can end what stands behind them: revoke the user's sessions, disable the user or "
+           "the\napplication. Graph heeds that before they expire only where continuous access "
+           "evaluation applies.\n";
+  }
+  console.out << "What was released before " << since
+              << " is in the ledger: purser audit search --type token.issued\n";
+}
+
+}  // namespace
+
+int RunKill(const Console& console, const StopOrder& order) {
+  const auto answer = console.client.Call("POST", "/v1/kill", BodyOf(order));
+  if (const int code = Judge(console, answer)) {
+    if (code == kExitUnreachable && !console.json) {
+      console.err << "purser: without the daemon: touch the file \"stop\" in the state folder "
+                     "(/var/lib/purser/stop), or: pkill -USR1 -x purserd\n";
+    }
+    return code;
+  }
+  const json& body = answer->body;
+  const bool recorded = body.value("recorded", false);
+  if (console.json) {
+    console.out << body.dump(2) << '\n';
+    return recorded ? kExitDone : kExitRefused;
+  }
+  console.out << Red("stopped") << "   " << (order.all ? "all agents" : order.agent);
+  if (recorded) console.out << ", entry " << Text(body["seq"]);
+  console.out << ". To let " << (order.all ? "them" : "it") << " go on: purser release "
+              << (order.all ? "--all" : order.agent) << " --why TEXT\n";
+  if (!recorded) {
+    console.out << Red("not recorded") << ": " << Text(body["why_not_recorded"])
+                << ". It holds until purser-broker restarts; nothing is issued while the ledger "
+                   "cannot write. Repeat it when it can\n";
+  }
+  PrintAlive(console, body);
+  return recorded ? kExitDone : kExitRefused;
+}
+
+int RunRelease(const Console& console, const StopOrder& order) {
+  const auto answer = console.client.Call("POST", "/v1/release", BodyOf(order));
+  if (const int code = Judge(console, answer)) return code;
+  if (console.json) {
+    console.out << answer->body.dump(2) << '\n';
+    return kExitDone;
+  }
+  console.out << Green("released") << "  " << (order.all ? "all agents" : order.agent) << ", entry "
+              << Text(answer->body["seq"]) << '\n';
+  const json left = answer->body.value("still_stopped", json::object());
+  if (left.value("all", false)) {
+    console.out << Yellow("stopped") << "   all agents still are: purser release --all\n";
+  }
+  for (const json& agent : left.value("agents", json::array())) {
+    console.out << Yellow("stopped") << "   " << Text(agent) << " still is\n";
+  }
+  return kExitDone;
+}
+
+void AddStops(CLI::App& app, Session& session, StopOrder& order) {
+  const auto add = [&](const char* name, const char* about, const char* footer, auto run) {
+    auto* command = app.add_subcommand(name, about)->footer(footer);
+    auto* whom = command->add_option_group("whom")->require_option(1);
+    whom->add_option("agent", order.agent, "Name in purser.toml");
+    whom->add_flag("--all", order.all, "Every agent");
+    command->callback([&session, &order, run] {
+      session.chosen = [&session, &order, run] {
+        return session.WithDaemon([&](const Console& console) { return run(console, order); });
+      };
+    });
+    return command->add_option("--why", order.why, "For the ledger: at most 200 characters");
+  };
+  add("kill", "Stop an agent, or all: nothing is issued to it from now on",
+      "Examples: purser kill helpdesk --why \"mails a stranger\"\n"
+      "          purser kill --all\n"
+      "Lists the tokens that are still alive outside. A restart changes nothing; purser release "
+      "does.",
+      RunKill);
+  add("release", "Let an agent, or all, go on after a kill",
+      "Examples: purser release helpdesk --why \"prompt mended\"\n"
+      "          purser release --all --why \"false alarm\"\n"
+      "Releasing all leaves those stopped that were stopped by name.",
+      RunRelease)
+      ->required();
+}
+
+}  // namespace sidecar::cli
