@@ -90,6 +90,22 @@ TEST_CASE("A managed identity's token is handed out, or proves an application") 
   CHECK(setup.Accessed() == "host fic host");
 }
 
+TEST_CASE("A managed identity's token is of the tenant that the configured domain stands for") {
+  for (const char* tenant : {kTenant, "99999999-0000-4000-8000-000000000009"}) {
+    Setup setup;
+    setup.Add(Identity());
+    setup.config.tenant.id = "contoso.example";
+    setup.http.Push(200, R"({"issuer":"https://login.microsoftonline.com/)" + std::string(tenant) +
+                             R"(/v2.0"})");
+    setup.http.Push(200, IdentityBody(AppClaims()));
+    const auto token = setup.Mint("host");
+    REQUIRE(token.has_value());
+    CHECK((*token)->tenant_domain == (tenant == kTenant ? "contoso.example" : ""));
+    CHECK(setup.http.seen[0].url.starts_with("https://login.microsoftonline.com/contoso.example/"));
+    CHECK(setup.http.seen[1].url.starts_with("http://169.254.169.254/token?"));
+  }
+}
+
 TEST_CASE("A user-assigned identity is named as its endpoint wants it") {
   struct Row {
     const char* source;
