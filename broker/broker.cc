@@ -110,25 +110,6 @@ Entry WithoutClaims(Entry entry) {
   return entry;
 }
 
-// Why nobody at all may have what was minted for `key`.
-std::optional<Refusal> UnfitForAll(const AccessToken& token, const policy::Config& config,
-                                   const policy::Credential& credential, const TokenKey& key,
-                                   Clock::Wall now) {
-  std::optional<Refusal> over_scoped;
-  for (auto& allowed : policy::MostScopes(config, key.credential, key.resource)) {
-    auto refusal = CheckMinted(token,
-                               {.config = config,
-                                .credential = credential,
-                                .asked = key,
-                                .allowed = std::move(allowed),
-                                .continuous_access = AsksForContinuousAccess(key.claims)},
-                               now);
-    if (!refusal || refusal->reason != Reason::kOverScoped) return refusal;
-    over_scoped = std::move(refusal);
-  }
-  return over_scoped;
-}
-
 bool IsGone(const Caller& caller) { return caller.alive && !caller.alive(); }
 
 }  // namespace
@@ -269,7 +250,7 @@ MintResult Broker::MintFit(const policy::Config& config, const policy::Credentia
                            const TokenKey& key, const Entry& who, const Secret* user_assertion) {
   MintResult token = ports_.minter.Mint(config, credential, key, who, user_assertion);
   if (!token) return token;
-  auto unfit = UnfitForAll(**token, config, credential, key, ports_.clock.WallNow());
+  auto unfit = CheckForAnybody(**token, config, credential, key, ports_.clock.WallNow());
   if (!unfit) return token;
   ports_.minter.ReportRefused(credential, who.request_id, *unfit);
   return std::unexpected(std::move(*unfit));

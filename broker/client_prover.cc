@@ -119,7 +119,7 @@ MintStep<Secret> ClientProver::SignInVault(const policy::Credential& credential)
   if (ports_.signer == nullptr) return Unserved(credential);
   const auto key = ports_.signer->Current(credential.name);
   if (!key) return Stop(SignerRefusal(key.error()));
-  access_.SetVersion(credential, key->version);
+  if (auto told = access_.AnnounceKey(credential, *key); !told) return Pass(told);
   const std::string to_sign =
       entra::AssertionToSign({key->thumbprint, credential.client_id, entra::TokenUrl(authority())},
                              ports_.clock.WallNow(), ports_.random);

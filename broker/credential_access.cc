@@ -51,8 +51,12 @@ MintStep<const Secret*> CredentialAccess::Fetch(const policy::Credential& creden
   return &secrets_.emplace(id, std::move(*fetched)).first->second.value;
 }
 
-void CredentialAccess::SetVersion(const policy::Credential& credential, std::string version) {
-  versions_[credential.name] = std::move(version);
+MintStep<void> CredentialAccess::AnnounceKey(const policy::Credential& credential,
+                                             const SigningKey& key) {
+  versions_[credential.name] = key.version;
+  const auto receipt = Record(credential, Outcome::kSuccess, {}, key.host);
+  if (!receipt) return Stop(LedgerRefusal(receipt.error()));
+  return {};
 }
 
 std::string CredentialAccess::VersionOf(const policy::Credential& credential) const {

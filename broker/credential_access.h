@@ -21,8 +21,8 @@ class CredentialAccess {
   /// Announces, and reads the secret; once until Restart(). Borrowed until then. What came from a
   /// vault elsewhere is named once more, with its version and host, before it is used.
   MintStep<const Secret*> Fetch(const policy::Credential& credential, SecretKind kind);
-  /// A version that no vault's Fetch told: of a key that signs where it is.
-  void SetVersion(const policy::Credential& credential, std::string version);
+  /// Of a key that signs where it is: names its version and host as Fetch() does, before it signs.
+  MintStep<void> AnnounceKey(const policy::Credential& credential, const SigningKey& key);
 
   /// Of the credential's secret as last read; empty: none was.
   [[nodiscard]] std::string VersionOf(const policy::Credential& credential) const;

@@ -6,6 +6,7 @@
 
 #include "broker/entra/discovery.h"
 #include "broker/entra/scope_list.h"
+#include "broker/policy/decide.h"
 #include "broker/policy/kinds.h"
 
 namespace broker {
@@ -120,6 +121,24 @@ std::optional<Refusal> CheckMinted(const AccessToken& token, const MintedTerms& 
   if (token.scopes.empty())
     return Refusal{Reason::kConsentRequired, {}, "minted without any scope", std::nullopt};
   return std::nullopt;
+}
+
+std::optional<Refusal> CheckForAnybody(const AccessToken& token, const policy::Config& config,
+                                       const policy::Credential& credential, const TokenKey& key,
+                                       Clock::Wall now) {
+  std::optional<Refusal> over_scoped;
+  for (auto& allowed : policy::MostScopes(config, key.credential, key.resource)) {
+    auto refusal = CheckMinted(token,
+                               {.config = config,
+                                .credential = credential,
+                                .asked = key,
+                                .allowed = std::move(allowed),
+                                .continuous_access = AsksForContinuousAccess(key.claims)},
+                               now);
+    if (!refusal || refusal->reason != Reason::kOverScoped) return refusal;
+    over_scoped = std::move(refusal);
+  }
+  return over_scoped;
 }
 
 std::optional<Refusal> CheckForVault(const AccessToken& token, const policy::Config& config,

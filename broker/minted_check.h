@@ -43,8 +43,14 @@ struct MintedTerms {
 std::optional<Refusal> CheckMinted(const AccessToken& token, const MintedTerms& terms,
                                    Clock::Wall now);
 
-/// Pure. The same of a token with which purser shows a key vault at `resource` who it is: nothing,
-/// or kMintedMismatch. Audience: the resource, or Key Vault's application id. An identity of which
+/// Pure. Why nobody at all may have what was minted for `key`, whatever their rules say of
+/// lifetimes: CheckMinted for the agent that may have the most.
+std::optional<Refusal> CheckForAnybody(const AccessToken& token, const policy::Config& config,
+                                       const policy::Credential& credential, const TokenKey& key,
+                                       Clock::Wall now);
+
+/// Pure. Of a token with which purser shows a key vault at `resource` who it is: nothing, or
+/// kMintedMismatch. Audience: the resource, or Key Vault's application id. An identity of which
 /// no client id is configured (the machine's own) may be any application of the tenant.
 std::optional<Refusal> CheckForVault(const AccessToken& token, const policy::Config& config,
                                      const policy::Credential& identity,

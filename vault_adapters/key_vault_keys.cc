@@ -122,7 +122,8 @@ Result<broker::SigningKey> KeyVaultKeys::Current(const std::string& credential) 
   auto facts = GetCertificate(*place);
   if (!facts) return AsError(facts.error());
   return broker::SigningKey{.version = std::move(facts->key_version),
-                            .thumbprint = std::move(facts->thumbprint)};
+                            .thumbprint = std::move(facts->thumbprint),
+                            .host = client_.host()};
 }
 
 Result<std::string> KeyVaultKeys::SignPs256(const std::string& credential,

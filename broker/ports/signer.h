@@ -11,6 +11,7 @@ namespace broker {
 struct SigningKey {
   std::string version;     // of the key in its vault; a signature is asked of this one
   std::string thumbprint;  // x5t#S256 of its certificate: base64url(SHA-256(DER)), 43 characters
+  std::string host;        // of its vault, for the ledger
 };
 
 /// Thread-safe. `credential` is the name in the configuration, whose `vault` and `name` say where

@@ -44,6 +44,29 @@ TEST_CASE("A key that never leaves its vault signs the digest of an assertion, e
   CHECK(setup.http.seen.size() == 2);
 }
 
+TEST_CASE(
+    "A signature by a vault's key stands in the ledger, with version and host, before it is made") {
+  Setup setup;
+  setup.Add({.name = "hsm", .kind = "key-vault-key", .client_id = kClient, .vault = "corp"});
+  setup.http.Push(200, TokenBody(AppClaims()));
+  size_t before = 0;
+  setup.signer.before_signing = [&] { before = setup.ledger.entries.size(); };
+  REQUIRE(setup.Mint("hsm").has_value());
+  REQUIRE(before == 2);  // that the credential is used, and what it is
+  const auto& entry = setup.ledger.entries[1];
+  CHECK(entry.type == broker::ledger::EntryType::kCredentialAccess);
+  CHECK(entry.credential_name == "hsm");
+  CHECK(entry.credential_version == "v1");
+  CHECK(entry.target_kind == "vault");
+  CHECK(entry.target_id == "corp.vault.azure.net");
+
+  setup.signer.digests.clear();
+  setup.ledger.refuses = [](const auto& one) { return one.target_kind == "vault"; };
+  CHECK_FALSE(setup.Mint("hsm").has_value());
+  CHECK(setup.signer.digests.empty());
+  CHECK(setup.http.seen.size() == 1);
+}
+
 TEST_CASE("What no port serves is refused, not sent without proof") {
   Setup setup;
   setup.Add({.name = "hsm", .kind = "key-vault-key", .client_id = kClient});

@@ -88,13 +88,15 @@ class Serving(VaultCase):
 
     def test_an_access_to_the_vault_is_in_the_ledger_with_host_and_version_before_the_release(self):
         self.restart()
-        answer = self.granted("vault-secret")
-        before = self.purser.ledger_lines()[:answer["audit"]["seq"] - 1]
-        found = [entry for entry in before if entry["type"] == "credential.access"
-                 and entry["credential"]["name"] == "vault-secret"
-                 and entry["target"].get("id") == "localhost"]
-        self.assertTrue(found, before[-5:])
-        self.assertTrue(found[-1]["credential"]["version"])
+        for name in VAULTED:
+            with self.subTest(name):
+                answer = self.granted(name)
+                before = self.purser.ledger_lines()[:answer["audit"]["seq"] - 1]
+                found = [entry for entry in before if entry["type"] == "credential.access"
+                         and entry["credential"]["name"] == name
+                         and entry["target"].get("id") == "localhost"]
+                self.assertTrue(found, before[-5:])
+                self.assertTrue(found[-1]["credential"]["version"])
 
     def test_a_key_that_signs_in_its_vault_never_comes_here(self):
         def read():

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,10 +11,11 @@ class FakeSigner final : public broker::Signer {
  public:
   broker::Result<broker::SigningKey> Current(const std::string& /*credential*/) override {
     if (fail_with) return broker::Fail(*fail_with, "fake");
-    return broker::SigningKey{version, "thumbprint"};
+    return broker::SigningKey{version, "thumbprint", "corp.vault.azure.net"};
   }
   broker::Result<std::string> SignPs256(const std::string& credential, const std::string& of,
                                         const Digest& digest) override {
+    if (before_signing) before_signing();
     digests.push_back(digest);
     if (fail_signing_with) return broker::Fail(*fail_signing_with, "fake");
     return "signed by " + credential + " " + of;
@@ -21,4 +23,5 @@ class FakeSigner final : public broker::Signer {
   std::string version = "v1";
   std::optional<broker::ErrorCode> fail_with, fail_signing_with;
   std::vector<Digest> digests;
+  std::function<void()> before_signing;
 };
