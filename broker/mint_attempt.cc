@@ -88,8 +88,10 @@ std::expected<AccessToken, Refusal> MintAttempt::Mint() {
   auto token = ReadMintedToken(
       std::move(*answer), {ports_.clock, http_.asked_at(), task_.config.tenant, task_.tenant_guid,
                            access_.VersionOf(task_.credential), ports_.fingerprint_key});
-  // Nobody but the agent can renew it: the user's token is not kept.
-  if (token && task_.user_assertion != nullptr) token->refresh_at = token->expires_at;
+  // Nobody but the agent can renew it: the user's token is not kept, and what answers one challenge
+  // is not worth renewing for a day to come, as often as agents make them up.
+  const bool once = task_.user_assertion != nullptr || !HasOnlyOwnClaims(task_.key);
+  if (token && once) token->refresh_at = token->expires_at;
   return token;
 }
 

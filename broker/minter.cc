@@ -1,10 +1,10 @@
 #include "broker/minter.h"
 
-#include <map>
-#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "broker/mint_attempt.h"
+#include "broker/mint_turns.h"
 #include "broker/tenant_resolver.h"
 #include "broker/upstream_guard.h"
 #include "broker/user_verifier.h"
@@ -18,17 +18,11 @@ struct Minter::State {
         keys(ports.http, ports.clock),
         users(keys, tenants, ports.clock) {}
 
-  std::mutex& TurnOf(const std::string& credential) {
-    const std::scoped_lock lock(mutex);
-    return turns[credential];  // a map's elements do not move
-  }
-
   UpstreamGuard guard;
   TenantResolver tenants;
   KeySets keys;
   UserVerifier users;
-  std::mutex mutex;
-  std::map<std::string, std::mutex> turns;
+  MintTurns turns;
 };
 
 namespace {
@@ -58,10 +52,9 @@ Minter::~Minter() = default;
 MintResult Minter::Mint(const policy::Config& config, const policy::Credential& credential,
                         const TokenKey& key, const ledger::Entry& who,
                         const Secret* user_assertion) {
-  // One at a time for a refresh token: a server that detects reuse ends the grant when two requests
-  // bring the same one, and whoever comes second must read what the first has stored.
-  std::unique_lock<std::mutex> turn;
-  if (credential.kind == "refresh-token") turn = std::unique_lock(state_->TurnOf(credential.name));
+  const bool alone = credential.kind == "refresh-token";
+  const auto turn = alone ? state_->turns.Take(credential.name, who.agent) : std::nullopt;
+  if (alone && !turn) return Refuse(Reason::kOverloaded, {}, "too many kinds of token at once");
 
   if (auto refusal = state_->guard.Check(credential.name)) return std::unexpected(*refusal);
   auto tenant = state_->tenants.Resolve(config.tenant);
@@ -90,7 +83,7 @@ void Minter::ReportRefused(const policy::Credential& credential, const std::stri
 
 void Minter::Forget(const std::string& credential) {
   // Not before a request under way with the old secret has had its say about it.
-  const std::scoped_lock turn(state_->TurnOf(credential));
+  const auto turn = state_->turns.Take(credential, {});
   state_->guard.Forget(credential);
 }
 

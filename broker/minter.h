@@ -42,7 +42,8 @@ class Minter {
   explicit Minter(Ports ports);
   ~Minter();
 
-  /// Obtains one token for `key`. In this order: circuit breaker and remembered dead grant ·
+  /// Obtains one token for `key`. In this order: the turn of a refresh token (broker/mint_turns.h;
+  /// kOverloaded: the agent has too many in line) · circuit breaker and remembered dead grant ·
   /// `credential.access` in the ledger (durable; a copy of `who` with the credential filled in) ·
   /// the secret from the vault · one request to the token endpoint, one retry with jitter on a
   /// transient failure · a rotated refresh token stored · the token's facts read.

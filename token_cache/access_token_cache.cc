@@ -33,7 +33,6 @@ Blame BlameOf(Reason reason) {
     case Reason::kLedgerUnavailable:
     case Reason::kSealed:
     case Reason::kStoreUnavailable:
-    case Reason::kOverloaded:
     case Reason::kRestarting:
       return Blame::kOutage;
     case Reason::kMalformedRequest:
@@ -66,7 +65,8 @@ Blame BlameOf(Reason reason) {
     case Reason::kRoleMissing:
     case Reason::kConflict:
     case Reason::kBudget:
-    case Reason::kInternal:  // perhaps an entry that no ledger line can hold, of the first asker
+    case Reason::kOverloaded:  // perhaps an agent that has too much under way
+    case Reason::kInternal:    // perhaps an entry that no ledger line can hold, of the first asker
       return Blame::kCaller;
     case Reason::kOverScoped:
     case Reason::kMintedMismatch:

@@ -33,7 +33,8 @@ TEST_CASE("Many callers of one key share one mint") {
 }
 
 TEST_CASE("Waiters share a refusal of the grant, and not one of the first asker") {
-  for (const Reason reason : {Reason::kLoginRequired, Reason::kKilled, Reason::kInternal}) {
+  for (const Reason reason :
+       {Reason::kLoginRequired, Reason::kKilled, Reason::kInternal, Reason::kOverloaded}) {
     CAPTURE(broker::Describe(reason).name);
     Fixture f;
     std::promise<void> minting, release;
