@@ -24,11 +24,6 @@ std::chrono::milliseconds RetryDelay(Random& random) {
   return kRetryDelay + std::chrono::milliseconds(value % kRetryJitterMs);
 }
 
-// Claims of an agent's choosing are none of purser's own.
-bool HasOnlyOwnClaims(const TokenKey& key) {
-  return key.claims.empty() || key.claims == WithContinuousAccess({});
-}
-
 // Whether what was refused may be what a vault gave. A dead grant that is a user's token is none of
 // a vault's: whoever passes it on again and again must not have the secret read each time.
 bool MayBeStale(ErrorClass error_class, const policy::Credential& credential) {
@@ -43,10 +38,17 @@ std::vector<std::string> NamesOf(const TokenKey& key) {
 
 }  // namespace
 
+bool HasOnlyOwnClaims(const TokenKey& key) {
+  return key.claims.empty() || key.claims == WithContinuousAccess({});
+}
+
 MintAttempt::MintAttempt(const Minter::Ports& ports, UpstreamGuard& guard, const MintTask& task)
     : ports_(ports),
       guard_(guard),
       task_(task),
+      guarded_(HasOnlyOwnClaims(task.key)
+                   ? task.credential.name
+                   : UpstreamGuard::WithClaims(task.credential.name, task.who.agent)),
       http_(ports.http, ports.clock,
             task.credential.kind == "managed-identity" ? task.credential.endpoint
                                                        : task.config.tenant.authority),
@@ -156,7 +158,10 @@ void MintAttempt::SendToUser(const entra::UpstreamError& error, Refusal* refusal
 }
 
 Refusal MintAttempt::RefusalOf(const MintFault& fault) {
-  if (const auto* refusal = std::get_if<Refusal>(&fault)) return *refusal;
+  if (const auto* refusal = std::get_if<Refusal>(&fault)) {
+    guard_.NeverAsked(guarded_);
+    return *refusal;
+  }
   return Remember(std::get<entra::UpstreamError>(fault));
 }
 
@@ -165,13 +170,17 @@ Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
   Refusal refusal{Describe(error.error_class).reason, {}, error.detail, error.retry_after};
   if (task_.user_assertion != nullptr) SendToUser(error, &refusal);
   if (error.retry_after) guard_.Throttled(name, *error.retry_after);
+  const bool answered = error.error_class != ErrorClass::kTransient &&
+                        error.error_class != ErrorClass::kThrottled &&
+                        error.error_class != ErrorClass::kInvalid;
+  if (answered) guard_.Answered(guarded_);
   // One user's token or account says nothing about the others that the credential serves.
   const bool of_user =
       error.error_class == ErrorClass::kGrantDead || error.error_class == ErrorClass::kPrincipal;
   if (of_user && task_.user_assertion != nullptr) return refusal;
   switch (error.error_class) {
     case ErrorClass::kTransient:
-      guard_.FailedTransiently(name);
+      guard_.FailedTransiently(guarded_);
       break;
     case ErrorClass::kGrantDead:
       // An application has no grant that a login could renew: it may be tried again later. Nor does
@@ -180,12 +189,12 @@ Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
       if (task_.credential.kind == "refresh-token" && HasOnlyOwnClaims(task_.key)) {
         guard_.GrantDied(name, refusal);
       } else {
-        guard_.Rejected(name, refusal);
+        guard_.Rejected(guarded_, refusal);
       }
       break;
     case ErrorClass::kPrincipal:
     case ErrorClass::kCredential:
-      guard_.Rejected(name, refusal);
+      guard_.Rejected(guarded_, refusal);
       break;
     case ErrorClass::kThrottled:
     case ErrorClass::kInteraction:  // these four may concern this request alone, not the next

@@ -13,6 +13,9 @@
 
 namespace broker {
 
+/// Whether the key's claims are none of an agent's choosing: none at all, or those of a rule.
+bool HasOnlyOwnClaims(const TokenKey& key);
+
 /// Used once, by one thread. Borrows what it is given.
 class MintAttempt {
  public:
@@ -36,6 +39,7 @@ class MintAttempt {
   const Minter::Ports& ports_;
   UpstreamGuard& guard_;
   const MintTask& task_;
+  const std::string guarded_;  // what is remembered of this mint alone: see WithClaims()
   TimedHttp http_;
   CredentialAccess access_;
   ClientProver prover_;

@@ -56,14 +56,17 @@ MintResult Minter::Mint(const policy::Config& config, const policy::Credential& 
   const auto turn = alone ? state_->turns.Take(credential.name, who.agent) : std::nullopt;
   if (alone && !turn) return Refuse(Reason::kOverloaded, {}, "too many kinds of token at once");
 
-  if (auto refusal = state_->guard.Check(credential.name)) return std::unexpected(*refusal);
+  auto& guard = state_->guard;
+  auto refusal = HasOnlyOwnClaims(key) ? guard.Check(credential.name)
+                                       : guard.CheckWithClaims(credential.name, who.agent);
+  if (refusal) return std::unexpected(std::move(*refusal));
   auto tenant = state_->tenants.Resolve(config.tenant);
   if (!tenant) {
-    state_->guard.DiscoveryFailed(credential.name, tenant.error());
+    guard.DiscoveryFailed(credential.name, tenant.error());
     return Failed(ports_.log, credential.name, who.request_id, std::move(tenant.error()));
   }
   const MintTask task{config, credential, key, who, std::move(*tenant), user_assertion};
-  auto token = MintAttempt(ports_, state_->guard, task).Run();
+  auto token = MintAttempt(ports_, guard, task).Run();
   if (!token) {
     return Failed(ports_.log, credential.name, who.request_id, std::move(token.error()));
   }

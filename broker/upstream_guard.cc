@@ -23,21 +23,58 @@ std::string SecondsOf(Clock::Wall time) {
 
 }  // namespace
 
-std::optional<Refusal> UpstreamGuard::Check(const std::string& credential) {
-  const std::scoped_lock lock(mutex_);
-  Memory& memory = memory_[credential];
-  const auto now = clock_.Now();
+// What does not change with the outcome of a trial.
+std::optional<Refusal> UpstreamGuard::Standing(const Memory& memory, Clock::Steady now) const {
   if (memory.dead_grant) return memory.dead_grant;
   if (memory.rejection && now < memory.rejected_until) return memory.rejection;
   if (now < memory.not_before) {
     return Wait(Reason::kUpstreamThrottled, memory.not_before, now, "Retry-After has not passed");
   }
+  return std::nullopt;
+}
+
+std::optional<Refusal> UpstreamGuard::Tripped(Memory& memory, Clock::Steady now) const {
   if (memory.pause.count() == 0) return std::nullopt;
   if (now < memory.trial_at) {
     return Wait(Reason::kUpstreamUnavailable, memory.trial_at, now, "circuit breaker is open");
   }
   memory.trial_at = now + memory.pause;  // this one is the trial; the others go on waiting
   return std::nullopt;
+}
+
+std::optional<Refusal> UpstreamGuard::Check(const std::string& credential) {
+  const std::scoped_lock lock(mutex_);
+  Memory& memory = memory_[credential];
+  const auto now = clock_.Now();
+  if (auto refusal = Standing(memory, now)) return refusal;
+  return Tripped(memory, now);
+}
+
+// No credential's name has a line end.
+std::string UpstreamGuard::WithClaims(const std::string& credential, const std::string& agent) {
+  return credential + "\n" + agent;
+}
+
+std::optional<Refusal> UpstreamGuard::CheckWithClaims(const std::string& credential,
+                                                      const std::string& agent) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (auto refusal = Standing(memory_[credential], clock_.Now())) return refusal;
+  }
+  return Check(WithClaims(credential, agent));
+}
+
+void UpstreamGuard::Answered(const std::string& credential) {
+  const std::scoped_lock lock(mutex_);
+  Memory& memory = memory_[credential];
+  memory.failures = 0;
+  memory.pause = {};
+}
+
+void UpstreamGuard::NeverAsked(const std::string& credential) {
+  const std::scoped_lock lock(mutex_);
+  Memory& memory = memory_[credential];
+  if (memory.pause.count() != 0) memory.trial_at = std::min(memory.trial_at, clock_.Now());
 }
 
 UpstreamGuard::Memory& UpstreamGuard::Failed(const std::string& credential) {
@@ -86,7 +123,10 @@ void UpstreamGuard::GrantDied(const std::string& credential, Refusal refusal) {
 
 void UpstreamGuard::Forget(const std::string& credential) {
   const std::scoped_lock lock(mutex_);
-  memory_.erase(credential);
+  const std::string of_claims = WithClaims(credential, {});
+  std::erase_if(memory_, [&](const auto& one) {
+    return one.first == credential || one.first.starts_with(of_claims);
+  });
 }
 
 std::vector<std::string> UpstreamGuard::Troubles() {
@@ -94,6 +134,7 @@ std::vector<std::string> UpstreamGuard::Troubles() {
   const auto now = clock_.Now();
   std::vector<std::string> troubles;
   for (const auto& [credential, memory] : memory_) {
+    if (credential.contains('\n')) continue;  // one agent's own claims trouble nobody else
     std::optional<Reason> reason;
     if (memory.pause.count() != 0) reason = Reason::kUpstreamUnavailable;
     if (now < memory.not_before) reason = Reason::kUpstreamThrottled;

@@ -31,7 +31,15 @@ class UpstreamGuard {
   /// Nothing: go ahead. Otherwise why not, with retry_after where waiting helps. While the breaker
   /// is open one trial passes at the end of each pause.
   std::optional<Refusal> Check(const std::string& credential);
+  /// The same for claims of the agent's choosing. What comes of them is remembered of that agent
+  /// alone, under WithClaims(); but what holds for the credential holds for them.
+  std::optional<Refusal> CheckWithClaims(const std::string& credential, const std::string& agent);
+  static std::string WithClaims(const std::string& credential, const std::string& agent);
 
+  /// Entra answered, if only with a refusal: it is no outage. Closes the breaker.
+  void Answered(const std::string& credential);
+  /// What was let through never came to Entra: if it was the trial, the next one may go at once.
+  void NeverAsked(const std::string& credential);
   void Succeeded(const std::string& credential);
   void FailedTransiently(const std::string& credential);
   /// No request before `wait` has passed.
@@ -43,6 +51,7 @@ class UpstreamGuard {
   void DiscoveryFailed(const std::string& credential, const Refusal& refusal);
   /// Refuses with `refusal` until Forget().
   void GrantDied(const std::string& credential, Refusal refusal);
+  /// With what was remembered of agents' claims.
   void Forget(const std::string& credential);
 
   /// "credential NAME: REASON since TIME" for each that Check() would refuse now, by name. TIME is
@@ -61,11 +70,13 @@ class UpstreamGuard {
     std::optional<Refusal> dead_grant;
   };
   // REQUIRES: mutex_.
+  std::optional<Refusal> Standing(const Memory& memory, Clock::Steady now) const;
+  std::optional<Refusal> Tripped(Memory& memory, Clock::Steady now) const;
   Memory& Failed(const std::string& credential);
 
   const Clock& clock_;
   std::mutex mutex_;
-  std::map<std::string, Memory> memory_;  // at most one row per configured credential
+  std::map<std::string, Memory> memory_;  // a row per credential, and one per agent that uses it
 };
 
 }  // namespace broker
