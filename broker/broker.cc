@@ -2,49 +2,16 @@
 
 #include <utility>
 
-#include "broker/caller_record.h"
 #include "broker/credential_access.h"
 #include "broker/minted_check.h"
 #include "broker/policy/kinds.h"
 #include "broker/policy/scopes.h"
+#include "broker/request_entry.h"
 
 namespace broker {
 namespace {
 
 using ledger::Entry, ledger::EntryType, ledger::Outcome;
-
-Entry EntryFor(const Caller& caller, const TokenRequest& request, const std::string& request_id,
-               const policy::Config& config) {
-  Entry entry;
-  entry.agent = caller.agent;
-  entry.caller = RecordOf(caller.facts);
-  entry.claimed = request.context;
-  entry.request_id = request_id;
-  entry.trace = request.trace;
-  entry.scopes = request.scopes;
-  entry.policy_sha256 = config.sha256;
-  return entry;
-}
-
-std::vector<std::string> NamesOf(const std::vector<const policy::Rule*>& rules) {
-  std::vector<std::string> names;
-  names.reserve(rules.size());
-  for (const policy::Rule* rule : rules) names.push_back(rule->name);
-  return names;
-}
-
-void Describe(const policy::Grant& grant, Entry* entry) {
-  entry->target_kind = "resource";
-  entry->target_resource = grant.scopes.resource;
-  entry->scopes = grant.scopes.names;
-  entry->credential_name = grant.credential->name;
-  entry->credential_kind = grant.credential->kind;
-  entry->policy_rule = policy::JoinNames(NamesOf(grant.rules), ",");
-  std::vector<std::string> others;
-  others.reserve(grant.passed_over.size());
-  for (const policy::Credential* other : grant.passed_over) others.push_back(other->name);
-  if (!others.empty()) entry->change["passed_over"] = policy::JoinNames(others, ",");
-}
 
 TokenKey KeyFor(const policy::Grant& grant, const std::string& claims) {
   return {grant.credential->name, grant.scopes.resource, grant.scopes.names, claims,
@@ -56,23 +23,6 @@ TokenKey KeyFor(const policy::Grant& grant, const std::string& claims) {
 TokenKey MintKey(TokenKey asked, const policy::Credential& credential) {
   if (policy::AsksForDefault(credential)) asked.scopes = {".default"};
   return asked;
-}
-
-void Describe(const AccessToken& token, Entry* entry) {
-  entry->type = EntryType::kTokenIssued;
-  entry->outcome = Outcome::kSuccess;
-  entry->user_oid = token.user_oid;
-  entry->credential_version = token.credential_version;
-  entry->token_fp = token.fingerprint;
-  entry->token_uti = token.uti;
-  entry->token_exp = token.exp_unix;
-}
-
-// What was to be released and is not: nobody has that token.
-void TakeBack(Entry* entry) {
-  entry->token_fp.clear();
-  entry->token_uti.clear();
-  entry->token_exp = 0;
 }
 
 // Whose rights are asked for is never left open: a user's token where nobody acts for users is as
@@ -99,15 +49,6 @@ std::expected<RequestedScopes, Refusal> FirstResource(const std::vector<std::str
     if (one->resource == resource) same.push_back(scope);
   }
   return ParseScopes(same, graph);
-}
-
-// What no line can hold was sent to leave no trace: who was refused, and why, stands all the same.
-Entry WithoutClaims(Entry entry) {
-  entry.scopes.clear();
-  entry.claimed = {};
-  entry.trace.clear();
-  entry.request_id.clear();
-  return entry;
 }
 
 bool IsGone(const Caller& caller) { return caller.alive && !caller.alive(); }
@@ -138,7 +79,7 @@ struct Broker::Pending {
 void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
                         const std::string& request_id, Answer answer) {
   SharedConfig now = config();
-  Entry entry = EntryFor(caller, request, request_id, *now);
+  Entry entry = EntryFor(caller.agent, caller.facts, request, request_id, now->sha256);
   auto pending = std::make_unique<Pending>(Pending{.config = std::move(now),
                                                    .caller = caller,
                                                    .entry = std::move(entry),
@@ -182,7 +123,7 @@ std::optional<Refusal> Broker::Authorize(Pending& pending, const TokenRequest& r
   if (kills_.IsStopped(pending.caller.agent)) return Refusal{Reason::kKilled, {}, {}, {}};
   auto grant = policy::Decide(*pending.config, pending.caller.agent, request);
   if (!grant) return std::move(grant.error());
-  Describe(*grant, &pending.entry);
+  DescribeGrant(*grant, &pending.entry);
   pending.grant = std::move(*grant);
   if (auto misplaced = CheckAsserted(request, *pending.grant->credential)) return misplaced;
   if (request.dry_run) return std::nullopt;
@@ -272,7 +213,7 @@ void Broker::Release(std::unique_ptr<Pending> pending) {
   if (!refusal && IsGone(pending->caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
   if (refusal) return Deny(std::move(*pending), std::move(*refusal));
   Entry& entry = pending->entry;
-  Describe(*pending->token, &entry);
+  DescribeRelease(*pending->token, &entry);
   ports_.ledger.AppendThen(
       entry, [this, pending = std::move(pending)](Result<LedgerReceipt> receipt) mutable {
         if (receipt) {
@@ -314,7 +255,8 @@ void Broker::Deny(Entry entry, Refusal refusal, Answer answer) {
 
 void Broker::RecordRejected(const Caller& caller, Reason reason, const std::string& request_id,
                             Answer answer) {
-  Deny(EntryFor(caller, {}, request_id, *config()), {reason, {}, {}, {}}, std::move(answer));
+  Deny(EntryFor(caller.agent, caller.facts, {}, request_id, config()->sha256), {reason, {}, {}, {}},
+       std::move(answer));
 }
 
 MintResult Broker::Renew(const TokenKey& key) {
