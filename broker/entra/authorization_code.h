@@ -6,6 +6,7 @@
 
 #include "broker/base/result.h"
 #include "broker/base/secret.h"
+#include "broker/entra/login_redirect.h"
 #include "broker/entra/token_request.h"
 #include "broker/ports/random.h"
 
@@ -33,12 +34,9 @@ struct AuthorizeAsk {
 std::string AuthorizeUrl(const Authority& authority, const AuthorizeAsk& ask,
                          const LoginSecrets& login);
 
-// Entra's codes have about 1 kB; browsers' addresses end at 8 kB or later.
-inline constexpr size_t kMaxRedirectBytes = size_t{8} << 10;
-/// The code in what the browser asked the loopback listener for ("/?code=…&state=…"), or in the
-/// whole address that a person pasted. Errors: kInvalidRequest (no such answer; a parameter
-/// twice) · kConflict (another login's state) · kDenied (the person or Entra said no: the detail
-/// has the error's word alone). Prose of the answer is not looked at.
-Result<Secret> ReadRedirect(std::string_view target, const LoginSecrets& login);
+/// ReadRedirect() of this login's answer.
+inline Result<Secret> ReadRedirect(std::string_view target, const LoginSecrets& login) {
+  return ReadRedirect(target, login.state);
+}
 
 }  // namespace broker::entra

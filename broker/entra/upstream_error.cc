@@ -207,12 +207,19 @@ UpstreamError ReadUpstreamError(const HttpResponse& response) {
   Body body = ReadBody(response.body);
   UpstreamError error{Classify(response.status, body), response.retry_after,
                       DetailOf(response.status, body)};
+  if (!body.codes.empty()) error.aadsts = body.codes.front();
   if (error.error_class == kInteraction) error.claims = std::move(body.claims);
   if (error.error_class == kThrottled && !error.retry_after) error.retry_after = kDefaultRetryAfter;
   if (error.retry_after) {
     error.retry_after = std::clamp(*error.retry_after, std::chrono::seconds{0}, kMaxRetryAfter);
   }
   return error;
+}
+
+ErrorClass ClassOfWord(std::string_view error) {
+  const auto row =
+      std::ranges::find_if(kErrorTable, [&](const ErrorRow& r) { return r.error == error; });
+  return error.empty() || row == kErrorTable.end() ? kBadRequest : row->error_class;
 }
 
 UpstreamError ReadTransportError(const Error& error) {

@@ -55,6 +55,7 @@ struct UpstreamError {
   /// With kInteraction: the claims that the person's sign-in must fulfil, a JSON object in
   /// canonical form, at most kMaxClaimsBytes; else, and where it is no such object, empty.
   std::string claims = {};
+  int32_t aadsts = 0;  // the first number of error_codes[]; 0 where there is none
 };
 
 // As long as what an agent may pass on.
@@ -69,5 +70,7 @@ inline constexpr std::chrono::seconds kDefaultRetryAfter{60};
 UpstreamError ReadUpstreamError(const HttpResponse& response);
 /// The same for an exchange that brought no answer at all.
 UpstreamError ReadTransportError(const Error& error);
+/// What the error word of a redirect means (RFC 6749 §4.1.2.1).
+ErrorClass ClassOfWord(std::string_view error);
 
 }  // namespace broker::entra

@@ -132,6 +132,12 @@ std::string GivenId(const Credential& credential) {
   return IsYetToBeMade(credential) ? "$" + VariableOf(credential.name) : credential.client_id;
 }
 
+std::string RedirectUriOption(const Credential& credential) {
+  const char* option =
+      credential.confidential ? "--web-redirect-uris" : "--public-client-redirect-uris";
+  return std::string(option) + " http://localhost";
+}
+
 std::string TrustCommands(const Config& config, const Credential& credential) {
   if (credential.kind != "federated") return {};
   const std::string_view audience = ExchangeAudience(config.tenant);

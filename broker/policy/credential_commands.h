@@ -21,6 +21,9 @@ std::string VariableOf(std::string_view credential);
 /// the script is given it.
 std::string GivenId(const Credential& credential);
 
+/// What `az ad app create` and `az ad app update` are told so that a browser may come back from a
+/// login of this credential (kind refresh-token). Entra takes the kind of client from it.
+std::string RedirectUriOption(const Credential& credential);
 /// Federated credentials: the commands that have Entra trust the tokens that stand in for a secret,
 /// for the registration in $app. Empty for other kinds.
 std::string TrustCommands(const Config& config, const Credential& credential);

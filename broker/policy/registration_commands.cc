@@ -114,8 +114,10 @@ class Part {
   [[nodiscard]] std::string Create() const {
     std::string text = "app=$(az ad app create --display-name " + display_name_ +
                        " --sign-in-audience AzureADMyOrg";
-    // Device code is a public client's flow.
-    if (credential_.kind == "refresh-token") text += " --is-fallback-public-client true";
+    // Device code is a public client's flow; a login by browser comes back to this machine.
+    if (credential_.kind == "refresh-token") {
+      text += " --is-fallback-public-client true " + RedirectUriOption(credential_);
+    }
     text += " --query appId --output tsv)\naz ad sp create --id \"$app\" --output none\n";
     if (credential_.kind == "on-behalf-of") {
       text +=

@@ -11,6 +11,12 @@ using broker::Reason, broker::Refusal, broker::Refuse;
 using nlohmann::json;
 using Outcome = AdminService::Outcome;
 
+namespace {
+
+constexpr size_t kMaxLoginHintBytes = 254;  // RFC 5321 §4.5.3.1.3: the longest address
+
+}  // namespace
+
 Outcome AdminService::SealKey(const Call& /*call*/) {
   return json{{"public_key", seal_box_.public_key()}};
 }
@@ -26,7 +32,8 @@ Outcome AdminService::Reload(const Call& call) {
   return body;
 }
 
-Outcome AdminService::StartLogin(const Call& call) {
+// The credential that a login enrols, where one can.
+std::expected<broker::policy::Credential, Refusal> AdminService::LoginOf(const Call& call) const {
   const auto config = ports_.broker.config();
   const auto credential = config->credentials.find(call.argument);
   if (credential == config->credentials.end()) return NoSuchCredential();
@@ -37,7 +44,13 @@ Outcome AdminService::StartLogin(const Call& call) {
   if (const std::string why = ports_.store_trouble(); !why.empty()) {
     return Refuse(Reason::kSealed, "The store: " + why + ".");
   }
-  const auto begun = logins_.Start(*config, credential->second);
+  return credential->second;
+}
+
+Outcome AdminService::StartLogin(const Call& call) {
+  const auto credential = LoginOf(call);
+  if (!credential) return std::unexpected(credential.error());
+  const auto begun = logins_.Start(*ports_.broker.config(), *credential);
   if (!begun) return std::unexpected(begun.error());
   return json{{"id", begun->id},
               {"user_code", begun->prompt.user_code},
@@ -50,12 +63,49 @@ Outcome AdminService::PollLogin(const Call& call) {
   const auto state = logins_.Poll(call.argument);
   if (!state) return std::unexpected(state.error());
   if (!state->done) return json{{"done", false}, {"interval", state->interval.count()}};
-  Enrolled(state->credential);
-  json enrolled = {{"done", true}, {"consented", state->consented}};
+  return EnrolledAnswer(state->credential, state->consented);
+}
+
+Outcome AdminService::OpenLogin(const Call& call) {
+  const json& port = call.body.at("port");
+  const json hint = call.body.value("login_hint", json(""));
+  if (!port.is_number_unsigned() || !hint.is_string()) return Refuse(Reason::kWrongType);
+  const auto number = port.get<uint64_t>();
+  if (number == 0 || number > UINT16_MAX) {
+    return Refuse(Reason::kValueOutOfRange, "port is from 1 to 65535.");
+  }
+  if (hint.get_ref<const std::string&>().size() > kMaxLoginHintBytes) {
+    return Refuse(Reason::kValueOutOfRange, "login_hint is the address of a person.");
+  }
+  const auto credential = LoginOf(call);
+  if (!credential) return std::unexpected(credential.error());
+  const auto opened = logins_.Open(*ports_.broker.config(), *credential,
+                                   static_cast<uint16_t>(number), hint.get<std::string>());
+  if (!opened) return std::unexpected(opened.error());
+  return json{{"id", opened->id},
+              {"url", opened->url},
+              {"state", opened->state},
+              {"expires_in", Logins::kBrowserLogin.count()},
+              {"advice", broker::BrowserLogin::Advice(*credential)}};
+}
+
+Outcome AdminService::FinishLogin(const Call& call) {
+  const json& id = call.body.at("id");
+  if (!id.is_string()) return Refuse(Reason::kWrongType);
+  const auto redirect = Unwrap(call);
+  if (!redirect) return std::unexpected(redirect.error());
+  const auto consented = logins_.Finish(id.get<std::string>(), call.argument, *redirect);
+  if (!consented) return std::unexpected(consented.error());
+  return EnrolledAnswer(call.argument, *consented);
+}
+
+AdminService::Json AdminService::EnrolledAnswer(const std::string& credential,
+                                                const std::vector<std::string>& consented) {
+  Enrolled(credential);
+  json enrolled = {{"done", true}, {"consented", consented}};
   const auto config = ports_.broker.config();
-  if (const auto credential = config->credentials.find(state->credential);
-      credential != config->credentials.end()) {
-    enrolled["over_consented"] = OverConsented(credential->second, state->consented);
+  if (const auto found = config->credentials.find(credential); found != config->credentials.end()) {
+    enrolled["over_consented"] = OverConsented(found->second, consented);
   }
   return enrolled;
 }

@@ -72,6 +72,8 @@ class AdminService {
   Outcome Reload(const Call& call);
   Outcome StartLogin(const Call& call);
   Outcome PollLogin(const Call& call);
+  Outcome OpenLogin(const Call& call);
+  Outcome FinishLogin(const Call& call);
   Outcome SealKey(const Call& call);
   Outcome SetSecret(const Call& call);
   Outcome Unseal(const Call& call);
@@ -83,7 +85,9 @@ class AdminService {
   Outcome TryHosts(const Call& call);
 
   std::expected<broker::Secret, broker::Refusal> Unwrap(const Call& call) const;
+  std::expected<broker::policy::Credential, broker::Refusal> LoginOf(const Call& call) const;
   void Enrolled(const std::string& credential);
+  Json EnrolledAnswer(const std::string& credential, const std::vector<std::string>& consented);
 
   AdminPorts ports_;
   broker::SealBox seal_box_;

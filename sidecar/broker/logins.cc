@@ -22,11 +22,21 @@ std::string RandomHex(broker::Random& random) {
   return hex;
 }
 
+std::unexpected<Refusal> TooMany() {
+  return Refuse(Reason::kOverloaded, "Too many logins are under way; finish one.");
+}
+
+std::unexpected<Refusal> NoSuchLogin() {
+  return Refuse(Reason::kNotFound, "There is no such login; start anew.");
+}
+
 }  // namespace
 
 struct Logins::Login {
   std::string credential;
-  broker::DeviceLogin flow;
+  // One of the two.
+  std::unique_ptr<broker::DeviceLogin> device;
+  std::unique_ptr<broker::BrowserLogin> browser;
   Clock::Steady ends = Clock::Steady::max();  // guarded by mutex_; until Entra says
   std::mutex turn;                            // one request to Entra at a time
 };
@@ -40,6 +50,14 @@ bool Logins::Reserve(const std::string& id, std::shared_ptr<Login> login) {
   return logins_.emplace(id, std::move(login)).second;
 }
 
+// Nothing where it was never begun, is over or has expired.
+std::shared_ptr<Logins::Login> Logins::Find(const std::string& id) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = logins_.find(id);
+  const bool here = found != logins_.end() && found->second->ends >= ports_.clock.Now();
+  return here ? found->second : nullptr;
+}
+
 void Logins::Forget(const std::string& id) {
   const std::scoped_lock lock(mutex_);
   logins_.erase(id);
@@ -47,14 +65,13 @@ void Logins::Forget(const std::string& id) {
 
 std::expected<Logins::Begun, Refusal> Logins::Start(const broker::policy::Config& config,
                                                     const broker::policy::Credential& credential) {
-  const std::shared_ptr<Login> login(
-      new Login{credential.name, {ports_, store_, config, credential}});
+  const auto login = std::make_shared<Login>();
+  login->credential = credential.name;
+  login->device = std::make_unique<broker::DeviceLogin>(ports_, store_, config, credential);
   const std::string id = RandomHex(ports_.random);
-  if (!Reserve(id, login)) {
-    return Refuse(Reason::kOverloaded, "Too many logins are under way; finish one.");
-  }
+  if (!Reserve(id, login)) return TooMany();
   const std::scoped_lock turn(login->turn);
-  auto prompt = login->flow.Start();
+  auto prompt = login->device->Start();
   if (!prompt) {
     Forget(id);
     return std::unexpected(prompt.error());
@@ -65,21 +82,45 @@ std::expected<Logins::Begun, Refusal> Logins::Start(const broker::policy::Config
 }
 
 std::expected<Logins::State, Refusal> Logins::Poll(const std::string& id) {
-  std::shared_ptr<Login> login;
-  {
-    const std::scoped_lock lock(mutex_);
-    const auto found = logins_.find(id);
-    if (found == logins_.end() || found->second->ends < ports_.clock.Now()) {
-      return Refuse(Reason::kNotFound, "There is no such login; start anew.");
-    }
-    login = found->second;
-  }
+  const std::shared_ptr<Login> login = Find(id);
+  if (!login || !login->device) return NoSuchLogin();
   const std::scoped_lock turn(login->turn);
-  const auto done = login->flow.Poll();
-  if (done && !*done) return State{.interval = login->flow.interval()};
+  broker::DeviceLogin& flow = *login->device;
+  const auto done = flow.Poll();
+  if (done && !*done) return State{.interval = flow.interval()};
   Forget(id);
   if (!done) return std::unexpected(done.error());
-  return State{.done = true, .credential = login->credential, .consented = login->flow.consented()};
+  return State{.done = true, .credential = login->credential, .consented = flow.consented()};
+}
+
+std::expected<Logins::Opened, Refusal> Logins::Open(const broker::policy::Config& config,
+                                                    const broker::policy::Credential& credential,
+                                                    uint16_t port, std::string login_hint) {
+  const auto login = std::make_shared<Login>();
+  login->credential = credential.name;
+  login->browser = std::make_unique<broker::BrowserLogin>(ports_, store_, config, credential);
+  const std::string id = RandomHex(ports_.random);
+  if (!Reserve(id, login)) return TooMany();
+  const std::scoped_lock turn(login->turn);
+  auto url = login->browser->Start(port, std::move(login_hint));
+  if (!url) {
+    Forget(id);
+    return std::unexpected(std::move(url.error()));
+  }
+  const std::scoped_lock lock(mutex_);
+  login->ends = ports_.clock.Now() + kBrowserLogin;
+  return Opened{id, std::move(*url), login->browser->state()};
+}
+
+std::expected<std::vector<std::string>, Refusal> Logins::Finish(const std::string& id,
+                                                                const std::string& credential,
+                                                                const broker::Secret& redirect) {
+  const std::shared_ptr<Login> login = Find(id);
+  if (!login || !login->browser || login->credential != credential) return NoSuchLogin();
+  const std::scoped_lock turn(login->turn);
+  auto consented = login->browser->Finish(redirect.Expose(broker::Exit::kInspectClaims));
+  if (login->browser->over()) Forget(id);
+  return consented;
 }
 
 }  // namespace sidecar::broker_role

@@ -59,6 +59,7 @@ TEST_CASE("What is not this login's answer changes nothing, and the right one st
                             "/?error=access_denied&state=other"}) {
     CAPTURE(other);
     CHECK(setup.Refused(other) == Reason::kValueOutOfRange);
+    CHECK_FALSE(setup.login->over());
   }
   CHECK(setup.http.seen.empty());
   setup.http.Push(200, TokenBody(UserClaims(), "the-refresh-token"));
@@ -97,6 +98,60 @@ TEST_CASE("A login that was declined, or of somebody else, stores nothing in a b
   refused.http.Push(400, ErrorBody("invalid_grant", 70008));
   CHECK(refused.Refused(refused.Good()) == Reason::kLoginRequired);
   CHECK_FALSE(refused.stored());
+}
+
+TEST_CASE("Why the browser came back without a code is said by its reason") {
+  struct Row {
+    const char* word;
+    Reason reason;
+    const char* says;
+  };
+  for (const Row& row : {Row{"access_denied", Reason::kLoginRequired, "The person declined."},
+                         Row{"consent_required", Reason::kConsentRequired, "consent_required"},
+                         Row{"invalid_client", Reason::kCredentialRejected, "invalid_client"},
+                         Row{"unauthorized_client", Reason::kPrincipalDisabled, "unauthorized"},
+                         Row{"invalid_request", Reason::kUpstreamRejected, "invalid_request"},
+                         Row{"server_error", Reason::kUpstreamUnavailable, "server_error"},
+                         Row{"of_another_kind", Reason::kUpstreamRejected, "of_another_kind"},
+                         Row{"ada%40contoso.com", Reason::kUpstreamRejected, "back error."}}) {
+    CAPTURE(row.word);
+    Setup setup;
+    setup.Start();
+    const auto got = setup.login->Finish(std::string("/?error=") + row.word +
+                                         "&error_description=Ada&state=" + setup.state);
+    REQUIRE_FALSE(got.has_value());
+    CHECK(got.error().reason == row.reason);
+    CHECK(got.error().hint.find(row.says) != std::string::npos);
+    CHECK(got.error().hint.find("da") == std::string::npos);
+    CHECK(setup.login->over());
+    CHECK(setup.http.seen.empty());
+  }
+}
+
+TEST_CASE("A registration that does not fit a login by browser is told how to be mended") {
+  struct Row {
+    int aadsts;
+    const char* says;
+  };
+  for (const Row& row : {Row{7000218, "Mobile and desktop applications"}, Row{700025, "\"Web\""},
+                         Row{9002327, "single-page application"}}) {
+    CAPTURE(row.aadsts);
+    Setup setup;
+    setup.Start();
+    setup.http.Push(401, ErrorBody("invalid_client", row.aadsts));
+    const auto got = setup.login->Finish(setup.Good());
+    REQUIRE_FALSE(got.has_value());
+    CHECK(got.error().hint.find(row.says) != std::string::npos);
+    CHECK_FALSE(setup.stored());
+  }
+  Setup setup;
+  const std::string command = "az ad app update --id " + std::string(kClient);
+  CHECK(broker::BrowserLogin::Advice(setup.credential)
+            .find(command + " --public-client-redirect-uris http://localhost") !=
+        std::string::npos);
+  setup.credential.confidential = true;
+  CHECK(broker::BrowserLogin::Advice(setup.credential)
+            .find(command + " --web-redirect-uris http://localhost") != std::string::npos);
 }
 
 TEST_CASE("Only a user's credential logs in with a browser") {

@@ -34,7 +34,7 @@ std::string Comparable(std::string uri) {
   for (const std::string host : {"http://localhost", "http://127.0.0.1"}) {
     if (!uri.starts_with(host + ":")) continue;
     const size_t end = uri.find_first_not_of("0123456789", host.size() + 1);
-    uri = host + (end == std::string::npos ? "" : uri.substr(end));
+    uri = end == std::string::npos ? host : host + uri.substr(end);
   }
   if (uri.ends_with('/')) uri.pop_back();
   return uri;

@@ -29,6 +29,10 @@ TEST_CASE("Each socket serves its own list and nothing else") {
       {"a name in upper case",                    Socket::kAdmin, "PUT",  "/v1/credentials/Aid/secret", Reason::kNotFound},
       {"a name with a dot",                       Socket::kAdmin, "PUT",  "/v1/credentials/../secret",  Reason::kNotFound},
       {"an empty name",                           Socket::kAdmin, "PUT",  "/v1/credentials//secret",    Reason::kNotFound},
+      {"a redirect read",                         Socket::kAdmin, "GET",  "/v1/credentials/aid/login/redirect", Reason::kMethodNotAllowed},
+      {"a login of another way",                  Socket::kAdmin, "POST", "/v1/credentials/aid/login/x", Reason::kNotFound},
+      {"a login below a redirect",                Socket::kAdmin, "POST", "/v1/credentials/aid/login/redirect/x", Reason::kNotFound},
+      {"an agent logs in",                        Socket::kAgent, "POST", "/v1/credentials/aid/login/browser", Reason::kNotFound},
       {"an id that is not hex",                   Socket::kAdmin, "GET",  "/v1/logins/xyz",             Reason::kNotFound},
       {"wrong method on a name",                  Socket::kAdmin, "GET",  "/v1/credentials/aid/secret", Reason::kMethodNotAllowed},
       {"a secret posted",                         Socket::kAdmin, "POST", "/v1/credentials/aid/secret", Reason::kMethodNotAllowed},
@@ -46,6 +50,8 @@ TEST_CASE("Each socket serves its own list and nothing else") {
   CHECK(Match(Socket::kAdmin, "GET", "/healthz") == Route::kHealth);
   CHECK(Match(Socket::kAdmin, "PUT", "/v1/credentials/aid-mail-2/secret") == Route::kAdmin);
   CHECK(Match(Socket::kAdmin, "GET", "/v1/logins/00ff") == Route::kAdmin);
+  CHECK(Match(Socket::kAdmin, "POST", "/v1/credentials/aid/login/browser") == Route::kAdmin);
+  CHECK(Match(Socket::kAdmin, "POST", "/v1/credentials/aid/login/redirect") == Route::kAdmin);
   CHECK(Match(Socket::kAdmin, "POST", "/v1/doctor/credentials/x") == Route::kAdmin);
 }
 

@@ -15,7 +15,7 @@ permission() {
 : "${PRINCIPAL:?the principal id of this machine's identity; of a VM: az vm identity show --query principalId}"
 
 # aid-mail (refresh-token): Calendars.Read, Mail.Read; agent helpdesk
-app=$(az ad app create --display-name purser-zrh-aid-mail --sign-in-audience AzureADMyOrg --is-fallback-public-client true --query appId --output tsv)
+app=$(az ad app create --display-name purser-zrh-aid-mail --sign-in-audience AzureADMyOrg --is-fallback-public-client true --public-client-redirect-uris http://localhost --query appId --output tsv)
 az ad sp create --id "$app" --output none
 api=$(az ad sp show --id "$graph" --query appId --output tsv)
 id=$(permission "$graph" oauth2PermissionScopes Calendars.Read)
