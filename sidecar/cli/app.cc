@@ -75,12 +75,24 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
 }
 
 void AddSecretCommands(CLI::App& app, Session& session, std::string& credential) {
-  auto* login = app.add_subcommand("login", "Enrol a user's refresh token by device code");
-  login->footer("Example: purser login aid-mail");
+  auto* login = app.add_subcommand("login", "Enrol a user's refresh token");
+  login->footer(
+      "By device code, which some tenants block, or in a browser. Over SSH the address that the\n"
+      "browser ends at is pasted. --login-hint fills in whom the browser's page asks for; whoever\n"
+      "signs in must be the user of the credential.\n"
+      "Examples: purser login aid-mail\n"
+      "          purser login aid-mail --browser");
   login->add_option("credential", credential, "Name in purser.toml")->required();
+  auto* browser =
+      login->add_flag("--browser", session.browser, "In a browser (authorization code with PKCE)");
+  login->add_option("--login-hint", session.login_hint, "Address of the person who signs in")
+      ->needs(browser);
   login->callback([&] {
     session.chosen = [&] {
-      return session.WithDaemon([&](const Console& c) { return RunLogin(c, credential); });
+      return session.WithDaemon([&](const Console& c) {
+        return session.browser ? RunBrowserLogin(c, credential, session.login_hint)
+                               : RunLogin(c, credential);
+      });
     };
   });
 

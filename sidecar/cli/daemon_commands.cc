@@ -1,30 +1,16 @@
 #include "sidecar/cli/daemon_commands.h"
 
 #include <ostream>
-#include <thread>
 #include <vector>
 
 #include "broker/base/seal_box.h"
+#include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
 
 namespace sidecar::cli {
 namespace {
 
 using nlohmann::json;
-
-std::string Text(const json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-std::string Field(const json& object, const char* name) {
-  return object.contains(name) ? Text(object[name]) : "-";
-}
-
-std::string JoinTexts(const json& values) {
-  std::string joined;
-  for (const json& value : values) joined += (joined.empty() ? "" : " ") + Text(value);
-  return joined.empty() ? "-" : joined;
-}
 
 // The answer as it came with --json; true when that was all.
 bool PrintedAsJson(const Console& console, const json& body) {
@@ -224,36 +210,6 @@ int RunLedgerResume(const Console& console) {
   if (const int code = Judge(console, answer)) return code;
   if (PrintedAsJson(console, answer->body)) return kExitDone;
   console.out << "the ledger is written again, from seq " << Field(answer->body, "seq") << '\n';
-  return kExitDone;
-}
-
-int RunLogin(const Console& console, const std::string& credential) {
-  auto answer =
-      console.client.Call("POST", "/v1/credentials/" + credential + "/login", json::object());
-  if (const int code = Judge(console, answer)) return code;
-  const std::string id = Field(answer->body, "id");
-  std::ostream& said = console.json ? console.err : console.out;
-  said << "Open " << Bold(Field(answer->body, "verification_uri")) << " and enter "
-       << Bold(Field(answer->body, "user_code")) << ",\nas the user that " << credential
-       << " belongs to. Waiting…" << std::endl;
-  for (int64_t interval = answer->body.value("interval", 5);;
-       interval = answer->body.value("interval", interval)) {
-    // The interval is the protocol's (RFC 8628 §3.5): polling faster is answered with slow_down.
-    std::this_thread::sleep_for(std::chrono::seconds(interval));
-    answer = console.client.Call("GET", "/v1/logins/" + id);
-    if (const int code = Judge(console, answer)) return code;
-    if (answer->body.value("done", false)) break;
-  }
-  if (PrintedAsJson(console, answer->body)) return kExitDone;
-  console.out << Green("enrolled") << "  " << credential << " is consented to "
-              << JoinTexts(answer->body["consented"]) << '\n';
-  const json excess = answer->body.value("over_consented", json::array());
-  if (!excess.empty()) {
-    console.out << Yellow("advice")
-                << "    its rules will be refused as over_scoped: withdraw consent to "
-                << JoinTexts(excess) << " in Entra, or list it in [credential." << credential
-                << "] and grant it\n";
-  }
   return kExitDone;
 }
 

@@ -28,6 +28,11 @@ int RunReload(const Console& console, bool dry_run);
 int RunLedgerResume(const Console& console);
 /// Device code: prints where to go and what to type, then polls until the person is done.
 int RunLogin(const Console& console, const std::string& credential);
+/// Authorization code with PKCE: prints the address to open, and waits for the browser on this
+/// machine's loopback, or for the address that it ended at on standard input. What came goes to the
+/// broker sealed. `login_hint` is the person's address, or empty.
+int RunBrowserLogin(const Console& console, const std::string& credential,
+                    const std::string& login_hint);
 /// Reads the secret from standard input or a prompt and sends it sealed to the broker.
 int RunSecretSet(const Console& console, const std::string& credential);
 int RunUnseal(const Console& console);

@@ -19,6 +19,8 @@ struct Session {
   bool json = false;
   bool dry_run = false;
   bool registrations = false;
+  bool browser = false;
+  std::string login_hint;
   std::function<int()> chosen;  // set by the command that was typed
 
   [[nodiscard]] Output output() const { return {std::cout, std::cerr, json}; }

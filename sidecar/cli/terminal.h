@@ -16,6 +16,7 @@ enum ExitCode {
   kExitUsage = 2,
   kExitTampering = 3,
   kExitUnreachable = 4,
+  kExitInterrupted = 130,  // as shells number the end by SIGINT
 };
 
 /// Rows under a header, columns padded to their widest cell, the header bold on a terminal.

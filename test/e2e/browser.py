@@ -1,9 +1,10 @@
 """A person with a browser: signs in on the development tenant's page and follows where that leads."""
 import http.client
+import subprocess
 import urllib.parse
 
 from dev_tenant import JO
-from programs import Reply
+from programs import BIN, START_SECONDS, EndedEarly, Program, Reply
 
 # What browsers send, percent signs and underscores included.
 HEADERS = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
@@ -44,3 +45,52 @@ def follow(url, headers=None, host=None, timeout=60):
         return Reply(connection.getresponse())
     finally:
         connection.close()
+
+
+class LoginCommand(Program):
+    """`purser login CREDENTIAL --browser`, waiting for a browser; `options` go before it, `hint`
+    behind it."""
+
+    def __init__(self, purser, credential, *options, hint=(), **popen):
+        popen = {"stdin": subprocess.PIPE, "env": purser.cli_environment()} | popen
+        super().__init__([BIN / "purser", *options, "login", credential, "--browser", *hint],
+                         **popen)
+        self.entra = purser.entra
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        if self.process.stdin:
+            self.process.stdin.close()
+
+    def address(self):
+        return self.wait_for_line(lambda line: line.startswith("https://"))
+
+    def port(self):
+        return urllib.parse.urlsplit(parameters(self.address())["redirect_uri"]).port
+
+    def back(self, user=JO, action="approve"):
+        """The address that the browser ends at, once somebody has signed in."""
+        return sign_in(self.entra, self.address(), user, action)
+
+    def paste(self, text):
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
+
+    def ended(self):
+        """Exit status and all that was printed."""
+        self.process.wait(START_SECONDS)
+        return self.stop(), self.log()
+
+
+def log_in(purser, credential, paste=False, **person):
+    """A whole login, by listener or by paste; the command's outcome."""
+    with LoginCommand(purser, credential) as command:
+        try:
+            back = command.back(**person)
+            command.paste(back + "\n") if paste else follow(back)
+        except EndedEarly:
+            pass  # refused before it showed an address: the caller looks at the outcome
+        return subprocess.CompletedProcess(command.process.args, *command.ended(), "")

@@ -7,6 +7,7 @@ import secrets
 import tempfile
 import unittest
 
+import browser
 import harness
 import mounts
 from harness import (BROAD, CERT_APP, HELPDESK, IS_ROOT, JO, MAIL_APP, ROBOT, SAM, SECRET_APP,
@@ -83,6 +84,11 @@ class Deeds(unittest.TestCase):
 
     def log_in(self, credential, status=0, **person):
         done = self.purser.log_in(credential, **person)
+        self.said.append(done.stdout)
+        self.assertEqual(done.returncode, status, done.stdout + self.purser.log())
+
+    def log_in_by_browser(self, credential, status=0, **how):
+        done = browser.log_in(self.purser, credential, **how)
         self.said.append(done.stdout)
         self.assertEqual(done.returncode, status, done.stdout + self.purser.log())
 

@@ -15,8 +15,8 @@ from new_files import core_folder
 # The promise (promise 1): clean a second after the last request.
 CLEAN_SECONDS = 1
 LONG_LIVED = {"refresh_token", "client_secret"}
-SHORT_LIVED = {"access_token", "id_token", "client_assertion", "device_code", "user_assertion",
-               "exchange_token", "arc_key"}
+SHORT_LIVED = {"access_token", "id_token", "client_assertion", "device_code", "authorization_code",
+               "code_verifier", "user_assertion", "exchange_token", "arc_key"}
 ARENAS = {"purser-broker", "purser-window"}
 PERSONS = ["Jo Canary", "jo.canary", "Sam Canary", "sam.canary"]
 

@@ -4,6 +4,8 @@ that purser does, failures included, and then they are searched for wherever the
 import signal
 
 import harness
+from browser import LoginCommand
+from harness import SAM
 from leak_deeds import new_secret
 from leak_search import Leaks
 from sealed import WithPassphrase, WithSystemdCredential, new_key
@@ -16,6 +18,22 @@ class KeyFile(Leaks):
         self.enrol()
 
     def test_after_every_kind_of_credential_has_served(self):
+        self.mint_all()
+        self.assert_nothing_leaked()
+
+    def test_after_logins_by_browser(self):
+        for credential in ("mail", "web"):
+            for paste in (False, True):
+                self.log_in_by_browser(credential, paste=paste)
+        self.log_in_by_browser("mail", action="decline", status=1)
+        self.log_in_by_browser("mail", user=SAM, status=1)
+        for fault in ({"status": 503, "code": 90033}, {"drop": "middle"}, {"code": 70008},
+                      {"body": "invalid_json"}, {"body": "truncated"}):
+            self.entra.fault(**fault)
+            self.log_in_by_browser("mail", status=1)
+            self.entra.clear_faults()
+        with LoginCommand(self.purser, "mail") as command:
+            command.back()  # a code that nobody redeems, of a login that nobody ends
         self.mint_all()
         self.assert_nothing_leaked()
 

@@ -93,8 +93,8 @@ class Program:
         self.lines = []
         self._grew = threading.Condition()
         self._closed = False
-        self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        options = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT} | options
+        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE,
                                         text=True, errors="replace", **options)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
