@@ -8,7 +8,7 @@
 #include "token_cache/access_token_cache.h"
 
 using namespace broker_test;
-using broker::Reason, broker::Secret;
+using broker::Secret;
 using entra_answers::TokenBody, entra_answers::UserClaims;
 using nlohmann::json;
 
