@@ -22,13 +22,6 @@ std::unexpected<MintFault> Unserved(const policy::Credential& credential) {
   return Stop(Refusal{Reason::kInternal, {}, "nothing serves kind " + credential.kind, {}});
 }
 
-Refusal SignerRefusal(const Error& error) {
-  auto reason = Reason::kStoreUnavailable;
-  if (error.code == ErrorCode::kNotFound) reason = Reason::kCredentialNotEnrolled;
-  if (error.code == ErrorCode::kDenied) reason = Reason::kCredentialRejected;
-  return {reason, {}, "signing vault: " + error.detail, std::nullopt};
-}
-
 std::pair<std::string, std::string> SelectorOf(const policy::Credential& credential) {
   if (!credential.user_assigned) return {};
   if (!credential.object_id.empty()) return {"object_id", credential.object_id};
@@ -118,14 +111,14 @@ MintStep<Secret> ClientProver::SignHere(const policy::Credential& credential) {
 MintStep<Secret> ClientProver::SignInVault(const policy::Credential& credential) {
   if (ports_.signer == nullptr) return Unserved(credential);
   const auto key = ports_.signer->Current(credential.name);
-  if (!key) return Stop(SignerRefusal(key.error()));
+  if (!key) return Stop(access_.RefusedBy(credential, key.error()));
   if (auto told = access_.AnnounceKey(credential, *key); !told) return Pass(told);
   const std::string to_sign =
       entra::AssertionToSign({key->thumbprint, credential.client_id, entra::TokenUrl(authority())},
                              ports_.clock.WallNow(), ports_.random);
   const auto signature =
       ports_.signer->SignPs256(credential.name, key->version, entra::DigestOf(to_sign));
-  if (!signature) return Stop(SignerRefusal(signature.error()));
+  if (!signature) return Stop(access_.RefusedBy(credential, signature.error()));
   return entra::AttachSignature(to_sign, *signature);
 }
 

@@ -13,10 +13,25 @@ std::optional<SecretKind> SecretKindOf(const policy::Credential& credential) {
   return std::nullopt;
 }
 
-Refusal VaultRefusal(const Error& error) {
-  const auto reason = error.code == ErrorCode::kNotFound ? Reason::kCredentialNotEnrolled
-                                                         : Reason::kStoreUnavailable;
-  return {reason, {}, "vault: " + error.detail, std::nullopt};
+Refusal VaultRefusal(const policy::Credential& credential, const VaultError& error) {
+  const bool elsewhere = !credential.vault.empty();
+  auto reason = Reason::kStoreUnavailable;
+  switch (error.code) {
+    case ErrorCode::kNotFound:
+      // A refresh token comes from a login, wherever it is kept.
+      reason = elsewhere && credential.kind != "refresh-token" ? Reason::kCredentialUnavailable
+                                                               : Reason::kCredentialNotEnrolled;
+      break;
+    case ErrorCode::kDenied:
+    case ErrorCode::kInvalidRequest:
+      if (elsewhere) reason = Reason::kCredentialUnavailable;
+      break;
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kConflict:
+      break;
+  }
+  return {reason, {}, "vault: " + error.detail, error.retry_after};
 }
 
 Refusal LedgerRefusal(const Error& error) {
@@ -40,7 +55,7 @@ MintStep<const Secret*> CredentialAccess::Fetch(const policy::Credential& creden
   if (const auto it = secrets_.find(id); it != secrets_.end()) return &it->second.value;
   if (auto done = Announce(credential); !done) return std::unexpected(std::move(done.error()));
   auto fetched = ports_.vault.Fetch(id);
-  if (!fetched) return Stop(VaultRefusal(fetched.error()));
+  if (!fetched) return Stop(RefusedBy(credential, fetched.error()));
   // A confidential client's own secret has a version too; the refresh token's is what is written.
   if (SecretKindOf(credential) == kind) versions_[credential.name] = fetched->version;
   // A vault elsewhere has a record of its own: this one says what to compare it with.
@@ -57,6 +72,11 @@ MintStep<void> CredentialAccess::AnnounceKey(const policy::Credential& credentia
   const auto receipt = Record(credential, Outcome::kSuccess, {}, key.host);
   if (!receipt) return Stop(LedgerRefusal(receipt.error()));
   return {};
+}
+
+Refusal CredentialAccess::RefusedBy(const policy::Credential& credential, const VaultError& error) {
+  refused_by_ = error.host;
+  return VaultRefusal(credential, error);
 }
 
 std::string CredentialAccess::VersionOf(const policy::Credential& credential) const {
@@ -80,7 +100,8 @@ void CredentialAccess::Restart() {
 }
 
 bool CredentialAccess::RecordFailure(Reason reason) {
-  return Record(task_.credential, Outcome::kFailure, std::string(Describe(reason).name))
+  return Record(task_.credential, Outcome::kFailure, std::string(Describe(reason).name),
+                refused_by_)
       .has_value();
 }
 

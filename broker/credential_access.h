@@ -23,6 +23,9 @@ class CredentialAccess {
   MintStep<const Secret*> Fetch(const policy::Credential& credential, SecretKind kind);
   /// Of a key that signs where it is: names its version and host as Fetch() does, before it signs.
   MintStep<void> AnnounceKey(const policy::Credential& credential, const SigningKey& key);
+  /// Of a vault that delivered or signed nothing for the credential. RecordFailure() names its
+  /// host.
+  Refusal RefusedBy(const policy::Credential& credential, const VaultError& error);
 
   /// Of the credential's secret as last read; empty: none was.
   [[nodiscard]] std::string VersionOf(const policy::Credential& credential) const;
@@ -44,13 +47,15 @@ class CredentialAccess {
   std::set<std::string> announced_;
   std::map<SecretId, VaultSecret> secrets_;
   std::map<std::string, std::string> versions_;  // by credential
+  std::string refused_by_;                       // host of the vault that failed last
 };
 
 /// What is kept for a credential of this kind; nothing for a kind whose proof is not a stored
 /// secret.
 std::optional<SecretKind> SecretKindOf(const policy::Credential& credential);
-/// Of a vault that could not deliver.
-Refusal VaultRefusal(const Error& error);
+/// Of a vault that did not deliver: kCredentialUnavailable where a person has to act in a vault
+/// elsewhere, kCredentialNotEnrolled where one has to enrol, else kStoreUnavailable, which passes.
+Refusal VaultRefusal(const policy::Credential& credential, const VaultError& error);
 /// Of a ledger that could not write, that knows of a kill, or that takes no such entry (kInternal).
 Refusal LedgerRefusal(const Error& error);
 

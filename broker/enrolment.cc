@@ -61,7 +61,7 @@ std::expected<void, Refusal> Enrolment::TakeClientSecret() {
   const auto receipt = ports_.ledger.Append(entry);
   if (!receipt) return std::unexpected(LedgerRefusal(receipt.error()));
   auto secret = ports_.vault.Fetch({credential_.name, SecretKind::kClientSecret});
-  if (!secret) return std::unexpected(VaultRefusal(secret.error()));
+  if (!secret) return std::unexpected(VaultRefusal(credential_, secret.error()));
   client_.secret = std::move(secret->value);
   return {};
 }

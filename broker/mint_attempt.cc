@@ -160,16 +160,25 @@ void MintAttempt::SendToUser(const entra::UpstreamError& error, Refusal* refusal
 Refusal MintAttempt::RefusalOf(const MintFault& fault) {
   if (const auto* refusal = std::get_if<Refusal>(&fault)) {
     guard_.NeverAsked(guarded_);
+    RememberVault(*refusal);
     return *refusal;
   }
   return Remember(std::get<entra::UpstreamError>(fault));
+}
+
+void MintAttempt::RememberVault(const Refusal& refusal) {
+  const std::string& name = task_.credential.name;
+  if (refusal.reason == Reason::kCredentialUnavailable) {
+    guard_.Rejected(name, refusal, UpstreamGuard::kRefusedSecretPause);
+  }
+  if (refusal.reason == Reason::kStoreUnavailable) guard_.SecretUnread(name, refusal);
 }
 
 Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
   const std::string& name = task_.credential.name;
   Refusal refusal{Describe(error.error_class).reason, {}, error.detail, error.retry_after};
   if (task_.user_assertion != nullptr) SendToUser(error, &refusal);
-  if (error.retry_after) guard_.Throttled(name, *error.retry_after);
+  if (error.retry_after) guard_.Throttled(name, *error.retry_after, error.detail);
   const bool answered = error.error_class != ErrorClass::kTransient &&
                         error.error_class != ErrorClass::kThrottled &&
                         error.error_class != ErrorClass::kInvalid;
@@ -180,7 +189,7 @@ Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
   if (of_user && task_.user_assertion != nullptr) return refusal;
   switch (error.error_class) {
     case ErrorClass::kTransient:
-      guard_.FailedTransiently(guarded_);
+      guard_.FailedTransiently(guarded_, error.detail);
       break;
     case ErrorClass::kGrantDead:
       // An application has no grant that a login could renew: it may be tried again later. Nor does
@@ -220,10 +229,10 @@ std::expected<void, Refusal> MintAttempt::StoreRotated(const entra::TokenRespons
       ports_.vault.Replace(id, access_.VersionOf(task_.credential), response.refresh_token);
   // kConflict: somebody stored a newer one meanwhile, an operator's login perhaps. That one stays.
   if (stored || stored.error().code == ErrorCode::kConflict) return {};
-  return std::unexpected(Refusal{Reason::kStoreUnavailable,
-                                 {},
-                                 "rotated refresh token not stored: " + stored.error().detail,
-                                 std::nullopt});
+  Refusal refusal = access_.RefusedBy(task_.credential, stored.error());
+  refusal.detail.insert(0, "rotated refresh token not stored: ");
+  RememberVault(refusal);
+  return std::unexpected(std::move(refusal));
 }
 
 }  // namespace broker

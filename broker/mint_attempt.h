@@ -33,6 +33,7 @@ class MintAttempt {
   Answer SendAsAgentUser(const entra::Client& client, const entra::Wanted& wanted);
   static void SendToUser(const entra::UpstreamError& error, Refusal* refusal);
   Refusal RefusalOf(const MintFault& fault);
+  void RememberVault(const Refusal& refusal);
   Refusal Remember(const entra::UpstreamError& error);
   std::expected<void, Refusal> StoreRotated(const entra::TokenResponse& response);
 

@@ -6,7 +6,6 @@
 #include "broker/mint_attempt.h"
 #include "broker/mint_turns.h"
 #include "broker/tenant_resolver.h"
-#include "broker/upstream_guard.h"
 #include "broker/user_verifier.h"
 
 namespace broker {
@@ -90,6 +89,6 @@ void Minter::Forget(const std::string& credential) {
   state_->guard.Forget(credential);
 }
 
-std::vector<std::string> Minter::Degraded() { return state_->guard.Troubles(); }
+std::vector<UpstreamGuard::Trouble> Minter::Degraded() { return state_->guard.Troubles(); }
 
 }  // namespace broker

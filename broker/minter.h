@@ -16,6 +16,7 @@
 #include "broker/ports/token_cache.h"
 #include "broker/ports/token_files.h"
 #include "broker/ports/vault.h"
+#include "broker/upstream_guard.h"
 
 namespace broker {
 
@@ -65,8 +66,8 @@ class Minter {
   /// The credential was enrolled anew: forgets that its grant was dead and closes its breaker.
   void Forget(const std::string& credential);
 
-  /// "credential NAME: REASON" for each credential that is not tried at Entra at this moment.
-  std::vector<std::string> Degraded();
+  /// Of each credential that is not tried at this moment, or whose secret cannot be read.
+  std::vector<UpstreamGuard::Trouble> Degraded();
 
  private:
   struct State;

@@ -1,4 +1,5 @@
-// broker/reason.h: the closed list of reasons for which an agent or operator does not get something.
+// broker/reason.h: the closed list of reasons for which an agent or operator does not get
+// something.
 #pragma once
 #include <chrono>
 #include <optional>
@@ -11,7 +12,8 @@
 
 namespace broker {
 
-/// Each has one row in kReasons (reason.cc) and one in sidecar/window/openapi.json; a test compares.
+/// Each has one row in kReasons (reason.cc) and one in sidecar/window/openapi.json; a test
+/// compares.
 enum class Reason {
   // 400: mend the request
   kMalformedRequest,
@@ -54,6 +56,7 @@ enum class Reason {
   kPrincipalDisabled,
   kCredentialRejected,
   kCredentialNotEnrolled,
+  kCredentialUnavailable,
   // 409
   kConflict,
   // 429
@@ -74,8 +77,8 @@ enum class Reason {
 
 struct ReasonInfo {
   Reason reason;
-  std::string_view name;         // "no_rule": stable, on the wire and in the ledger
-  std::string_view error;        // RFC 6749 §5.2 or §4.1.2.1 / RFC 8628 §3.5 error code
+  std::string_view name;   // "no_rule": stable, on the wire and in the ledger
+  std::string_view error;  // RFC 6749 §5.2 or §4.1.2.1 / RFC 8628 §3.5 error code
   int http_status;
   bool retryable;
   std::string_view action;       // none | wait | login | consent | admin
@@ -96,7 +99,8 @@ struct Refusal {
   /// For the operator: a failed mint writes it to the log. Never secret bytes.
   std::string detail;
   std::optional<std::chrono::seconds> retry_after;
-  /// For the agent: what the user's next sign-in must fulfil, a JSON object; empty: nothing is known.
+  /// For the agent: what the user's next sign-in must fulfil, a JSON object; empty: nothing is
+  /// known.
   std::string claims = {};
 };
 

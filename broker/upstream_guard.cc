@@ -30,6 +30,9 @@ std::optional<Refusal> UpstreamGuard::Standing(const Memory& memory, Clock::Stea
   if (now < memory.not_before) {
     return Wait(Reason::kUpstreamThrottled, memory.not_before, now, "Retry-After has not passed");
   }
+  if (memory.unread && now < memory.unread_until) {
+    return Wait(*memory.unread, memory.unread_until, now, memory.detail);
+  }
   return std::nullopt;
 }
 
@@ -69,6 +72,7 @@ void UpstreamGuard::Answered(const std::string& credential) {
   Memory& memory = memory_[credential];
   memory.failures = 0;
   memory.pause = {};
+  memory.unread.reset();
 }
 
 void UpstreamGuard::NeverAsked(const std::string& credential) {
@@ -77,40 +81,53 @@ void UpstreamGuard::NeverAsked(const std::string& credential) {
   if (memory.pause.count() != 0) memory.trial_at = std::min(memory.trial_at, clock_.Now());
 }
 
-UpstreamGuard::Memory& UpstreamGuard::Failed(const std::string& credential) {
+// Whatever it is now, the secret was read.
+UpstreamGuard::Memory& UpstreamGuard::Failed(const std::string& credential,
+                                             const std::string& detail) {
   Memory& memory = memory_[credential];
   if (memory.since == Clock::Wall{}) memory.since = clock_.WallNow();
+  memory.detail = detail;
+  memory.unread.reset();
   return memory;
 }
 
 void UpstreamGuard::Succeeded(const std::string& credential) { Forget(credential); }
 
-void UpstreamGuard::FailedTransiently(const std::string& credential) {
+void UpstreamGuard::FailedTransiently(const std::string& credential, const std::string& detail) {
   const std::scoped_lock lock(mutex_);
-  Memory& memory = Failed(credential);
+  Memory& memory = Failed(credential, detail);
   if (++memory.failures < kFailuresToOpen) return;
   memory.pause =
       memory.pause.count() == 0 ? kFirstPause : std::min(memory.pause * 2, kLongestPause);
   memory.trial_at = clock_.Now() + memory.pause;
 }
 
-void UpstreamGuard::Throttled(const std::string& credential, std::chrono::seconds wait) {
+void UpstreamGuard::Throttled(const std::string& credential, std::chrono::seconds wait,
+                              const std::string& detail) {
   const std::scoped_lock lock(mutex_);
-  Memory& memory = Failed(credential);
+  Memory& memory = Failed(credential, detail);
   memory.not_before = std::max(memory.not_before, clock_.Now() + wait);
 }
 
-void UpstreamGuard::Rejected(const std::string& credential, Refusal refusal) {
+void UpstreamGuard::Rejected(const std::string& credential, Refusal refusal,
+                             std::chrono::seconds pause) {
   const std::scoped_lock lock(mutex_);
-  Memory& memory = Failed(credential);
+  Memory& memory = Failed(credential, refusal.detail);
   memory.rejection = std::move(refusal);
-  memory.rejected_until = clock_.Now() + kRejectionPause;
+  memory.rejected_until = clock_.Now() + pause;
+}
+
+void UpstreamGuard::SecretUnread(const std::string& credential, Refusal refusal) {
+  const std::scoped_lock lock(mutex_);
+  Memory& memory = Failed(credential, refusal.detail);
+  memory.unread = refusal.reason;
+  memory.unread_until = clock_.Now() + refusal.retry_after.value_or(std::chrono::seconds{0});
 }
 
 void UpstreamGuard::DiscoveryFailed(const std::string& credential, const Refusal& refusal) {
-  if (refusal.retry_after) Throttled(credential, *refusal.retry_after);
+  if (refusal.retry_after) Throttled(credential, *refusal.retry_after, refusal.detail);
   if (refusal.reason == Reason::kUpstreamUnavailable) {
-    FailedTransiently(credential);
+    FailedTransiently(credential, refusal.detail);
   } else if (!refusal.retry_after) {
     Rejected(credential, refusal);
   }
@@ -118,7 +135,7 @@ void UpstreamGuard::DiscoveryFailed(const std::string& credential, const Refusal
 
 void UpstreamGuard::GrantDied(const std::string& credential, Refusal refusal) {
   const std::scoped_lock lock(mutex_);
-  Failed(credential).dead_grant = std::move(refusal);
+  Failed(credential, refusal.detail).dead_grant = std::move(refusal);
 }
 
 void UpstreamGuard::Forget(const std::string& credential) {
@@ -129,21 +146,26 @@ void UpstreamGuard::Forget(const std::string& credential) {
   });
 }
 
-std::vector<std::string> UpstreamGuard::Troubles() {
+std::optional<Reason> UpstreamGuard::TroubleOf(const Memory& memory, Clock::Steady now) {
+  if (memory.dead_grant) return memory.dead_grant->reason;
+  if (memory.rejection && now < memory.rejected_until) return memory.rejection->reason;
+  if (memory.unread) return memory.unread;
+  if (now < memory.not_before) return Reason::kUpstreamThrottled;
+  if (memory.pause.count() != 0) return Reason::kUpstreamUnavailable;
+  return std::nullopt;
+}
+
+std::vector<UpstreamGuard::Trouble> UpstreamGuard::Troubles() {
   const std::scoped_lock lock(mutex_);
   const auto now = clock_.Now();
-  std::vector<std::string> troubles;
+  std::vector<Trouble> troubles;
   for (const auto& [credential, memory] : memory_) {
     if (credential.contains('\n')) continue;  // one agent's own claims trouble nobody else
-    std::optional<Reason> reason;
-    if (memory.pause.count() != 0) reason = Reason::kUpstreamUnavailable;
-    if (now < memory.not_before) reason = Reason::kUpstreamThrottled;
-    if (memory.rejection && now < memory.rejected_until) reason = memory.rejection->reason;
-    if (memory.dead_grant) reason = memory.dead_grant->reason;
-    if (reason) {
-      troubles.push_back("credential " + credential + ": " + std::string(Describe(*reason).name) +
-                         " since " + SecondsOf(memory.since));
-    }
+    const auto reason = TroubleOf(memory, now);
+    if (!reason) continue;
+    troubles.push_back({"credential " + credential + ": " + std::string(Describe(*reason).name) +
+                            " since " + SecondsOf(memory.since),
+                        memory.detail});
   }
   return troubles;
 }

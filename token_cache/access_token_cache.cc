@@ -77,6 +77,7 @@ Blame BlameOf(Reason reason) {
     case Reason::kPrincipalDisabled:
     case Reason::kCredentialRejected:
     case Reason::kCredentialNotEnrolled:
+    case Reason::kCredentialUnavailable:
     case Reason::kUpstreamRejected:
       return Blame::kGrant;
   }

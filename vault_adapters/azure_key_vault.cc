@@ -11,7 +11,7 @@ namespace vault {
 namespace {
 
 using broker::Clock, broker::ErrorCode, broker::Fail, broker::Result, broker::Secret,
-    broker::SecretId, broker::SecretKind, broker::VaultSecret;
+    broker::SecretId, broker::SecretKind, broker::VaultResult, broker::VaultSecret;
 using Problem = KeyVaultProblem;
 
 constexpr std::string_view kPkcs12Type = "application/x-pkcs12";
@@ -93,11 +93,11 @@ KeyVaultResult<std::string> AzureKeyVault::Set(const std::string& name, const Se
   return std::move(bundle->version);
 }
 
-Result<VaultSecret> AzureKeyVault::Fetch(const SecretId& id) {
+VaultResult<VaultSecret> AzureKeyVault::Fetch(const SecretId& id) {
   const auto place = PlaceOf(id);
   if (!place) return std::unexpected(place.error());
   auto bundle = Get(*place);
-  if (!bundle) return AsError(bundle.error());
+  if (!bundle) return AsError(bundle.error(), client_.host());
   VaultSecret secret{.value = std::move(bundle->value),
                      .version = std::move(bundle->version),
                      .host = client_.host(),
@@ -110,8 +110,9 @@ Result<VaultSecret> AzureKeyVault::Fetch(const SecretId& id) {
   return secret;
 }
 
-Result<std::string> AzureKeyVault::Replace(const SecretId& id, const std::string& expected_version,
-                                           const Secret& value) {
+VaultResult<std::string> AzureKeyVault::Replace(const SecretId& id,
+                                                const std::string& expected_version,
+                                                const Secret& value) {
   const auto place = PlaceOf(id);
   if (!place) return std::unexpected(place.error());
   if (!place->version.empty()) {
@@ -121,12 +122,12 @@ Result<std::string> AzureKeyVault::Replace(const SecretId& id, const std::string
   Clock::Wall now{};
   const auto newest = Read(*place, &now);  // an expired one may be replaced
   const bool none = !newest && newest.error().problem == Problem::kNotFound;
-  if (!newest && !none) return AsError(newest.error());
+  if (!newest && !none) return AsError(newest.error(), client_.host());
   if (none ? !MeansNone(expected_version) : newest->version != expected_version) {
-    return AsError(Fault(Problem::kConflict, client_.host(), "").error());
+    return AsError(Fault(Problem::kConflict, client_.host(), "").error(), client_.host());
   }
   auto version = Set(place->name, value, kPlainText);
-  if (!version) return AsError(version.error());
+  if (!version) return AsError(version.error(), client_.host());
   return std::move(*version);
 }
 

@@ -27,14 +27,14 @@ class AzureKeyVault final : public broker::Vault {
   /// Errors beyond the port's: kDenied (role, network rules, disabled, expired, not yet valid),
   /// kUnavailable (throttled, unreachable), each with what mends it. kNotFound also where the
   /// credential is not listed, and for what is deleted but can be recovered.
-  broker::Result<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
+  broker::VaultResult<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
   /// "" or "0" as the expected version: there is none yet. The service has no conditional write:
   /// the newest version is compared right before a new one is set, so two replicas that write
   /// within that moment both succeed, and the later one is the newest. Neither loses what it wrote:
   /// versions stay. kInvalidRequest where the place pins a version.
-  broker::Result<std::string> Replace(const broker::SecretId& id,
-                                      const std::string& expected_version,
-                                      const broker::Secret& value) override;
+  broker::VaultResult<std::string> Replace(const broker::SecretId& id,
+                                           const std::string& expected_version,
+                                           const broker::Secret& value) override;
 
   /// The newest version, or the pinned one; usable now by its own dates.
   KeyVaultResult<SecretBundle> Get(const SecretPlace& place);

@@ -6,7 +6,7 @@
 
 namespace vault {
 
-using broker::Clock, broker::ErrorCode, broker::Fail, broker::Result, broker::SecretId,
+using broker::Clock, broker::ErrorCode, broker::Fail, broker::SecretId, broker::VaultResult,
     broker::VaultSecret;
 
 FetchPolicy::Fetched FetchPolicy::CopyOf(const Fetched& result) {
@@ -47,7 +47,7 @@ bool FetchPolicy::Serves(const Entry& entry) const {
   return !result || !result->expires || clock_.WallNow() < *result->expires;
 }
 
-Result<VaultSecret> FetchPolicy::Fetch(const SecretId& id) {
+VaultResult<VaultSecret> FetchPolicy::Fetch(const SecretId& id) {
   std::unique_lock lock(mutex_);
   Entry& entry = entries_[id];
   for (;;) {
@@ -76,8 +76,9 @@ Result<VaultSecret> FetchPolicy::Fetch(const SecretId& id) {
   return CopyOf(mine->result);
 }
 
-Result<std::string> FetchPolicy::Replace(const SecretId& id, const std::string& expected_version,
-                                         const broker::Secret& value) {
+VaultResult<std::string> FetchPolicy::Replace(const SecretId& id,
+                                              const std::string& expected_version,
+                                              const broker::Secret& value) {
   auto replaced = vault_.Replace(id, expected_version, value);
   const std::scoped_lock lock(mutex_);
   Forget(entries_[id]);

@@ -29,18 +29,18 @@ class FetchPolicy final : public broker::Vault {
   FetchPolicy(broker::Vault& vault, const broker::Clock& clock, std::chrono::seconds time_to_live)
       : vault_(vault), clock_(clock), time_to_live_(time_to_live) {}
 
-  broker::Result<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
+  broker::VaultResult<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
   /// Forgets what was kept of `id`, whatever came of it.
-  broker::Result<std::string> Replace(const broker::SecretId& id,
-                                      const std::string& expected_version,
-                                      const broker::Secret& value) override;
+  broker::VaultResult<std::string> Replace(const broker::SecretId& id,
+                                           const std::string& expected_version,
+                                           const broker::Secret& value) override;
   /// Only the version that was refused: a thousand callers with the same one cause one fetch.
   void Invalidate(const broker::SecretId& id, const std::string& version) override;
   /// Wipes copies whose time has passed; for a timer, so that none lies about unused.
   void Sweep();
 
  private:
-  using Fetched = broker::Result<broker::VaultSecret>;
+  using Fetched = broker::VaultResult<broker::VaultSecret>;
   // One fetch under way, and those who wait for it.
   struct Flight {
     uint64_t generation = 0;

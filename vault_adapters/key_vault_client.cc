@@ -59,6 +59,7 @@ KeyVaultResult<HttpResponse> KeyVaultClient::Attempt(broker::HttpRequest& http,
     auto fault = Fault(Problem::kNoToken, host_,
                        "no token for " + options_.resource + ": " + token.error().detail);
     fault.error().code = token.error().code;
+    fault.error().retry_after = token.error().retry_after;
     return fault;
   }
   Secret header = Secret::CopyOf("Bearer ");

@@ -39,7 +39,7 @@ constexpr auto kProblems = std::to_array<ProblemRow>({
     {Problem::kExpired,            ErrorCode::kDenied,         "it has expired: set a new version, or a later expiry date"},
     {Problem::kNotYetValid,        ErrorCode::kDenied,         "it is not valid yet: wait for its activation date, or set an earlier one"},
     {Problem::kNotFound,           ErrorCode::kNotFound,       "there is none of this name and version: set it, or mend name or version in the configuration"},
-    {Problem::kDeleted,            ErrorCode::kNotFound,       "it is deleted but can be recovered: `az keyvault secret recover`"},
+    {Problem::kDeleted,            ErrorCode::kDenied,         "it is deleted but can be recovered: `az keyvault secret recover`"},
     {Problem::kConflict,           ErrorCode::kConflict,       "somebody else set it first: read it again"},
     {Problem::kThrottled,          ErrorCode::kUnavailable,    "the vault throttles: nothing is sent before Retry-After has passed; use = \"memory\" asks less often"},
     {Problem::kUnreachable,        ErrorCode::kUnavailable,    "the vault cannot be reached"},
@@ -151,12 +151,14 @@ std::unexpected<KeyVaultError> Fault(KeyVaultProblem problem, string_view host,
   return std::unexpected(KeyVaultError{problem, CodeOf(problem), std::move(text), std::nullopt});
 }
 
-std::unexpected<broker::Error> AsError(const KeyVaultError& error) {
-  std::string detail = error.detail;
+std::unexpected<broker::VaultError> AsError(const KeyVaultError& error, string_view host) {
+  broker::VaultError told(broker::Error{error.code, error.detail});
+  told.host = host;
+  told.retry_after = error.retry_after;
   if (error.retry_after) {
-    detail += " (again in " + std::to_string(error.retry_after->count()) + " s)";
+    told.detail += " (again in " + std::to_string(error.retry_after->count()) + " s)";
   }
-  return broker::Fail(error.code, std::move(detail));
+  return std::unexpected(std::move(told));
 }
 
 KeyVaultError ReadKeyVaultError(const broker::HttpResponse& response, KeyVaultOperation operation,

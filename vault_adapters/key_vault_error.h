@@ -10,6 +10,7 @@
 
 #include "broker/base/result.h"
 #include "broker/ports/http_transport.h"
+#include "broker/ports/vault_error.h"
 
 namespace vault {
 
@@ -57,8 +58,9 @@ enum class KeyVaultProblem : uint8_t {
 struct KeyVaultError {
   KeyVaultProblem problem = KeyVaultProblem::kInvalid;
   broker::ErrorCode code = broker::ErrorCode::kCorrupt;
-  std::string detail;                               // host, what was refused, what mends it
-  std::optional<std::chrono::seconds> retry_after;  // kThrottled and kUnreachable: always set
+  std::string detail;  // host, what was refused, what mends it
+  // kThrottled and kUnreachable: always set; kNoToken: as the port says.
+  std::optional<std::chrono::seconds> retry_after;
 };
 template <class T>
 using KeyVaultResult = std::expected<T, KeyVaultError>;
@@ -68,8 +70,8 @@ broker::ErrorCode CodeOf(KeyVaultProblem problem);
 /// "HOST: DETAIL" with the problem's code.
 std::unexpected<KeyVaultError> Fault(KeyVaultProblem problem, std::string_view host,
                                      std::string_view detail);
-/// What a caller of the ports sees: code and detail, with the wait in words.
-std::unexpected<broker::Error> AsError(const KeyVaultError& error);
+/// What a caller of the ports sees, with the wait in words, too.
+std::unexpected<broker::VaultError> AsError(const KeyVaultError& error, std::string_view host);
 
 // A longer wait is not believed; the service's own windows are seconds long.
 inline constexpr std::chrono::seconds kMaxVaultRetryAfter{3600};

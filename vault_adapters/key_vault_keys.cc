@@ -5,7 +5,8 @@
 namespace vault {
 namespace {
 
-using broker::ErrorCode, broker::Exit, broker::Fail, broker::Result, broker::Secret;
+using broker::ErrorCode, broker::Exit, broker::Fail, broker::Result, broker::Secret,
+    broker::VaultResult;
 using Problem = KeyVaultProblem;
 
 constexpr size_t kEs256Bytes = 64;  // RFC 7518 §3.4: r and s, not DER
@@ -116,22 +117,22 @@ KeyVaultResult<CertificateFacts> KeyVaultKeys::GetCertificate(const SecretPlace&
   return std::move(*facts);
 }
 
-Result<broker::SigningKey> KeyVaultKeys::Current(const std::string& credential) {
+VaultResult<broker::SigningKey> KeyVaultKeys::Current(const std::string& credential) {
   const auto place = PlaceOf(credential);
   if (!place) return std::unexpected(place.error());
   auto facts = GetCertificate(*place);
-  if (!facts) return AsError(facts.error());
+  if (!facts) return AsError(facts.error(), client_.host());
   return broker::SigningKey{.version = std::move(facts->key_version),
                             .thumbprint = std::move(facts->thumbprint),
                             .host = client_.host()};
 }
 
-Result<std::string> KeyVaultKeys::SignPs256(const std::string& credential,
-                                            const std::string& version, const Digest& digest) {
+VaultResult<std::string> KeyVaultKeys::SignPs256(const std::string& credential,
+                                                 const std::string& version, const Digest& digest) {
   const auto place = PlaceOf(credential);
   if (!place) return std::unexpected(place.error());
   auto made = Sign({place->name, version}, KeyVaultAlgorithm::kPs256, digest);
-  if (!made) return AsError(made.error());
+  if (!made) return AsError(made.error(), client_.host());
   return std::move(made->bytes);
 }
 

@@ -23,9 +23,10 @@ class KeyVaultKeys final : public broker::Signer {
   KeyVaultKeys(KeyVaultClient& client, Places places)
       : client_(client), places_(std::move(places)) {}
 
-  broker::Result<broker::SigningKey> Current(const std::string& credential) override;
-  broker::Result<std::string> SignPs256(const std::string& credential, const std::string& version,
-                                        const Digest& digest) override;
+  broker::VaultResult<broker::SigningKey> Current(const std::string& credential) override;
+  broker::VaultResult<std::string> SignPs256(const std::string& credential,
+                                             const std::string& version,
+                                             const Digest& digest) override;
 
   struct Made {
     std::string version;  // of the key

@@ -13,7 +13,7 @@ namespace vault {
 namespace {
 
 using broker::ErrorCode, broker::Exit, broker::Fail, broker::Result, broker::Secret,
-    broker::SecretId, broker::VaultSecret;
+    broker::SecretId, broker::VaultResult, broker::VaultSecret;
 
 struct Descriptor {
   int fd = -1;
@@ -99,7 +99,7 @@ Result<VaultSecret> ReadFile(int fd, const std::string& path) {
 
 }  // namespace
 
-Result<VaultSecret> MountedFiles::Fetch(const SecretId& id) {
+VaultResult<VaultSecret> MountedFiles::Fetch(const SecretId& id) {
   const auto found = places_.find(id);
   if (found == places_.end()) {
     return Fail(ErrorCode::kNotFound, folder_ + ": the configuration names no file for " + id.name);
@@ -114,9 +114,9 @@ Result<VaultSecret> MountedFiles::Fetch(const SecretId& id) {
   return ReadFile(file.fd, folder_ + "/" + name);
 }
 
-Result<std::string> MountedFiles::Replace(const SecretId& /*id*/,
-                                          const std::string& /*expected_version*/,
-                                          const Secret& /*value*/) {
+VaultResult<std::string> MountedFiles::Replace(const SecretId& /*id*/,
+                                               const std::string& /*expected_version*/,
+                                               const Secret& /*value*/) {
   return Fail(ErrorCode::kInvalidRequest,
               folder_ + " is mounted: replace the secret where the platform keeps it");
 }

@@ -38,11 +38,11 @@ class MountedFiles final : public broker::Vault {
 
   /// Errors also: kDenied (permissions, not a regular file) · kCorrupt (empty, too large) ·
   /// kUnavailable (changed meanwhile: ask again).
-  broker::Result<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
+  broker::VaultResult<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
   /// kInvalidRequest: who mounts the files replaces them.
-  broker::Result<std::string> Replace(const broker::SecretId& id,
-                                      const std::string& expected_version,
-                                      const broker::Secret& value) override;
+  broker::VaultResult<std::string> Replace(const broker::SecretId& id,
+                                           const std::string& expected_version,
+                                           const broker::Secret& value) override;
 
  private:
   FileSource& files_;

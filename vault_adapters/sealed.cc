@@ -5,16 +5,17 @@
 
 namespace vault {
 
-using broker::ErrorCode, broker::Fail, broker::Result;
+using broker::ErrorCode, broker::Fail;
 
-Result<broker::VaultSecret> Sealed::Fetch(const broker::SecretId& id) {
+broker::VaultResult<broker::VaultSecret> Sealed::Fetch(const broker::SecretId& id) {
   auto stored = store_.Get(id);
   if (!stored) return std::unexpected(stored.error());
   return broker::VaultSecret{std::move(stored->value), std::to_string(stored->version)};
 }
 
-Result<std::string> Sealed::Replace(const broker::SecretId& id, const std::string& expected_version,
-                                    const broker::Secret& value) {
+broker::VaultResult<std::string> Sealed::Replace(const broker::SecretId& id,
+                                                 const std::string& expected_version,
+                                                 const broker::Secret& value) {
   uint64_t expected = 0;
   const char* const end = expected_version.data() + expected_version.size();
   const auto [stopped, fault] = std::from_chars(expected_version.data(), end, expected);

@@ -11,11 +11,11 @@ class Sealed final : public broker::Vault {
  public:
   explicit Sealed(broker::SealedStore& store) : store_(store) {}
 
-  broker::Result<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
+  broker::VaultResult<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
   /// Errors also: kInvalidRequest (`expected_version` is not a version of this vault).
-  broker::Result<std::string> Replace(const broker::SecretId& id,
-                                      const std::string& expected_version,
-                                      const broker::Secret& value) override;
+  broker::VaultResult<std::string> Replace(const broker::SecretId& id,
+                                           const std::string& expected_version,
+                                           const broker::Secret& value) override;
 
  private:
   broker::SealedStore& store_;

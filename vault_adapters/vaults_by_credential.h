@@ -19,12 +19,12 @@ class VaultsByCredential final : public broker::Vault {
   VaultsByCredential(broker::Vault& store, Vaults vaults)
       : store_(store), vaults_(std::move(vaults)) {}
 
-  broker::Result<broker::VaultSecret> Fetch(const broker::SecretId& id) override {
+  broker::VaultResult<broker::VaultSecret> Fetch(const broker::SecretId& id) override {
     return Of(id).Fetch(id);
   }
-  broker::Result<std::string> Replace(const broker::SecretId& id,
-                                      const std::string& expected_version,
-                                      const broker::Secret& value) override {
+  broker::VaultResult<std::string> Replace(const broker::SecretId& id,
+                                           const std::string& expected_version,
+                                           const broker::Secret& value) override {
     return Of(id).Replace(id, expected_version, value);
   }
   void Invalidate(const broker::SecretId& id, const std::string& version) override {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "broker/base/result.h"
+#include "broker/ports/vault_error.h"
 
 namespace broker {
 
@@ -23,10 +23,10 @@ class Signer {
 
   virtual ~Signer() = default;
   /// The version to sign with now, and the certificate that Entra knows it by.
-  virtual Result<SigningKey> Current(const std::string& credential) = 0;
+  virtual VaultResult<SigningKey> Current(const std::string& credential) = 0;
   /// PS256 (RFC 7518 §3.5) over the SHA-256 `digest` with that version: the signature's bytes.
-  virtual Result<std::string> SignPs256(const std::string& credential, const std::string& version,
-                                        const Digest& digest) = 0;
+  virtual VaultResult<std::string> SignPs256(const std::string& credential,
+                                             const std::string& version, const Digest& digest) = 0;
 };
 
 }  // namespace broker

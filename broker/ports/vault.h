@@ -7,6 +7,7 @@
 #include "broker/base/secret.h"
 #include "broker/ports/clock.h"
 #include "broker/ports/sealed_store.h"
+#include "broker/ports/vault_error.h"
 
 namespace broker {
 
@@ -22,11 +23,11 @@ class Vault {
  public:
   virtual ~Vault() = default;
   /// The current secret. Errors: kNotFound (never enrolled) · kDenied · kUnavailable · kCorrupt.
-  virtual Result<VaultSecret> Fetch(const SecretId& id) = 0;
+  virtual VaultResult<VaultSecret> Fetch(const SecretId& id) = 0;
   /// Replaces the secret if `expected_version` is still current; returns the new version. Durable.
   /// Errors: kConflict (somebody else was first; fetch again) and those of Fetch.
-  virtual Result<std::string> Replace(const SecretId& id, const std::string& expected_version,
-                                      const Secret& value) = 0;
+  virtual VaultResult<std::string> Replace(const SecretId& id, const std::string& expected_version,
+                                           const Secret& value) = 0;
   /// Entra called what was fetched as `version` wrong or expired: a copy that is kept of it serves
   /// no more, and the next Fetch reads it again. Nothing where none is kept.
   virtual void Invalidate(const SecretId& /*id*/, const std::string& /*version*/) {}

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "broker/base/result.h"
 #include "broker/base/secret.h"
+#include "broker/ports/vault_error.h"
 
 namespace broker {
 
@@ -19,7 +19,7 @@ class VaultAuth {
   /// An access token for `resource`, such as "https://vault.azure.net" (its v2 scope is that and
   /// "/.default"). Errors: kNotFound (no such identity here) · kDenied · kUnavailable · kCorrupt;
   /// the detail says what to do.
-  virtual Result<Secret> Token(const std::string& resource, Freshness freshness) = 0;
+  virtual VaultResult<Secret> Token(const std::string& resource, Freshness freshness) = 0;
   /// The GUID of the tenant that the last token is of, which was compared with the configured
   /// tenant; empty where that is not known.
   virtual std::string Tenant() { return {}; }

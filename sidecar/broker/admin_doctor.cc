@@ -63,7 +63,12 @@ AdminService::Outcome AdminService::TryCredential(const Call& call) {
   who.request_id = call.request.request_id;
   who.target_kind = "doctor";
   const auto token = ports_.broker.Try(call.argument, who);
-  if (!token) return std::unexpected(token.error());
+  if (!token) {
+    broker::Refusal refusal = token.error();
+    // An operator may know what an agent may not.
+    if (refusal.hint.empty()) refusal.hint = refusal.detail;
+    return std::unexpected(std::move(refusal));
+  }
   const auto now =
       duration_cast<seconds>(ports_.minter_ports.clock.WallNow().time_since_epoch()).count();
   const auto config = ports_.broker.config();

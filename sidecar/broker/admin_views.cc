@@ -27,7 +27,7 @@ Outcome AdminService::Status(const Call& /*call*/) {
                  {"policy_sha256", config->sha256},
                  {"ready", now.missing.empty()},
                  {"missing", now.missing},
-                 {"degraded", now.degraded},
+                 {"degraded", now.explained},
                  {"hardening", config->hardening.strict ? "strict" : "weak"},
                  {"allow_same_uid", config->hardening.allow_same_uid}};
   if (const auto ledger = ports_.ledger_state()) {
@@ -53,7 +53,8 @@ Outcome AdminService::Status(const Call& /*call*/) {
 
 Outcome AdminService::Ready(const Call& /*call*/) {
   const Readiness now = ports_.readiness();
-  return json{{"ready", now.missing.empty()}, {"missing", now.missing}, {"degraded", now.degraded}};
+  return json{
+      {"ready", now.missing.empty()}, {"missing", now.missing}, {"degraded", now.explained}};
 }
 
 Outcome AdminService::Agents(const Call& /*call*/) {

@@ -96,9 +96,13 @@ Readiness BrokerProcess::Look() {
     now.missing.push_back("store: " + trouble);
   }
   if (ledger) now.ledger = *ledger;
-  now.degraded = minter_.Degraded();
+  for (const auto& trouble : minter_.Degraded()) {
+    now.degraded.push_back(trouble.what);
+    now.explained.push_back(trouble.what + (trouble.detail.empty() ? "" : ": ") + trouble.detail);
+  }
   if (const std::string advice = seal_.advice(); !advice.empty()) {
     now.degraded.push_back("store: " + advice);
+    now.explained.push_back("store: " + advice);
   }
   return now;
 }

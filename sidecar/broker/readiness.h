@@ -16,6 +16,7 @@ struct Readiness {
   std::vector<std::string> missing;             // "ledger: latched, sync failed: EIO"
   std::vector<std::string> degraded;            // "credential aid-mail: login_required since …"
   std::optional<ipc::LedgerState> ledger = {};  // absent: it could not be asked
+  std::vector<std::string> explained = {};      // degraded, with what is known of it: for operators
 };
 
 /// Single-flight: a look asks the ledger and may wait for it. Those who ask while one is under way

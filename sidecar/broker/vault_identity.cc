@@ -6,22 +6,25 @@
 
 namespace sidecar::broker_role {
 
-using broker::Error, broker::ErrorCode, broker::Result, broker::Secret;
+using broker::ErrorCode, broker::Secret, broker::VaultError;
 using broker::policy::Credential;
 
 namespace {
 
 // What the reason of a refused mint is for somebody who wanted a secret.
-Error AsError(const broker::Refusal& refusal, const std::string& credential) {
+VaultError AsError(const broker::Refusal& refusal, const std::string& credential) {
   const broker::ReasonInfo& info = broker::Describe(refusal.reason);
   std::string detail = "no token for the vault with " + credential + ": " + std::string(info.name);
   if (!refusal.detail.empty()) detail += ", " + refusal.detail;
-  return {info.retryable ? ErrorCode::kUnavailable : ErrorCode::kDenied, std::move(detail)};
+  VaultError error(broker::Error{info.retryable ? ErrorCode::kUnavailable : ErrorCode::kDenied,
+                                 std::move(detail)});
+  error.retry_after = refusal.retry_after;
+  return error;
 }
 
 }  // namespace
 
-Result<Secret> VaultIdentity::Token(const std::string& resource, Freshness freshness) {
+broker::VaultResult<Secret> VaultIdentity::Token(const std::string& resource, Freshness freshness) {
   const std::scoped_lock lock(mutex_);
   const bool good =
       token_ != nullptr && resource_ == resource && token_->expires_at - clock_.Now() >= kLeast;

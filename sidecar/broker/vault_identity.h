@@ -26,7 +26,8 @@ class VaultIdentity final : public broker::VaultAuth {
   VaultIdentity(broker::policy::Credential credential, const broker::Clock& clock, Mint mint)
       : credential_(std::move(credential)), clock_(clock), mint_(std::move(mint)) {}
 
-  broker::Result<broker::Secret> Token(const std::string& resource, Freshness freshness) override;
+  broker::VaultResult<broker::Secret> Token(const std::string& resource,
+                                            Freshness freshness) override;
   std::string Tenant() override;
 
  private:

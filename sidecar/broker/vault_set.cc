@@ -129,13 +129,14 @@ std::shared_ptr<const VaultSet> CurrentVaults::set() const {
   return set_;
 }
 
-Result<broker::VaultSecret> CurrentVaults::Fetch(const SecretId& id) {
+broker::VaultResult<broker::VaultSecret> CurrentVaults::Fetch(const SecretId& id) {
   const auto used = set();
   return (used ? used->vault() : own_).Fetch(id);
 }
 
-Result<std::string> CurrentVaults::Replace(const SecretId& id, const std::string& expected_version,
-                                           const broker::Secret& value) {
+broker::VaultResult<std::string> CurrentVaults::Replace(const SecretId& id,
+                                                        const std::string& expected_version,
+                                                        const broker::Secret& value) {
   const auto used = set();
   return (used ? used->vault() : own_).Replace(id, expected_version, value);
 }
@@ -145,15 +146,16 @@ void CurrentVaults::Invalidate(const SecretId& id, const std::string& version) {
   (used ? used->vault() : own_).Invalidate(id, version);
 }
 
-Result<broker::SigningKey> CurrentVaults::Current(const std::string& credential) {
+broker::VaultResult<broker::SigningKey> CurrentVaults::Current(const std::string& credential) {
   const auto used = set();
   broker::Signer* const signer = used ? used->SignerOf(credential) : nullptr;
   if (signer == nullptr) return Fail(ErrorCode::kNotFound, "no vault signs for " + credential);
   return signer->Current(credential);
 }
 
-Result<std::string> CurrentVaults::SignPs256(const std::string& credential,
-                                             const std::string& version, const Digest& digest) {
+broker::VaultResult<std::string> CurrentVaults::SignPs256(const std::string& credential,
+                                                          const std::string& version,
+                                                          const Digest& digest) {
   const auto used = set();
   broker::Signer* const signer = used ? used->SignerOf(credential) : nullptr;
   if (signer == nullptr) return Fail(ErrorCode::kNotFound, "no vault signs for " + credential);

@@ -55,15 +55,16 @@ class CurrentVaults final : public broker::Vault, public broker::Signer {
   /// Wipes copies of secrets whose time has passed; to be called from time to time.
   void Sweep() const;
 
-  broker::Result<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
-  broker::Result<std::string> Replace(const broker::SecretId& id,
-                                      const std::string& expected_version,
-                                      const broker::Secret& value) override;
+  broker::VaultResult<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
+  broker::VaultResult<std::string> Replace(const broker::SecretId& id,
+                                           const std::string& expected_version,
+                                           const broker::Secret& value) override;
   void Invalidate(const broker::SecretId& id, const std::string& version) override;
 
-  broker::Result<broker::SigningKey> Current(const std::string& credential) override;
-  broker::Result<std::string> SignPs256(const std::string& credential, const std::string& version,
-                                        const Digest& digest) override;
+  broker::VaultResult<broker::SigningKey> Current(const std::string& credential) override;
+  broker::VaultResult<std::string> SignPs256(const std::string& credential,
+                                             const std::string& version,
+                                             const Digest& digest) override;
 
  private:
   std::shared_ptr<const VaultSet> set() const;

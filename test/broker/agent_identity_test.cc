@@ -110,9 +110,10 @@ TEST_CASE("A first leg that fails is the agent's failure, with what Entra said o
   CHECK(setup.http.seen.size() == 1);
   CHECK(ReasonOf(setup.Mint("agent")) == Reason::kCredentialRejected);
   CHECK(setup.http.seen.size() == 1);  // not asked again at once
-  CHECK(
-      setup.minter.Degraded() ==
-      std::vector<std::string>{"credential agent: credential_rejected since 2026-11-18T11:06:40Z"});
+  const auto troubles = setup.minter.Degraded();
+  REQUIRE(troubles.size() == 1);
+  CHECK(troubles[0].what == "credential agent: credential_rejected since 2026-11-18T11:06:40Z");
+  CHECK(Holds(troubles[0].detail, "AADSTS700211"));
 }
 
 TEST_CASE("A blueprint's secret that was replaced meanwhile is used at once") {

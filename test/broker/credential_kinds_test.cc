@@ -30,16 +30,18 @@ TEST_CASE("A key that never leaves its vault signs the digest of an assertion, e
     ErrorCode code;
     Reason reason;
   };
-  for (const Row& row : {Row{ErrorCode::kNotFound, Reason::kCredentialNotEnrolled},
-                         Row{ErrorCode::kDenied, Reason::kCredentialRejected},
+  for (const Row& row : {Row{ErrorCode::kNotFound, Reason::kCredentialUnavailable},
+                         Row{ErrorCode::kDenied, Reason::kCredentialUnavailable},
                          Row{ErrorCode::kUnavailable, Reason::kStoreUnavailable},
                          Row{ErrorCode::kCorrupt, Reason::kStoreUnavailable}}) {
     setup.signer.fail_with = row.code;
     CHECK(ReasonOf(setup.Mint("hsm")) == row.reason);
     setup.signer.fail_with.reset();
+    setup.minter.Forget("hsm");
     setup.signer.fail_signing_with = row.code;
     CHECK(ReasonOf(setup.Mint("hsm")) == row.reason);
     setup.signer.fail_signing_with.reset();
+    setup.minter.Forget("hsm");
   }
   CHECK(setup.http.seen.size() == 2);
 }

@@ -142,11 +142,11 @@ TEST_CASE("A refused mint is in the ledger with its reason, the version and the 
 
 TEST_CASE("No rotation stored, no token") {
   struct FailingVault final : broker::Vault {
-    broker::Result<broker::VaultSecret> Fetch(const broker::SecretId&) override {
+    broker::VaultResult<broker::VaultSecret> Fetch(const broker::SecretId&) override {
       return broker::VaultSecret{Secret::CopyOf("old"), "7"};
     }
-    broker::Result<std::string> Replace(const broker::SecretId&, const std::string& expected,
-                                        const Secret&) override {
+    broker::VaultResult<std::string> Replace(const broker::SecretId&, const std::string& expected,
+                                             const Secret&) override {
       CHECK(expected == "7");
       return broker::Fail(fail_with, "fake");
     }

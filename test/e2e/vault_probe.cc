@@ -79,7 +79,8 @@ class DirectTransport final : public broker::HttpTransport {
 };
 
 struct GivenToken final : broker::VaultAuth {
-  broker::Result<Secret> Token(const std::string& /*resource*/, Freshness /*unused*/) override {
+  broker::VaultResult<Secret> Token(const std::string& /*resource*/,
+                                    Freshness /*unused*/) override {
     return Secret::CopyOf(value);
   }
   std::string value;

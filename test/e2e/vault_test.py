@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """purser with its secrets elsewhere: in a Key Vault, signed for there, and in mounted files."""
+import json
 import os
 import pathlib
 import tempfile
+import time
 import unittest
 
 import harness
-from harness import CERT_APP, CLIENT_SECRET, HELPDESK, SECRET_APP, DevTenant, Purser, default_tenant, rule
+from harness import CERT_APP, CLIENT_SECRET, HELPDESK, SECRET_APP, DevTenant, Purser, default_tenant, rule, until
 from oauth import claims_of
 
 READER = ["Key Vault Secrets User", "Key Vault Crypto User", "Key Vault Certificate User"]
@@ -118,9 +120,63 @@ class Refusing(VaultCase):
             with self.subTest(fault):
                 self.restart()
                 self.entra.fault(**fault)
-                self.refused("vault-secret", reason)
+                reply = self.ask("vault-secret")
+                self.assertEqual(reply.json()["reason"], reason, self.purser.log())
+                self.assertGreater(int(reply.headers["Retry-After"]), 0)
                 self.assertEqual(self.ask("file").status, 200)
                 self.entra.clear_faults()
+
+    def change(self, what, **change):
+        self.entra.control("POST", f"/vault/{what}", change)
+
+    def test_what_the_vault_refuses_for_good_is_not_to_be_retried_and_the_operator_is_told_why(self):
+        now = int(time.time())
+        rows = [("it is disabled", "secrets/app-secret", {"enabled": False}, {"enabled": True},
+                 "it is disabled: enable it"),
+                ("it has expired", "secrets/app-secret", {"exp": now - 60}, {"exp": 0},
+                 "it has expired"),
+                ("it is not valid yet", "secrets/app-secret", {"nbf": now + 3600}, {"nbf": 0},
+                 "wait for its activation date"),
+                ("it is gone", "secrets/app-secret", {"deleted": True}, {"deleted": False},
+                 "there is none of this name and version"),
+                ("a role is missing", f"roles/{SECRET_APP}", {"roles": []}, {"roles": READER},
+                 'the role "Key Vault Secrets User"')]
+        for why, what, broken, mended, advice in rows:
+            with self.subTest(why):
+                self.restart()
+                self.change(what, **broken)
+                self.addCleanup(self.change, what, **mended)
+                reply = self.ask("vault-secret")
+                answer = reply.json()
+                self.assertEqual((reply.status, answer["reason"], answer["retryable"],
+                                  answer["action"]),
+                                 (403, "credential_unavailable", False, "admin"), self.purser.log())
+                self.assertNotIn(advice, answer["error_description"])
+                self.assert_recorded("vault-secret", "credential_unavailable")
+                self.assert_explained("vault-secret", "credential_unavailable", advice)
+                self.change(what, **mended)
+        until(lambda: self.ask("vault-secret").status == 200)
+
+    def assert_recorded(self, credential, reason):
+        failed = [entry for entry in self.purser.ledger_lines()
+                  if entry["type"] == "credential.access" and entry["outcome"] == "failure"][-1]
+        self.assertEqual((failed["credential"]["name"], failed["reason"], failed["target"]["id"]),
+                         (credential, reason, "localhost"))
+
+    def assert_explained(self, credential, reason, advice):
+        """To operators with what mends it; to an agent without."""
+        what = f"credential {credential}: {reason} since "
+        for route in ("/v1/status", "/readyz"):
+            told = " ".join(self.purser.admin("GET", route).json()["degraded"])
+            self.assertIn(what, told)
+            self.assertIn(advice, told)
+        told = " ".join(self.purser.request("file", "GET", "/readyz").json()["degraded"])
+        self.assertIn(what, told)
+        self.assertNotIn(advice, told)
+        found = json.loads(self.purser.cli("--json", "doctor").stdout)["findings"]
+        self.assertTrue(any(finding["level"] == "bad" and advice in finding["remedy"] and
+                            f"credential {credential} yields no token" in finding["what"]
+                            for finding in found), json.dumps(found, indent=1))
 
     def test_a_mounted_file_that_others_may_read_is_refused_with_the_chmod_that_mends_it(self):
         self.mount("file-secret", CLIENT_SECRET, mode=0o644)

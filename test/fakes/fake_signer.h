@@ -9,12 +9,12 @@
 /// Signs nothing truly: the signature is "signed by NAME VERSION". Not thread-safe.
 class FakeSigner final : public broker::Signer {
  public:
-  broker::Result<broker::SigningKey> Current(const std::string& /*credential*/) override {
+  broker::VaultResult<broker::SigningKey> Current(const std::string& /*credential*/) override {
     if (fail_with) return broker::Fail(*fail_with, "fake");
     return broker::SigningKey{version, "thumbprint", "corp.vault.azure.net"};
   }
-  broker::Result<std::string> SignPs256(const std::string& credential, const std::string& of,
-                                        const Digest& digest) override {
+  broker::VaultResult<std::string> SignPs256(const std::string& credential, const std::string& of,
+                                             const Digest& digest) override {
     if (before_signing) before_signing();
     digests.push_back(digest);
     if (fail_signing_with) return broker::Fail(*fail_signing_with, "fake");

@@ -43,13 +43,14 @@ class FakeStore final : public broker::SealedStore {
 /// A Vault in memory. Thread-safe.
 class FakeVault final : public broker::Vault {
  public:
-  broker::Result<broker::VaultSecret> Fetch(const broker::SecretId& id) override {
+  broker::VaultResult<broker::VaultSecret> Fetch(const broker::SecretId& id) override {
+    if (refuse_with) return std::unexpected(*refuse_with);
     auto got = store.Get(id);
     if (!got) return std::unexpected(got.error());
     return broker::VaultSecret{std::move(got->value), std::to_string(got->version)};
   }
-  broker::Result<std::string> Replace(const broker::SecretId& id, const std::string& expected,
-                                      const broker::Secret& value) override {
+  broker::VaultResult<std::string> Replace(const broker::SecretId& id, const std::string& expected,
+                                           const broker::Secret& value) override {
     const auto put = store.Put(id, value, std::stoull(expected));
     if (!put) return std::unexpected(put.error());
     return std::to_string(*put);
@@ -58,5 +59,6 @@ class FakeVault final : public broker::Vault {
     invalidated.emplace_back(id, version);
   }
   FakeStore store;
+  std::optional<broker::VaultError> refuse_with;
   std::vector<std::pair<broker::SecretId, std::string>> invalidated;  // oldest first
 };

@@ -9,7 +9,8 @@
 /// Thread-safe.
 class FakeVaultAuth final : public broker::VaultAuth {
  public:
-  broker::Result<broker::Secret> Token(const std::string& resource, Freshness freshness) override {
+  broker::VaultResult<broker::Secret> Token(const std::string& resource,
+                                            Freshness freshness) override {
     const std::scoped_lock lock(mutex_);
     resources.push_back(resource);
     if (fail_with) return broker::Fail(*fail_with, "no identity here");

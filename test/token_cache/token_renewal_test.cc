@@ -57,6 +57,7 @@ TEST_CASE("A token outlives an outage and falls with a refusal of its grant") {
       {Reason::kPrincipalDisabled,     false},
       {Reason::kCredentialRejected,    false},
       {Reason::kCredentialNotEnrolled, false},
+      {Reason::kCredentialUnavailable, false},
       {Reason::kUpstreamRejected,      false},
       {Reason::kOverScoped,            false},
       {Reason::kMintedMismatch,        false},

@@ -146,7 +146,8 @@ TEST_CASE("What was deleted but can be recovered is told from what never was") {
   t.http.Push(404, ErrorBody("SecretNotFound"));
   t.http.Push(200, R"({"recoveryId":"x"})");
   const auto deleted = t.vault.Fetch(kApp);
-  CHECK(deleted.error().code == ErrorCode::kNotFound);
+  CHECK(deleted.error().code == ErrorCode::kDenied);
+  CHECK(deleted.error().host == "corp.vault.azure.net");
   CHECK(deleted.error().detail.contains("az keyvault secret recover"));
   CHECK(t.http.seen[1].url == kUrl + "/deletedsecrets/app-secret?api-version=7.4");
   for (const int status : {404, 403, 500}) {
@@ -245,7 +246,7 @@ TEST_CASE("What cannot be replaced is not") {
   CHECK(t.vault.Replace(kMail, kV1, Secret::CopyOf("x")).error().code == ErrorCode::kDenied);
   t.http.Push(404, ErrorBody("SecretNotFound"));
   t.http.Push(200, "{}");  // deleted, and can be recovered
-  CHECK(t.vault.Replace(kMail, "0", Secret::CopyOf("x")).error().code == ErrorCode::kNotFound);
+  CHECK(t.vault.Replace(kMail, "0", Secret::CopyOf("x")).error().code == ErrorCode::kDenied);
   for (const std::string& value : {std::string("a\0b", 3), std::string("\x80"),
                                    std::string(vault::kMaxSecretValueBytes + 1, 'x')}) {
     t.PushBundle(Bundle("old", kV1, "mail-rt"));

@@ -23,7 +23,7 @@ const SecretId kOther{"other", SecretKind::kClientSecret};
 
 // A vault that counts, and can hold every fetch until it is let go.
 struct CountingVault final : broker::Vault {
-  broker::Result<VaultSecret> Fetch(const SecretId& id) override {
+  broker::VaultResult<VaultSecret> Fetch(const SecretId& id) override {
     ++fetches;
     if (before_answer) before_answer();
     if (no_memory) throw std::bad_alloc();
@@ -31,8 +31,8 @@ struct CountingVault final : broker::Vault {
     if (fetched) fetched->expires = expires;
     return fetched;
   }
-  broker::Result<std::string> Replace(const SecretId& id, const std::string& expected,
-                                      const Secret& value) override {
+  broker::VaultResult<std::string> Replace(const SecretId& id, const std::string& expected,
+                                           const Secret& value) override {
     return store.Replace(id, expected, value);
   }
   FakeVault store;

@@ -109,8 +109,8 @@ TEST_CASE("Each refusal is what it is, and says what mends it") {
       {"expired key",        Op::kSign,      403, ErrorBody("Forbidden", "KeyExpired"),          P::kExpired,      E::kDenied, "expired"},
       {"key of tomorrow",    Op::kSign,      403, ErrorBody("Forbidden", "KeyNotYetValid"),      P::kNotYetValid,  E::kDenied, "not valid yet"},
       {"missing",            Op::kSign,      404, ErrorBody("KeyNotFound"),                      P::kNotFound,     E::kNotFound, "[404 KeyNotFound]"},
-      {"deleted name",       Op::kSetSecret, 409, ErrorBody("Conflict", "ObjectIsDeletedButRecoverable"), P::kDeleted, E::kNotFound, "az keyvault secret recover"},
-      {"being deleted",      Op::kSetSecret, 409, ErrorBody("Conflict", "ObjectIsBeingDeleted"), P::kDeleted,      E::kNotFound, "can be recovered"},
+      {"deleted name",       Op::kSetSecret, 409, ErrorBody("Conflict", "ObjectIsDeletedButRecoverable"), P::kDeleted, E::kDenied,   "az keyvault secret recover"},
+      {"being deleted",      Op::kSetSecret, 409, ErrorBody("Conflict", "ObjectIsBeingDeleted"), P::kDeleted,      E::kDenied,   "can be recovered"},
       {"conflict",           Op::kSetSecret, 409, ErrorBody("Conflict"),                         P::kConflict,     E::kConflict, "read it again"},
       {"bad parameter",      Op::kSign,      400, ErrorBody("BadParameter"),                     P::kBadRequest,   E::kInvalidRequest, "check name and version"},
       {"outage",             Op::kGetSecret, 503, ErrorBody("ServiceUnavailable"),               P::kUnreachable,  E::kUnavailable, "[503 ServiceUnavailable]"},
@@ -142,7 +142,10 @@ TEST_CASE("Nothing is sent before Retry-After has passed") {
   auto got = t.client.Send(Ask());
   CHECK(got.error().problem == KeyVaultProblem::kThrottled);
   CHECK(got.error().retry_after == seconds(7));
-  CHECK(AsError(got.error()).error().detail.contains("(again in 7 s)"));
+  const auto told = AsError(got.error(), "corp.vault.azure.net").error();
+  CHECK(told.detail.contains("(again in 7 s)"));
+  CHECK(told.retry_after == seconds(7));
+  CHECK(told.host == "corp.vault.azure.net");
 
   t.clock.Advance(std::chrono::milliseconds(6500));
   got = t.client.Send(Ask());
