@@ -20,18 +20,15 @@ std::shared_ptr<WaitingRequest> WaitingRequests::Add(std::string agent,
 }
 
 void WaitingRequests::RefuseAll(std::string_view agent, const Refusal& refusal) {
-  std::vector<std::shared_ptr<WaitingRequest>> of_agent;
+  // Held until the lock is not: whoever lets go of one last takes it.
+  std::vector<std::shared_ptr<WaitingRequest>> held;
   {
     const std::scoped_lock lock(mutex_);
-    for (const auto& [key, held] : waiting_) {
-      auto request = held.lock();
-      if (request && (agent.empty() || request->agent_ == agent)) {
-        of_agent.push_back(std::move(request));
-      }
-    }
+    for (const auto& [key, request] : waiting_) held.push_back(request.lock());
   }
-  for (const auto& request : of_agent) {
-    if (request->Claim()) request->refuse_(refusal);
+  for (const auto& request : held) {
+    const bool meant = request && (agent.empty() || request->agent_ == agent);
+    if (meant && request->Claim()) request->refuse_(refusal);
   }
 }
 
