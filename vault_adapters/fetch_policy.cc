@@ -19,12 +19,14 @@ void FetchPolicy::Forget(Entry& entry) {
   entry.kept.reset();
 }
 
-// No exception may leave waiting callers behind.
+// Other callers wait for this flight: whatever happens, it must land.
 FetchPolicy::Fetched FetchPolicy::Ask(const SecretId& id) {
   try {
     return vault_.Fetch(id);
   } catch (const std::bad_alloc&) {
     return Fail(ErrorCode::kUnavailable, "no memory left for secrets");
+  } catch (...) {
+    return Fail(ErrorCode::kCorrupt, "a fault of purser in reading the vault's answer");
   }
 }
 

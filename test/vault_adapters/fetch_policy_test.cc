@@ -6,6 +6,7 @@
 #include <functional>
 #include <latch>
 #include <new>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -26,7 +27,7 @@ struct CountingVault final : broker::Vault {
   broker::VaultResult<VaultSecret> Fetch(const SecretId& id) override {
     ++fetches;
     if (before_answer) before_answer();
-    if (no_memory) throw std::bad_alloc();
+    if (fault) fault();
     auto fetched = store.Fetch(id);
     if (fetched) fetched->expires = expires;
     return fetched;
@@ -38,7 +39,7 @@ struct CountingVault final : broker::Vault {
   FakeVault store;
   std::atomic<int> fetches = 0;
   std::function<void()> before_answer;
-  bool no_memory = false;
+  void (*fault)() = nullptr;  // throws
   std::optional<broker::Clock::Wall> expires;
 };
 
@@ -213,13 +214,25 @@ TEST_CASE("Who asks after a secret was replaced does not get what was read befor
   CHECK(t.counting.fetches == 2);
 }
 
-TEST_CASE("A full arena fails the request, and leaves nobody waiting") {
-  Policed t(kTenMinutes);
-  t.counting.no_memory = true;
-  CHECK(t.policy.Fetch(kApp).error().code == ErrorCode::kUnavailable);
-  t.counting.no_memory = false;
-  t.clock.Advance(FetchPolicy::kFailurePause);
-  CHECK(t.Text() == "one");
+TEST_CASE("A full arena fails the request, as any fault does, and leaves nobody waiting") {
+  struct Row {
+    const char* why;
+    void (*fault)();
+    ErrorCode want;
+  };
+  const Row rows[] = {
+      {"the arena is full", [] { throw std::bad_alloc(); }, ErrorCode::kUnavailable},
+      {"the adapter is wrong", [] { throw std::out_of_range("at"); }, ErrorCode::kCorrupt},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    Policed t(kTenMinutes);
+    t.counting.fault = row.fault;
+    CHECK(t.policy.Fetch(kApp).error().code == row.want);
+    t.counting.fault = nullptr;
+    t.clock.Advance(FetchPolicy::kFailurePause);
+    CHECK(t.Text() == "one");
+  }
 }
 
 TEST_CASE("A sweep wipes copies whose time has passed, and those alone") {
