@@ -1,63 +1,16 @@
 #!/usr/bin/env python3
 """Entra or a Key Vault is slow, fails or throttles: what is valid flows on, and nobody storms them."""
-import json
-import sys
 import unittest
 
 import harness
-from agents import BECOME
-from harness import (CLIENT_SECRET, HELPDESK, SECRET_APP, DevTenant, Program, Purser, default_tenant,
-                     rule, until)
+from crowd import answers_of, crowd, start_crowd
+from harness import (CLIENT_SECRET, HELPDESK, SECRET_APP, DevTenant, Purser, default_tenant, rule,
+                     until)
 
 AGENTS = 4
 # Of agents that hold many each purser lets in 768, and a crowd may come before the one before it was
 # noticed to be gone: see Connections::kReservedForFew.
 CALLERS = 350
-# Each caller has a connection of its own, and with "claims" claims that nobody else has; a line for
-# each answer when all have one.
-CROWD = BECOME + r"""
-paths, callers, own = sys.argv[2].split(","), int(sys.argv[3]), sys.argv[4:] == ["claims"]
-resource.setrlimit(resource.RLIMIT_NOFILE, (callers + 64, callers + 64))
-def request():
-    body = {"scopes": ["User.Read.All"]}
-    if own:
-        nbf = {"essential": True, "value": str(tries), "values": ["/" * 3900]}
-        body["claims"] = json.dumps({"access_token": {"nbf": nbf}})
-    body = json.dumps(body).encode()
-    return (b"POST /v1/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)) + body
-waiting, peers, answers, tries = select.poll(), {}, [], 0
-def ask(path):
-    global tries
-    tries += 1
-    peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    peer.connect(path)
-    peer.sendall(request())
-    peers[peer.fileno()] = (peer, path, [])
-    waiting.register(peer, select.POLLIN)
-for number in range(callers):
-    ask(paths[number % len(paths)])
-while peers:
-    for number, _ in waiting.poll():
-        peer, path, pieces = peers[number]
-        try:
-            pieces.append(peer.recv(65536))
-        except ConnectionResetError:  # answered without a look at what was asked
-            pieces.append(b"")
-        if pieces[-1]:
-            continue
-        waiting.unregister(peer)
-        del peers[number]
-        answer = b"".join(pieces).partition(b"\r\n\r\n")[2].decode().strip()
-        # On a busy machine so many at once may be too many, which it says before it looks.
-        if '"overloaded"' in answer and tries < 20 * callers and not own:
-            ask(path)
-        else:
-            answers.append(answer)
-for answer in answers:
-    print("answer", answer, flush=True)
-print("done", flush=True)
-"""
 
 
 class Outage(unittest.TestCase):
@@ -88,24 +41,11 @@ class Outage(unittest.TestCase):
                 allow = [rule("read-users", ["User.Read.All"], credential)]
                 config["agent"][f"{credential}-{number}"] = dict(agent, allow=allow)
 
-    def start_crowd(self, agents, callers, *own):
-        paths = [str(self.purser.agent_socket(agent)) for agent in agents]
-        program = Program([sys.executable, "-c", CROWD, self.purser.agent_uid, ",".join(paths),
-                           callers, *own], cwd="/")
-        self.addCleanup(program.stop)
-        return program
-
     def crowd(self, credential, callers=CALLERS):
         """The answers to so many who ask at once."""
-        program = self.start_crowd([f"{credential}-{number}" for number in range(AGENTS)], callers)
-        return self.answers(program, callers)
-
-    def answers(self, program, callers):
-        program.wait_for_line(lambda line: line == "done")
-        answers = [json.loads(line.removeprefix("answer ")) for line in list(program.lines)
-                   if line.startswith("answer ")]
-        self.assertEqual(len(answers), callers)
-        return answers
+        few, more = divmod(callers, AGENTS)
+        return crowd(self.purser, {f"{credential}-{number}": few + (number < more)
+                                   for number in range(AGENTS) if few + (number < more)})
 
     def requests(self):
         return {endpoint: self.entra.requests(endpoint) for endpoint in ("token", "vault")}
@@ -146,10 +86,12 @@ class Outage(unittest.TestCase):
         self.assert_all_granted(self.crowd("app", 1))
         self.entra.fault(delay_ms=4000)
         before = self.requests()["token"]
-        greedy = self.start_crowd(["app-0", "app-1"], 400, "claims")
+        greedy = start_crowd(self.purser, {"app-0": 200, "app-1": 200}, "claims")
+        self.addCleanup(greedy.stop)
         until(lambda: self.requests()["token"] - before >= 60)
         self.assert_all_granted(self.crowd("vaulted", 4))
-        answers = self.answers(greedy, 400)
+        answers = answers_of(greedy)
+        self.assertEqual(len(answers), 400)
         refused = {answer.get("reason") for answer in answers} - {None}
         self.assertEqual(refused, {"overloaded"}, self.purser.log())
         self.assertEqual(self.degraded(), [])
