@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +14,29 @@
 
 namespace sidecar::cli {
 namespace {
+
+// What lets whoever has it be somebody in Entra without purser. The caller's environment is the
+// agent's otherwise; ids of tenants and applications open nothing.
+// clang-format off
+constexpr std::array kOfOtherIdentities{
+    "IDENTITY_ENDPOINT",                  // App Service, Container Apps, Azure Arc: the machine's identity
+    "IDENTITY_HEADER",                    // App Service, Container Apps: opens that endpoint
+    "IDENTITY_SERVER_THUMBPRINT",         // Service Fabric: the same
+    "IMDS_ENDPOINT",                      // Azure Arc: the same
+    "MSI_ENDPOINT",                       // App Service of old, Cloud Shell, Azure ML: the same
+    "MSI_SECRET",                         // App Service of old: opens it
+    "AZURE_CLIENT_SECRET",                // EnvironmentCredential of the SDKs: an application's secret
+    "AZURE_CLIENT_CERTIFICATE_PATH",      // an application's private key
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",  // and its password
+    "AZURE_USERNAME",                     // a user, who may have no second factor
+    "AZURE_PASSWORD",                     // and the user's password
+    "AZURE_FEDERATED_TOKEN_FILE",         // workload identity: the pod's token
+    "ARM_CLIENT_SECRET",                  // Terraform: an application's secret
+    "ARM_CLIENT_CERTIFICATE_PASSWORD",    // Terraform: a private key's password
+    "ARM_OIDC_TOKEN",                     // Terraform: a token that proves an application
+    "CREDENTIALS_DIRECTORY",              // systemd: where the caller's unit has its secrets
+};
+// clang-format on
 
 // An agent known by its group only runs as whoever starts it; the group must be theirs.
 bool BecomeUser(const passwd& user) {
@@ -47,6 +71,7 @@ int RunAs(const broker::policy::Config& config, const std::string& agent,
     setenv("USER", user->pw_name, 1);
     setenv("LOGNAME", user->pw_name, 1);
   }
+  for (const char* name : kOfOtherIdentities) unsetenv(name);
   setenv("PURSER_SOCKET", (config.paths.run + "/agents/" + agent + "/sock").c_str(), 1);
   std::vector<char*> arguments;
   arguments.reserve(command.size() + 1);

@@ -329,6 +329,18 @@ class WithDaemon(unittest.TestCase):
             self.assertEqual(outcome.returncode, REFUSED)
         self.assertEqual(self.purser.cli("run", "nobody", "--", "true").returncode, REFUSED)
 
+    def test_run_hands_the_agent_no_identity_but_its_own(self):
+        agent = "runner" if IS_ROOT else HELPDESK
+        gone = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_SECRET", "AZURE_CLIENT_SECRET",
+                "AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_CERTIFICATE_PATH", "CREDENTIALS_DIRECTORY"]
+        kept = ["AZURE_TENANT_ID", "HTTPS_PROXY", "LANG"]
+        environment = self.purser.cli_environment() | dict.fromkeys(gone + kept, "Canary")
+        done = subprocess.run([BIN / "purser", "run", agent, "--", "env"], text=True,
+                              capture_output=True, env=environment)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        names = {line.partition("=")[0] for line in done.stdout.splitlines() if "Canary" in line}
+        self.assertEqual(names, set(kept))
+
     def test_a_changed_byte_is_tampering_and_a_folder_that_is_not_there_is_not(self):
         with tempfile.TemporaryDirectory() as folder:
             copy = pathlib.Path(folder) / "ledger"
