@@ -42,6 +42,32 @@ bool IsHeaderText(std::string_view text) {
 // The endpoints of managed identities speak no TLS.
 bool IsLocal(std::string_view url) { return broker::IsLocalHttpUrl(url.substr(0, url.find('?'))); }
 
+constexpr std::string_view kUntrustedAdvice =
+    "; whoever signed that certificate is not trusted: if it is the authority of an inspecting "
+    "proxy, or your own, add it to [network] ca_file";
+
+// What the dialer means (sidecar/dialer/socks5.h), and what mends it.
+std::string_view WhatFailed(long reply) {
+  switch (reply) {
+    case CURLPX_REPLY_NETWORK_UNREACHABLE:
+      return "there is no route to the host";
+    case CURLPX_REPLY_HOST_UNREACHABLE:
+      return "the host is not found, or does not answer: check name resolution and firewall, or "
+             "ask who runs the proxy";
+    case CURLPX_REPLY_CONNECTION_REFUSED:
+      return "the host refuses the connection";
+    case CURLPX_REPLY_TTL_EXPIRED:
+      return "the proxy of [network] proxy cannot be reached, or gives no answer: check its "
+             "address "
+             "and whether it runs";
+    case CURLPX_REPLY_UNASSIGNED:
+      return "the proxy of [network] proxy refuses (401, 403 or 407): purser gives no password; "
+             "have it let this machine through to the hosts of `purser config egress`";
+    default:
+      return "the dialer failed; its lines in the log say how";
+  }
+}
+
 long Milliseconds(std::chrono::milliseconds duration) {
   return static_cast<long>(std::max<int64_t>(1, duration.count()));  // 0 would mean none
 }
@@ -206,7 +232,7 @@ Error CurlExchange::ErrorOf(CURL* easy, CURLcode code) const {
       long reply = 0;
       curl_easy_getinfo(easy, CURLINFO_PROXY_ERROR, &reply);
       if (reply == CURLPX_REPLY_NOT_ALLOWED) return {ErrorCode::kDenied, "the host is not listed"};
-      return {ErrorCode::kUnavailable, "the dialer answered " + std::to_string(reply)};
+      return {ErrorCode::kUnavailable, std::string(WhatFailed(reply))};
     }
     case CURLE_URL_MALFORMAT:
       return {ErrorCode::kInvalidRequest, std::move(detail)};
@@ -219,6 +245,11 @@ Error CurlExchange::ErrorOf(CURL* easy, CURLcode code) const {
   if (!dial_error_.empty()) detail = "dialer: " + dial_error_;
   if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR) {
     detail += std::string(": ") + tls_error_;
+  }
+  long verdict = X509_V_OK;  // and so it stays for a certificate of another host
+  curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+  if (code == CURLE_PEER_FAILED_VERIFICATION && verdict != X509_V_OK) {
+    detail.append(kUntrustedAdvice);
   }
   return {ErrorCode::kUnavailable, std::move(detail)};
 }

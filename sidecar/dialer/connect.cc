@@ -75,15 +75,15 @@ std::expected<ipc::Fd, SocksReply> Connect(const HostPort& target,
                                            const std::optional<HostPort>& proxy,
                                            Deadline deadline) {
   std::expected<ipc::Fd, SocksReply> connected = ConnectDirectly(proxy ? *proxy : target, deadline);
-  if (!connected || !proxy) return connected;
-  if (!SendAll(connected->get(), ConnectRequest(target), deadline)) {
-    return std::unexpected(SocksReply::kGeneralFailure);
+  if (!proxy) return connected;
+  if (!connected || !SendAll(connected->get(), ConnectRequest(target), deadline)) {
+    return std::unexpected(SocksReply::kTtlExpired);
   }
   std::string answer;
   std::array<char, 512> block{};
   while (true) {
     const size_t got = ReceiveSome(connected->get(), block, deadline);
-    if (got == 0) return std::unexpected(SocksReply::kGeneralFailure);
+    if (got == 0) return std::unexpected(SocksReply::kTtlExpired);
     answer.append(block.data(), got);
     const std::expected<bool, SocksReply> stands = ReadConnectAnswer(answer);
     if (!stands) return std::unexpected(stands.error());

@@ -20,7 +20,7 @@ std::expected<bool, SocksReply> ReadConnectAnswer(std::string_view bytes) {
   if (!is_http) return std::unexpected(SocksReply::kGeneralFailure);
   const std::string_view status = bytes.substr(9, 3);
   if (status == "401" || status == "403" || status == "407") {
-    return std::unexpected(SocksReply::kNotAllowed);
+    return std::unexpected(SocksReply::kProxyRefused);
   }
   if (status == "502" || status == "503" || status == "504") {
     return std::unexpected(SocksReply::kHostUnreachable);

@@ -15,7 +15,7 @@ inline constexpr size_t kMaxProxyHeadBytes = size_t{8} << 10;
 std::string ConnectRequest(const HostPort& target);
 
 /// Looks at what a proxy has answered so far. True: the tunnel stands, and the head ended with the
-/// last byte. False: more bytes are needed. Errors: kNotAllowed (401, 403, 407: the proxy's rules
+/// last byte. False: more bytes are needed. Errors: kProxyRefused (401, 403, 407: the proxy's rules
 /// or wish for credentials, which purser does not give) · kHostUnreachable (502, 503, 504) ·
 /// kGeneralFailure (anything else: other statuses, no HTTP, too long, bytes behind the head, since
 /// with TLS the client speaks first).

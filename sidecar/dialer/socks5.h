@@ -10,7 +10,8 @@
 
 namespace sidecar::dialer {
 
-/// RFC 1928 §6, the REP field. libcurl reports each by its number.
+/// RFC 1928 §6, the REP field. libcurl reports the numbers that the RFC gives, and one word for all
+/// others: the broker tells an operator what is wrong with the way there (curl_exchange.cc).
 enum class SocksReply : uint8_t {
   kSucceeded = 0,
   kGeneralFailure = 1,
@@ -18,8 +19,10 @@ enum class SocksReply : uint8_t {
   kNetworkUnreachable = 3,
   kHostUnreachable = 4,
   kConnectionRefused = 5,
+  kTtlExpired = 6,  // here: the proxy on the way cannot be reached, or gives no answer
   kCommandNotSupported = 7,
   kAddressTypeNotSupported = 8,
+  kProxyRefused = 9,  // not the RFC's: the proxy on the way lets nobody through
 };
 
 // Version, number of methods, 255 methods; version, command, reserved, type, length, 255, port.

@@ -243,6 +243,24 @@ TEST_CASE("What is not a trustworthy exchange is a typed error") {
   }
 }
 
+TEST_CASE("Whatever closes the way there is said with what mends it") {
+  struct Row {
+    unsigned char socks_reply;
+    const char* says;
+  };
+  for (const Row& row : {Row{1, "the dialer failed"}, Row{3, "no route"}, Row{4, "name resolution"},
+                         Row{5, "refuses the connection"}, Row{6, "whether it runs"},
+                         Row{9, "have it let this machine through"}}) {
+    auto script = Answering("");
+    script.socks_reply = row.socks_reply;
+    Pair pair(script);
+    const auto response = pair.transport->Send(Post("secret=y"));
+    REQUIRE_FALSE(response.has_value());
+    CHECK(response.error().code == ErrorCode::kUnavailable);
+    CHECK(response.error().detail.find(row.says) != std::string::npos);
+  }
+}
+
 TEST_CASE("A root that was not given is not trusted, whatever the system trusts") {
   TlsUpstream known(Answering(TlsUpstream::Http("200 OK", "{}")));
   TlsUpstream unknown(Answering(TlsUpstream::Http("200 OK", "{}")));
@@ -251,6 +269,7 @@ TEST_CASE("A root that was not given is not trusted, whatever the system trusts"
   const auto response = (*transport)->Send(Post(""));
   REQUIRE_FALSE(response.has_value());
   CHECK(response.error().code == ErrorCode::kUnavailable);
+  CHECK(response.error().detail.find("[network] ca_file") != std::string::npos);
   CHECK_FALSE(CurlTransport::Create("no certificate", [&] { return unknown.Open(); }).has_value());
   CHECK_FALSE(CurlTransport::Create("", [&] { return unknown.Open(); }).has_value());
 }

@@ -27,9 +27,9 @@ TEST_CASE("every other answer is an error") {
     SocksReply reply;
   };
   const Row rows[] = {
-      {"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", SocksReply::kNotAllowed},
-      {"HTTP/1.1 403 Forbidden\r\n\r\n<html>", SocksReply::kNotAllowed},
-      {"HTTP/1.1 401 Unauthorized\r\n\r\n", SocksReply::kNotAllowed},
+      {"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", SocksReply::kProxyRefused},
+      {"HTTP/1.1 403 Forbidden\r\n\r\n<html>", SocksReply::kProxyRefused},
+      {"HTTP/1.1 401 Unauthorized\r\n\r\n", SocksReply::kProxyRefused},
       {"HTTP/1.1 502 Bad Gateway\r\n\r\n", SocksReply::kHostUnreachable},
       {"HTTP/1.1 504 Gateway Timeout\r\n\r\n", SocksReply::kHostUnreachable},
       {"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\n\r\n", SocksReply::kGeneralFailure},

@@ -141,11 +141,11 @@ TEST_CASE("what a proxy refuses is reported") {
     const char* answer;
     int reply;
   };
-  const Row rows[] = {{"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", 2},
-                      {"HTTP/1.1 403 Forbidden\r\n\r\n", 2},
+  const Row rows[] = {{"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", 9},
+                      {"HTTP/1.1 403 Forbidden\r\n\r\n", 9},
                       {"HTTP/1.1 502 Bad Gateway\r\n\r\n", 4},
                       {"HTTP/1.1 200 OK\r\n\r\nand more", 1},
-                      {"", 1}};
+                      {"", 6}};
   for (const Row& row : rows) {
     CAPTURE(row.answer);
     FakeLedger ledger;
