@@ -61,6 +61,11 @@ void AddReason(const std::string& name, PastExplanation* past) {
         "Entra puts every consented scope into a token: use a registration that is consented to no "
         "more than this agent may have, or remove the surplus consent");
   }
+  if (known->reason == Reason::kKilled) {
+    past->notes.push_back(
+        "what follows is the policy's word alone: `purser status` says who is still stopped, "
+        "`purser release` lets them go on");
+  }
 }
 
 void AddPolicy(const Config& config, const json& entry, PastExplanation* past) {

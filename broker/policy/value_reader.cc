@@ -101,9 +101,9 @@ bool ValueReader::Resolve(const Key& key, const Place& place, std::string* text)
     }
     const auto value = IsVariableName(name) && env_ ? env_(name) : std::nullopt;
     if (!value) {
-      draft_->Fault(place,
-                    "the environment has no such variable: set it for purserd, or write the "
-                    "value itself");
+      const bool quotable = IsVariableName(name) && !LooksSecret(name);
+      draft_->Fault(place, "the environment has no such variable: set " + (quotable ? name : "it") +
+                               " for purserd, or write the value itself");
       return false;
     }
     if (!std::ranges::all_of(*value, [](char c) { return c >= ' ' && c <= '~'; })) {

@@ -109,7 +109,8 @@ Outcome AdminService::Release(const Call& call) {
     return Refuse(Reason::kConflict, request->agent.empty()
                                          ? "There is no stop of all agents. Agents that were "
                                            "stopped by name are released by name."
-                                         : "That agent was not stopped by name.");
+                                         : "No agent is stopped by that name; `purser status` "
+                                           "lists the stops.");
   }
   Entry entry = EntryOf(call, EntryType::kKillReleased, LedgerOutcome::kSuccess);
   entry.agent = request->agent;

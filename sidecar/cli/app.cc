@@ -70,6 +70,7 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
   });
 
   auto* ledger = app.add_subcommand("ledger", "Act on the running ledger")->require_subcommand(1);
+  ledger->footer("Example: purser ledger resume");
   AddPlain(*ledger, session, "resume", "Write again after a latched error was mended",
            "purser ledger resume", RunLedgerResume);
 }
@@ -97,6 +98,7 @@ void AddSecretCommands(CLI::App& app, Session& session, std::string& credential)
   });
 
   auto* secret = app.add_subcommand("secret", "Enrol secrets")->require_subcommand(1);
+  secret->footer("Example: purser secret set admin-app < key-and-certificate.pem");
   auto* set = secret->add_subcommand("set", "Store a client secret, or a certificate with its key");
   set->footer(
       "The secret is read from standard input or a prompt, never from an argument.\n"
@@ -112,6 +114,7 @@ void AddSecretCommands(CLI::App& app, Session& session, std::string& credential)
   AddPlain(app, session, "unseal", "Open the store with its passphrase",
            "purser unseal < passphrase", RunUnseal);
   auto* seal = app.add_subcommand("seal", "The store's key-encryption key")->require_subcommand(1);
+  seal->footer("Example: sudo purser seal rotate");
   auto* rotate = seal->add_subcommand("rotate", "Replace it and re-encrypt every secret");
   rotate->footer("Example: sudo purser seal rotate");
   rotate->callback([&session] {
@@ -176,6 +179,7 @@ void AddRun(CLI::App& app, Session& session, std::string& agent,
 void AddConfig(CLI::App& app, Session& session) {
   auto* config = app.add_subcommand("config", "The configuration, without asking the daemon");
   config->require_subcommand(1);
+  config->footer("Example: purser config check && purser config egress");
   const auto add = [&](const char* name, const char* about, auto run) {
     auto* command = config->add_subcommand(name, about);
     command->footer("Example: purser config " + std::string(name));

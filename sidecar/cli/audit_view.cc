@@ -55,6 +55,8 @@ constexpr std::array kFacts{
     Column{"host", "/upstream/host"},
     Column{"status", "/upstream/status"},
     Column{"target", "/target/id"},
+    Column{"by", "/change/by"},
+    Column{"why", "/change/why"},
     Column{"count", "/change/count"},
     Column{"generation", "/change/generation"},
 };

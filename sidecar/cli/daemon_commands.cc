@@ -30,15 +30,16 @@ void PrintProblems(const Console& console, const json& body) {
 void PrintStops(const Console& console, const json& stopped) {
   if (stopped.value("file", false)) {
     console.out << Red("stopped   ")
-                << "all agents, for as long as there is a file \"stop\" in the "
-                   "state folder\n";
+                << "all agents, by the file \"stop\" in the state folder; to let them go on remove "
+                   "it, then: purser release --all --why TEXT\n";
   }
   if (stopped.value("all", false)) {
-    console.out << Red("stopped   ") << "all agents; to let them go on: purser release --all\n";
+    console.out << Red("stopped   ")
+                << "all agents; to let them go on: purser release --all --why TEXT\n";
   }
   for (const json& agent : stopped.value("agents", json::array())) {
     console.out << Red("stopped   ") << Text(agent) << "; to let it go on: purser release "
-                << Text(agent) << '\n';
+                << Text(agent) << " --why TEXT\n";
   }
 }
 

@@ -52,7 +52,8 @@ void AddExplain(CLI::App& app, Session& session, ExplainQuestion& question) {
       "Examples: purser explain helpdesk --scopes Mail.Send\n"
       "          purser explain helpdesk --seq 41\n"
       "          purser explain helpdesk --refused\n"
-      "          purser explain --refused     (connections to the operator's socket)");
+      "          purser explain --refused     (connections to the operator's socket)\n"
+      "Reads the configuration and the ledger; whom a kill has stopped, purser status says.");
   explain->add_option("agent", question.agent, "Name in purser.toml");
   auto* what = explain->add_option_group("what")->require_option(1);
   what->add_option("--scopes", question.scopes, "Scopes that it would ask for");

@@ -107,10 +107,12 @@ int RunRelease(const Console& console, const StopOrder& order) {
               << Text(answer->body["seq"]) << '\n';
   const json left = answer->body.value("still_stopped", json::object());
   if (left.value("all", false)) {
-    console.out << Yellow("stopped") << "   all agents still are: purser release --all\n";
+    console.out << Yellow("stopped")
+                << "   all agents still are: purser release --all --why TEXT\n";
   }
   for (const json& agent : left.value("agents", json::array())) {
-    console.out << Yellow("stopped") << "   " << Text(agent) << " still is\n";
+    console.out << Yellow("stopped") << "   " << Text(agent) << " still is: purser release "
+                << Text(agent) << " --why TEXT\n";
   }
   return kExitDone;
 }

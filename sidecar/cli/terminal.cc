@@ -51,7 +51,8 @@ broker::Result<Secret> ReadAll(bool one_line) {
   }
   if (used == read_so_far.size()) return Fail(ErrorCode::kInvalidRequest, "larger than 48 KiB");
   if (!one_line && used > 0 && read_so_far.Writable()[used - 1] == '\n') --used;
-  if (used == 0) return Fail(ErrorCode::kInvalidRequest, "nothing was typed");
+  if (used == 0)
+    return Fail(ErrorCode::kInvalidRequest, "nothing was typed, or passed on standard input");
   read_so_far.Truncate(used);
   return read_so_far;
 }

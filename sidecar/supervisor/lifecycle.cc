@@ -56,7 +56,8 @@ void Supervisor::StopAgents(const std::string& by) {
   if (RoleProcess* broker = core_.Get(RoleKind::kBroker)) {
     broker->Tell(MessageType::kStopAgents, by == "file" ? by : std::string());
   }
-  log_.Warn("agents_stopped", {{"by", by}, {"remedy", "when all is well: purser release --all"}});
+  log_.Warn("agents_stopped",
+            {{"by", by}, {"remedy", "when all is well: purser release --all --why TEXT"}});
 }
 
 void Supervisor::OnStopFile(bool there) {

@@ -54,7 +54,8 @@ class Killing(enrolled.TenantCase):
         self.assert_killed()
         self.assert_grants(OTHER)
         self.assertTrue(self.purser.request(HELPDESK, "GET", "/v1/whoami").json()["killed"])
-        self.assertIn(HELPDESK, self.done("status"))
+        self.assertIn(f"purser release {HELPDESK} --why TEXT", self.done("status"))
+        self.assertIn('why="mails a stranger"', self.done("audit", "search", "--type", "kill.engaged"))
         entry = self.engaged()[0]
         self.assertEqual(entry["agent"]["name"], HELPDESK)
         self.assertEqual(entry["change"]["why"], "mails a stranger")
@@ -132,6 +133,7 @@ class Killing(enrolled.TenantCase):
         refused = self.purser.cli("release", "--all", "--why", "test")
         self.assertEqual(refused.returncode, 1, refused)
         self.assertIn("remove it first", refused.stderr)
+        self.assertIn("remove it, then: purser release --all --why TEXT", self.done("status"))
         for pid in self.purser.roles()["purser-broker"]:
             os.kill(pid, signal.SIGKILL)
         until(lambda: self.purser.cli("ready").returncode == 0)

@@ -128,8 +128,8 @@ TEST_CASE("Secrets, and policy from the environment, are refused and never quote
       {"a secret as a scope",       With("[\"Mail.Read\"]", "[\"" + entra + "\"]"),                                          11, "looks like a secret"},
       {"a scope by env:",           With("[\"Mail.Read\"]", "[\"env:TENANT\"]"),                                             11, "policy never comes from the environment"},
       {"an agent's user by env:",   With("\"helpdesk\"", "\"env:TENANT\""),                                                  15, "never comes from the environment"},
-      {"a variable that is unset",  With("\"contoso.onmicrosoft.com\"", "\"env:UNSET\""),                                    4,  "no such variable"},
-      {"a variable without a name", With("\"contoso.onmicrosoft.com\"", "\"env:\""),                                         4,  "no such variable"},
+      {"a variable that is unset",  With("\"contoso.onmicrosoft.com\"", "\"env:UNSET\""),                                    4,  "no such variable: set UNSET for"},
+      {"a variable without a name", With("\"contoso.onmicrosoft.com\"", "\"env:\""),                                         4,  "no such variable: set it for"},
       {"a variable with nonsense",  With("\"contoso.onmicrosoft.com\"", "\"env:BROKEN\""),                                   4,  "GUID or one of its domains"},
   };
   // clang-format on

@@ -133,6 +133,8 @@ TEST_CASE("A past entry is read by today's policy, and says when that is another
 
   entry["reason"] = "over_scoped";
   CHECK(Mentions(ExplainEntry(config, entry).notes, "remove the surplus consent"));
+  entry["reason"] = "killed";
+  CHECK(Mentions(ExplainEntry(config, entry).notes, "`purser status` says who is still stopped"));
   entry["agent"]["name"] = "gone";
   CHECK(Mentions(ExplainEntry(config, entry).today->changes, "there is no such agent"));
 }
