@@ -1,9 +1,9 @@
 #include "broker/minted_check.h"
 
 #include <algorithm>
-#include <cctype>
 #include <string_view>
 
+#include "broker/base/ascii.h"
 #include "broker/entra/discovery.h"
 #include "broker/entra/scope_list.h"
 #include "broker/policy/decide.h"
@@ -78,8 +78,7 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
 std::string Printable(const std::string& scope) {
   constexpr size_t kLongest = 80;
   const bool plain = std::ranges::all_of(scope, [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-           std::string_view("._-:/").find(c) != std::string_view::npos;
+    return IsAlnum(c) || std::string_view("._-:/").find(c) != std::string_view::npos;
   });
   return plain && scope.size() <= kLongest ? scope : "(no permission's name)";
 }

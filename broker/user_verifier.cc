@@ -1,7 +1,6 @@
 #include "broker/user_verifier.h"
 
-#include <algorithm>
-
+#include "broker/base/ascii.h"
 #include "broker/entra/user_assertion.h"
 #include "broker/policy/clouds.h"
 
@@ -30,10 +29,7 @@ std::expected<std::string, Refusal> UserVerifier::Verify(const policy::Config& c
                                           .app_id = proof->second.client_id,
                                           .now = clock_.WallNow()});
   if (!user) return refuse(user.error());
-  std::ranges::transform(*user, user->begin(), [](char c) {
-    return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return std::move(*user);
+  return Lowered(std::move(*user));
 }
 
 }  // namespace broker

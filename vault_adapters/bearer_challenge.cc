@@ -3,23 +3,19 @@
 #include <algorithm>
 #include <map>
 
+#include "broker/base/ascii.h"
+
 namespace vault {
 namespace {
 
 using std::string_view;
 
+using broker::IsAlnum, broker::Lowered, broker::SameIgnoringCase;
+
 constexpr string_view kDefaultScope = "/.default";
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool SameIgnoringCase(string_view a, string_view b) {
-  return std::ranges::equal(a, b, {}, Lower, Lower);
-}
-
 // RFC 9110 §5.6.2.
-bool IsTokenChar(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-         string_view("!#$%&'*+-.^_`|~").contains(c);
-}
+bool IsTokenChar(char c) { return IsAlnum(c) || string_view("!#$%&'*+-.^_`|~").contains(c); }
 
 // Reads a list of parameters from the front of a text.
 class Scanner {
@@ -66,8 +62,7 @@ std::optional<Parameters> ParseParameters(string_view text) {
   Scanner scan(text);
   for (;;) {
     scan.SkipSpace();
-    std::string name(scan.Token());
-    std::ranges::transform(name, name.begin(), Lower);
+    const std::string name = Lowered(std::string(scan.Token()));
     if (name.empty() || !scan.Skip('=')) return std::nullopt;
     const auto value = scan.Value();
     if (!value || !parameters.emplace(name, *value).second) return std::nullopt;

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "broker/base/ascii.h"
 #include "broker/base/base64.h"
 #include "broker/base/strict_json.h"
 #include "vault_adapters/key_vault_request.h"
@@ -13,15 +14,14 @@
 namespace vault {
 namespace {
 
-using broker::Clock, broker::ErrorCode, broker::Exit, broker::Fail, broker::Result, broker::Secret;
+using broker::Clock, broker::ErrorCode, broker::Exit, broker::Fail, broker::Result,
+    broker::SameIgnoringCase, broker::Secret;
 using nlohmann::json;
 using std::string_view;
 
 std::unexpected<broker::Error> Bad(string_view what) {
   return Fail(ErrorCode::kCorrupt, "the vault's answer: " + std::string(what));
 }
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 const std::string* Text(const json& object, const char* name) {
   const auto it = object.find(name);
@@ -84,13 +84,12 @@ std::string VersionIn(string_view id, string_view kind, const SecretPlace& asked
   std::string prefix = "/";
   prefix.append(kind).append("/").append(asked.name).append("/");
   const string_view rest = id.substr(path);
-  if (rest.size() < prefix.size() ||
-      !std::ranges::equal(rest.substr(0, prefix.size()), prefix, {}, Lower, Lower)) {
+  if (rest.size() < prefix.size() || !SameIgnoringCase(rest.substr(0, prefix.size()), prefix)) {
     return {};
   }
   const string_view version = rest.substr(prefix.size());
   if (!IsKeyVaultVersion(version)) return {};
-  if (!asked.version.empty() && !std::ranges::equal(version, asked.version, {}, Lower, Lower)) {
+  if (!asked.version.empty() && !SameIgnoringCase(version, asked.version)) {
     return {};
   }
   return std::string(version);
@@ -124,7 +123,7 @@ Result<std::string> NextTarget(const std::string& link, const std::string& name,
   const std::string path = target.substr(0, target.find('?'));
   const std::string wanted = "/secrets/" + name + "/versions";
   const bool plain = std::ranges::all_of(target, [](char c) { return c > ' ' && c <= '~'; });
-  if (!plain || !std::ranges::equal(path, wanted, {}, Lower, Lower)) {
+  if (!plain || !SameIgnoringCase(path, wanted)) {
     return Bad("nextLink leads elsewhere");
   }
   return target;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/base/ascii.h"
 #include "broker/base/strict_json.h"
 
 namespace vault {
@@ -92,10 +93,7 @@ std::string CodeIn(const nlohmann::json& object) {
   const auto it = object.find("code");
   if (it == object.end() || !it->is_string()) return {};
   const auto& code = it->get_ref<const std::string&>();
-  const bool word =
-      code.size() <= kMaxCodeBytes && std::ranges::all_of(code, [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-      });
+  const bool word = code.size() <= kMaxCodeBytes && std::ranges::all_of(code, broker::IsAlnum);
   return word ? code : std::string();
 }
 

@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/base/ascii.h"
 #include "broker/base/base64.h"
 
 namespace vault {
 namespace {
 
-using broker::ErrorCode, broker::Exit, broker::Fail, broker::Result, broker::Secret;
-
-bool IsAlnum(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
+using broker::ErrorCode, broker::Exit, broker::Fail, broker::IsAlnum, broker::Result,
+    broker::Secret;
 
 std::string Target(std::string_view kind, const std::string& name, std::string_view rest,
                    std::string_view query = "") {

@@ -1,10 +1,10 @@
 #include "broker/entra/managed_identity.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "broker/base/ascii.h"
 #include "broker/base/strict_json.h"
 #include "broker/entra/form.h"
 
@@ -42,8 +42,7 @@ bool IsKeyName(std::string_view name) {
   constexpr std::string_view kSuffix = ".key";
   if (name.size() <= kSuffix.size() || name.size() > 255 || !name.ends_with(kSuffix)) return false;
   return name.front() != '.' && std::ranges::all_of(name, [](char c) {
-           return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' ||
-                  c == '.';
+           return IsAlnum(c) || c == '-' || c == '_' || c == '.';
          });
 }
 

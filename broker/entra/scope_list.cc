@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <iterator>
+
+#include "broker/base/ascii.h"
 
 namespace broker::entra {
 namespace {
 
-char Lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
-
 bool StartsWithIgnoringCase(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::ranges::equal(text.substr(0, prefix.size()), prefix, {}, Lower, Lower);
+  return SameIgnoringCase(text.substr(0, prefix.size()), prefix);
 }
 
 std::string_view WithoutResource(std::string_view scope, std::string_view resource) {

@@ -1,9 +1,9 @@
 #include "broker/entra/token_response.h"
 
 #include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "broker/base/ascii.h"
 #include "broker/base/strict_json.h"
 #include "broker/entra/scope_list.h"
 
@@ -37,9 +37,7 @@ bool ReadSeconds(const json& object, const char* name, std::chrono::seconds* out
 bool IsBearer(const json& object) {
   const auto it = object.find("token_type");
   if (it == object.end() || !it->is_string()) return false;
-  return std::ranges::equal(
-      it->get_ref<const std::string&>(), std::string_view("bearer"),
-      [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+  return SameIgnoringCase(it->get_ref<const std::string&>(), "bearer");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "broker/base/ascii.h"
 #include "broker/base/base64.h"
 #include "broker/base/strict_json.h"
 #include "broker/entra/access_token_claims.h"
@@ -14,8 +15,6 @@ namespace {
 // Between this host's clock and Entra's, as Entra's own servers allow.
 constexpr std::chrono::minutes kSkew{5};
 constexpr size_t kMaxKeyId = 256;
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::unexpected<Error> Bad(const char* what) {
   return Fail(ErrorCode::kCorrupt, std::string("user assertion: ") + what);
@@ -53,9 +52,7 @@ bool MaySign(const VerificationKey& key, const AssertionTerms& terms) {
   if (const size_t at = issuer.find(kAnyTenant); at != issuer.npos) {
     issuer.replace(at, kAnyTenant.size(), terms.tenant);
   }
-  const auto same = [&](const std::string& one) {
-    return std::ranges::equal(issuer, one, {}, Lower, Lower);
-  };
+  const auto same = [&](const std::string& one) { return SameIgnoringCase(issuer, one); };
   return std::ranges::any_of(terms.issuers, same);
 }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "broker/base/ascii.h"
 #include "broker/policy/scopes.h"
 
 namespace broker::policy {
@@ -48,10 +48,7 @@ std::string_view ExchangeAudience(const Tenant& tenant) {
 }
 
 std::vector<std::string> IssuersOf(const Tenant& tenant, std::string_view tenant_guid) {
-  std::string guid(tenant_guid);
-  std::ranges::transform(guid, guid.begin(), [](char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
+  const std::string guid = Lowered(std::string(tenant_guid));
   const Cloud* cloud = FindCloud(tenant.cloud);
   const std::string issuer(cloud == nullptr ? tenant.authority : cloud->issuer);
   const std::string sts(cloud == nullptr ? kClouds.front().sts : cloud->sts);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "broker/base/ascii.h"
 #include "broker/policy/config_checks.h"
 #include "broker/policy/config_messages.h"
 #include "broker/policy/config_values.h"

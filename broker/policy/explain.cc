@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "broker/base/ascii.h"
 #include "broker/policy/clouds.h"
 #include "broker/policy/config_values.h"
 #include "broker/policy/decide.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/base/ascii.h"
 #include "broker/policy/inert.h"
 
 namespace broker::policy {
@@ -12,10 +13,7 @@ constexpr size_t kMaxWordBytes = 64;
 // "id" and "app" are parts of too much.
 constexpr size_t kLeastPartBytes = 4;
 
-char Folded(char c) {
-  if (c == '_') return '-';
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
+char Folded(char c) { return c == '_' ? '-' : Lower(c); }
 
 // Without what people write between words.
 std::string Letters(std::string_view word) {

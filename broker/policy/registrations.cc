@@ -1,9 +1,9 @@
 #include "broker/policy/registrations.h"
 
 #include <algorithm>
-#include <cctype>
 #include <set>
 
+#include "broker/base/ascii.h"
 #include "broker/policy/kinds.h"
 #include "broker/policy/scopes.h"
 
@@ -49,11 +49,7 @@ bool IsYetToBeMade(const Credential& credential) {
 
 std::string RegistrationKey(const Credential& credential) {
   if (IsYetToBeMade(credential)) return credential.name;
-  std::string key = credential.client_id;
-  std::ranges::transform(key, key.begin(), [](char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
-  return key;
+  return Lowered(credential.client_id);
 }
 
 bool ShowsVault(const Vault& vault, const Credential& credential) {

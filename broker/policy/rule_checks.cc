@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "broker/base/ascii.h"
 #include "broker/policy/config_checks.h"
 #include "broker/policy/config_messages.h"
 #include "broker/policy/kinds.h"

@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "broker/base/ascii.h"
+
 namespace broker::policy {
-namespace {
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-}  // namespace
-
 std::string QualifiedScope(std::string_view resource, std::string_view name,
                            std::string_view graph) {
   if (resource == graph) return std::string(name);
@@ -36,10 +32,6 @@ std::string JoinNames(const std::vector<std::string>& names, std::string_view se
     text += name;
   }
   return text;
-}
-
-bool SameIgnoringCase(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return Lower(x) == Lower(y); });
 }
 
 bool ContainsIgnoringCase(const std::vector<std::string>& list, std::string_view scope) {

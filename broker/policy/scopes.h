@@ -23,8 +23,7 @@ std::string ResourceOf(const std::string& canonical, std::string_view graph);
 /// "a, b" of `names` and ", ".
 std::string JoinNames(const std::vector<std::string>& names, std::string_view separator);
 
-/// Equal but for ASCII case.
-bool SameIgnoringCase(std::string_view a, std::string_view b);
+/// Whether one of `list` is the scope but for ASCII case.
 bool ContainsIgnoringCase(const std::vector<std::string>& list, std::string_view scope);
 
 /// False only for permissions whose name says that they read ("Mail.Read", "User.ReadBasic.All");
