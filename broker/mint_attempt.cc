@@ -192,14 +192,7 @@ Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
       guard_.FailedTransiently(guarded_, error.detail);
       break;
     case ErrorClass::kGrantDead:
-      // An application has no grant that a login could renew: it may be tried again later. Nor does
-      // an agent end a grant that others share with claims of its own choosing: where the grant is
-      // dead indeed, the next request without any will tell.
-      if (task_.credential.kind == "refresh-token" && HasOnlyOwnClaims(task_.key)) {
-        guard_.GrantDied(name, refusal);
-      } else {
-        guard_.Rejected(guarded_, refusal);
-      }
+      RememberDeadGrant(refusal);
       break;
     case ErrorClass::kPrincipal:
     case ErrorClass::kCredential:
@@ -218,6 +211,17 @@ Refusal MintAttempt::Remember(const entra::UpstreamError& error) {
       break;
   }
   return refusal;
+}
+
+// An application has no grant that a login could renew: it may be tried again later. Nor does an
+// agent end a grant that others share with claims of its own choosing: where the grant is dead
+// indeed, the next request without any will tell.
+void MintAttempt::RememberDeadGrant(const Refusal& refusal) {
+  if (task_.credential.kind == "refresh-token" && HasOnlyOwnClaims(task_.key)) {
+    guard_.GrantDied(task_.credential.name, refusal);
+  } else {
+    guard_.Rejected(guarded_, refusal);
+  }
 }
 
 std::expected<void, Refusal> MintAttempt::StoreRotated(const entra::TokenResponse& response) {

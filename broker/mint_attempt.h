@@ -35,6 +35,7 @@ class MintAttempt {
   Refusal RefusalOf(const MintFault& fault);
   void RememberVault(const Refusal& refusal);
   Refusal Remember(const entra::UpstreamError& error);
+  void RememberDeadGrant(const Refusal& refusal);
   std::expected<void, Refusal> StoreRotated(const entra::TokenResponse& response);
 
   const Minter::Ports& ports_;
