@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "broker/credential_access.h"
 #include "vault_adapters/azure_key_vault.h"
 #include "vault_adapters/fetch_policy.h"
 #include "vault_adapters/key_vault_client.h"
@@ -16,21 +17,13 @@ using broker::policy::Config, broker::policy::Credential;
 
 namespace {
 
-// The kinds of secret that a vault may be asked for; the others of a credential are purser's own.
-std::vector<broker::SecretKind> KindsInVault(const Credential& credential) {
-  using enum broker::SecretKind;
-  if (credential.kind == "client-secret") return {kClientSecret};
-  if (credential.kind == "certificate") return {kCertificate};
-  if (credential.kind == "refresh-token") return {kRefreshToken};
-  return {};
-}
-
+// A confidential client's own secret is purser's, wherever its refresh token is.
 vault::SecretPlaces PlacesIn(const Config& config, const std::string& vault) {
   vault::SecretPlaces places;
   for (const auto& [name, credential] : config.credentials) {
     if (credential.vault != vault) continue;
-    for (const auto kind : KindsInVault(credential)) {
-      places[{name, kind}] = {credential.secret, credential.version};
+    if (const auto kind = broker::SecretKindOf(credential)) {
+      places[{name, *kind}] = {credential.secret, credential.version};
     }
   }
   return places;
