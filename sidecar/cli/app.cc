@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <iostream>
+#include <optional>
 
 #include "sidecar/cli/completion.h"
 #include "sidecar/cli/config_command.h"
@@ -199,6 +200,49 @@ void AddConfig(CLI::App& app, Session& session) {
       [](const ConfigOptions&) { return RunConfigSchema(std::cout); });
 }
 
+void AddVersion(CLI::App& app, Session& session) {
+  auto* version = app.add_subcommand("version", "Print the version");
+  version->footer("Example: purser version --json");
+  version->callback([&session] {
+    session.chosen = [&session] {
+      std::cout << (session.json ? nlohmann::json{{"version", kVersion}}.dump(2)
+                                 : "purser " + std::string(kVersion))
+                << '\n';
+      return kExitDone;
+    };
+  });
+}
+
+void AddCompletion(CLI::App& app, Session& session, std::string& shell) {
+  auto* completion = app.add_subcommand("completion", "Print a completion script for bash or zsh");
+  completion->footer("Example: purser completion bash > /etc/bash_completion.d/purser");
+  completion->add_option("shell", shell, "bash or zsh")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh"}));
+  completion->callback([&app, &session, &shell] {
+    session.chosen = [&app, &shell] { return PrintCompletion(app, shell, std::cout); };
+  });
+}
+
+// The exit code where there is nothing left to do: help was asked for, or the call is wrong.
+std::optional<int> Parse(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::Success& asked) {  // --help, --version
+    app.exit(asked);
+    return kExitDone;
+  } catch (const CLI::ParseError& error) {
+    const std::string fault = UsageFault(app);
+    if (fault.empty()) {
+      app.exit(error);
+    } else {
+      std::cerr << fault;
+    }
+    return kExitUsage;
+  }
+}
+
 }  // namespace
 
 int RunPurser(int argc, char** argv) {
@@ -236,38 +280,9 @@ int RunPurser(int argc, char** argv) {
   AddConfig(app, session);
   AddExplain(app, session, question);
   AddAudit(app, session, audit);
-  auto* version = app.add_subcommand("version", "Print the version");
-  version->footer("Example: purser version --json");
-  version->callback([&] {
-    session.chosen = [&session] {
-      std::cout << (session.json ? nlohmann::json{{"version", kVersion}}.dump(2)
-                                 : "purser " + std::string(kVersion))
-                << '\n';
-      return kExitDone;
-    };
-  });
-  auto* completion = app.add_subcommand("completion", "Print a completion script for bash or zsh");
-  completion->footer("Example: purser completion bash > /etc/bash_completion.d/purser");
-  completion->add_option("shell", shell, "bash or zsh")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh"}));
-  completion->callback(
-      [&] { session.chosen = [&] { return PrintCompletion(app, shell, std::cout); }; });
-
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& asked) {  // --help, --version
-    app.exit(asked);
-    return kExitDone;
-  } catch (const CLI::ParseError& error) {
-    const std::string fault = UsageFault(app);
-    if (fault.empty()) {
-      app.exit(error);
-    } else {
-      std::cerr << fault;
-    }
-    return kExitUsage;
-  }
+  AddVersion(app, session);
+  AddCompletion(app, session, shell);
+  if (const auto ended = Parse(app, argc, argv)) return *ended;
   return session.chosen();
 }
 
