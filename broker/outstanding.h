@@ -38,8 +38,8 @@ class Outstanding {
 
   struct List {
     std::vector<LiveToken> tokens;  // those that expire last come first
-    uint64_t forgotten = 0;         // there was no room for so many more since `since`
-    Clock::Wall since;              // from when on it is known
+    uint64_t forgotten = 0;         // releases, to any agent, that there was no room for
+    Clock::Wall since;              // from when on either is known
   };
   /// Those of `agent`; of all agents where it is empty.
   [[nodiscard]] List Of(std::string_view agent) const;

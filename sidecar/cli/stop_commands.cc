@@ -55,7 +55,7 @@ void PrintAlive(const Console& console, const json& body) {
     }
     PrintTable(console.out, {"AGENT", "CREDENTIAL", "USER", "EXPIRES", "SEQ", "SCOPES"}, rows);
     if (const auto more = body.value("alive_more", uint64_t{0}); more > 0) {
-      console.out << "and " << more << " more\n";
+      console.out << "and at most " << more << " more\n";
     }
     console.out
         << "Entra can end what stands behind them: revoke the user's sessions, disable the user or "
