@@ -18,7 +18,8 @@ class MintTurns {
   // agents ask for that many kinds of token at once.
   static constexpr int kMaxInLine = 8;
 
-  /// One agent's place in the line of one credential, and its turn from Turn() on. Borrows.
+  /// One agent's place in the line of one credential, and its turn: whoever holds it mints. Borrows
+  /// the MintTurns that gave it.
   class Place {
    public:
     Place(Place&& other) noexcept

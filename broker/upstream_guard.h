@@ -50,7 +50,7 @@ class UpstreamGuard {
   void Answered(const std::string& credential);
   /// What was let through never came to Entra: if it was the trial, the next one may go at once.
   void NeverAsked(const std::string& credential);
-  void Succeeded(const std::string& credential);
+  void Succeeded(const std::string& credential);  // a token was minted: the same as Forget()
   /// `detail`, here and below: for Trouble.
   void FailedTransiently(const std::string& credential, const std::string& detail);
   /// No request before `wait` has passed.

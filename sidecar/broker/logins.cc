@@ -12,7 +12,7 @@ using broker::Clock, broker::Reason, broker::Refusal, broker::Refuse;
 
 constexpr size_t kLoginIdBytes = 16;  // unguessable: knowing it lets an operator poll
 
-std::string RandomHex(broker::Random& random) {
+std::string NewLoginId(broker::Random& random) {
   std::array<std::byte, kLoginIdBytes> bytes{};
   random.Fill(bytes);
   std::string hex(bytes.size() * 2 + 1, '\0');
@@ -68,7 +68,7 @@ std::expected<Logins::Begun, Refusal> Logins::Start(const broker::policy::Config
   const auto login = std::make_shared<Login>();
   login->credential = credential.name;
   login->device = std::make_unique<broker::DeviceLogin>(ports_, store_, config, credential);
-  const std::string id = RandomHex(ports_.random);
+  const std::string id = NewLoginId(ports_.random);
   if (!Reserve(id, login)) return TooMany();
   const std::scoped_lock turn(login->turn);
   auto prompt = login->device->Start();
@@ -99,7 +99,7 @@ std::expected<Logins::Opened, Refusal> Logins::Open(const broker::policy::Config
   const auto login = std::make_shared<Login>();
   login->credential = credential.name;
   login->browser = std::make_unique<broker::BrowserLogin>(ports_, store_, config, credential);
-  const std::string id = RandomHex(ports_.random);
+  const std::string id = NewLoginId(ports_.random);
   if (!Reserve(id, login)) return TooMany();
   const std::scoped_lock turn(login->turn);
   auto url = login->browser->Start(port, std::move(login_hint));

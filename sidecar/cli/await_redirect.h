@@ -10,8 +10,10 @@
 
 namespace sidecar::cli {
 
+/// Why there is no answer: nobody came in time, a signal, the machine.
 enum class NoRedirect { kTimeout, kInterrupted, kFailed };
 
+/// What is said to the person who logs in, and where. Borrows `to`.
 struct Spoken {
   std::string prompt;
   std::ostream& to;

@@ -20,6 +20,7 @@ void AddStops(CLI::App& app, Session& session, StopOrder& order);
 /// Prints what was stopped and which tokens are still alive outside. Returns an ExitCode:
 /// kExitRefused also when the stop works but could not be recorded.
 int RunKill(const Console& console, const StopOrder& order);
+/// Prints what stands of other stops. Returns an ExitCode.
 int RunRelease(const Console& console, const StopOrder& order);
 
 }  // namespace sidecar::cli
