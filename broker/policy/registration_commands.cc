@@ -264,7 +264,8 @@ std::string Questions(const Config& config) {
   });
   if (own) {
     text +=
-        ": \"${PRINCIPAL:?the principal id of this machine's identity; of a VM: az vm identity "
+        ": \"${PRINCIPAL:?the principal id of the identity of this machine; of a VM: az vm "
+        "identity "
         "show --query principalId}\"\n";
   }
   return text.empty() ? text : "\n" + text;

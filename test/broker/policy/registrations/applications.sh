@@ -12,7 +12,7 @@ permission() {
   echo "$found"
 }
 
-: "${PRINCIPAL:?the principal id of this machine's identity; of a VM: az vm identity show --query principalId}"
+: "${PRINCIPAL:?the principal id of the identity of this machine; of a VM: az vm identity show --query principalId}"
 
 # aid-mail (refresh-token): Calendars.Read, Mail.Read; agent helpdesk
 app=$(az ad app create --display-name purser-zrh-aid-mail --sign-in-audience AzureADMyOrg --is-fallback-public-client true --public-client-redirect-uris http://localhost --query appId --output tsv)

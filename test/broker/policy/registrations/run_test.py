@@ -65,6 +65,12 @@ class Script(unittest.TestCase):
         consented = [call[-1] for call in calls if call[3:4] == ["admin-consent"]]
         self.assertEqual(consented, ["app-3", "app-4", "app-5", "app-6", "app-7", "app-8"])
 
+    def test_bash_reads_them_too_although_quotes_are_others_to_it(self):
+        for name in ("applications.sh", "identities.sh"):
+            with self.subTest(name):
+                done = subprocess.run(["bash", "-n", HERE / name], text=True, capture_output=True)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_a_users_permissions_are_granted_for_that_user_alone(self):
         grants = [call for call in self.run_script("applications.sh", **GIVEN)[1]
                   if call[3:4] == ["grant"] and "app-1" in call]
