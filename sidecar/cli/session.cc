@@ -19,7 +19,13 @@ AdminClient Session::Client() const {
 
 int Session::WithDaemon(const std::function<int(const Console&)>& command) const {
   const AdminClient client = Client();
-  return command({client, std::cout, std::cerr, json});
+  const int code = command({client, std::cout, std::cerr, json});
+  if (code != kExitUnreachable || !admin_socket.empty() || json) return code;
+  if (const auto config = LoadForCommand(config_path); !config) {
+    std::cerr << "purser: tried the usual place, for the configuration does not say where: "
+              << config.error().detail << '\n';
+  }
+  return code;
 }
 
 int Session::WithConfig(const std::function<int(const broker::policy::Config&)>& command) const {

@@ -65,6 +65,11 @@ class Alone(unittest.TestCase):
                 self.assertEqual(done.returncode, UNREACHABLE)
                 self.assertIn("Is purserd running", done.stderr)
 
+    def test_who_names_a_wrong_configuration_hears_that_the_usual_socket_was_tried(self):
+        done = purser("--config", "/nonexistent/purser.toml", "status")
+        if done.returncode == UNREACHABLE:  # else a purser runs on this machine
+            self.assertIn("/nonexistent/purser.toml does not exist", done.stderr)
+
     def test_without_a_configuration_the_advice_is_init(self):
         for row in (["config", "check"], ["doctor"], ["run", "a", "--", "true"]):
             with self.subTest(row):
