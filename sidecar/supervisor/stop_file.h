@@ -1,4 +1,4 @@
-// sidecar/supervisor/stop_file.h: a file that stops all agents for as long as it is there.
+// sidecar/supervisor/stop_file.h: a file that stops all agents.
 #pragma once
 #include <chrono>
 #include <functional>
