@@ -54,6 +54,25 @@ Result<Secret> Decode(Secret text, const std::string& label) {
   return key;
 }
 
+// Key Vault's own names and versions, and RSA's lengths from 2048 to 4096 bits: all of it becomes
+// part of a request.
+bool IsSound(const WrappedKek& wrapping) {
+  constexpr size_t kMaxKeyNameBytes = 127;
+  constexpr size_t kVersionBytes = 32;
+  const size_t size = wrapping.wrapped.size();
+  return !wrapping.key.empty() && wrapping.key.size() <= kMaxKeyNameBytes &&
+         std::ranges::all_of(wrapping.key,
+                             [](char c) {
+                               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                                      (c >= 'A' && c <= 'Z') || c == '-';
+                             }) &&
+         wrapping.version.size() == kVersionBytes &&
+         std::ranges::all_of(
+             wrapping.version,
+             [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }) &&
+         (size == 256 || size == 384 || size == 512);
+}
+
 bool WriteAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t wrote = write(fd, bytes.data(), bytes.size());
@@ -77,11 +96,19 @@ bool SyncFolderOf(const std::string& path) {
 }  // namespace
 
 bool Kdf::IsWithinLimits() const {
-  if (kind == KdfKind::kNone)
-    return passes == 0 && memory_kib == 0 &&
-           std::ranges::all_of(salt, [](uint8_t b) { return b == 0; });
-  return passes >= 1 && passes <= kMaxPasses && memory_kib >= kMinMemoryKib &&
+  if (kind != KdfKind::kArgon2id) {
+    const bool derives = passes != 0 || memory_kib != 0 ||
+                         std::ranges::any_of(salt, [](uint8_t b) { return b != 0; });
+    return !derives && (wrapping.empty() || (kind == KdfKind::kKeyVault && IsSound(wrapping)));
+  }
+  return wrapping.empty() && passes >= 1 && passes <= kMaxPasses && memory_kib >= kMinMemoryKib &&
          memory_kib <= kMaxMemoryKib;
+}
+
+Secret NewKek(broker::Random& random) {
+  Secret key = Secret::Allocate(kKeyBytes);
+  random.Fill(std::as_writable_bytes(key.Writable()));
+  return key;
 }
 
 Kdf NewPassphraseKdf(broker::Random& random) {
@@ -140,8 +167,7 @@ Result<int> OpenKeyFile(const std::string& path) {
 }
 
 Status GenerateKeyFile(const std::string& path, broker::Random& random) {
-  Secret key = Secret::Allocate(kKeyBytes);
-  random.Fill(std::as_writable_bytes(key.Writable()));
+  const Secret key = NewKek(random);
   Secret hex = Secret::Allocate(kHexBytes + 1);
   sodium_bin2hex(hex.Writable().data(), hex.size(),
                  reinterpret_cast<const unsigned char*>(key.Expose(Exit::kSealToDisk).data()),

@@ -13,7 +13,16 @@ namespace token_cache {
 inline constexpr size_t kKeyBytes = 32;  // XChaCha20-Poly1305
 
 /// Wire-stable: stored in the header of the store.
-enum class KdfKind : uint8_t { kNone = 1, kArgon2id = 2 };
+enum class KdfKind : uint8_t { kNone = 1, kArgon2id = 2, kKeyVault = 3 };
+
+/// A key-encryption key as a vault's key has wrapped it. Whoever may unwrap with that key has it.
+struct WrappedKek {
+  std::string key;      // what the vault calls the key that wrapped
+  std::string version;  // of it
+  std::string wrapped;  // RSA-OAEP-256: as long as the key's modulus
+  bool operator==(const WrappedKek&) const = default;
+  [[nodiscard]] bool empty() const { return *this == WrappedKek{}; }
+};
 
 /// How the key-encryption key follows from what an operator holds. Not secret; kept in the store.
 struct Kdf {
@@ -31,9 +40,13 @@ struct Kdf {
   std::array<uint8_t, 16> salt{};  // all zero with kNone
   uint32_t passes = 0;
   uint32_t memory_kib = 0;
+  WrappedKek wrapping;  // kKeyVault alone; empty there: the store has no keys yet
 
   [[nodiscard]] bool IsWithinLimits() const;
 };
+
+/// A fresh random key-encryption key, for a vault to wrap.
+broker::Secret NewKek(broker::Random& random);
 
 /// Argon2id with a fresh salt and the constants above, for `[seal] kind = "passphrase"`.
 Kdf NewPassphraseKdf(broker::Random& random);

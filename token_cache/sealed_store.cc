@@ -51,25 +51,6 @@ auto Find(Bucket& bucket, const SecretId& id) {
 
 }  // namespace
 
-Status SealedStore::Initialise(const std::string& path, const std::string& tenant,
-                               const Secret& kek, const Kdf& kdf, broker::Random& random) {
-  return Guarded([&]() -> Status {
-    if (kek.size() != kKeyBytes || !kdf.IsWithinLimits())
-      return Fail(ErrorCode::kInvalidRequest, "key-encryption key of a new store");
-    SealHeader header{.kdf = kdf};
-    random.Fill(std::as_writable_bytes(std::span(header.store_id)));
-    header.kek_id = KekId(kek, header.store_id);
-    const DataKey data = NewDataKey(1, random);
-    header.name_key = Wrap(NewDataKey(0, random), kek, header, random);
-    header.data_keys = {Wrap(data, kek, header, random)};
-    const StoreState state{.tenant = tenant};
-    return SqliteFile::Create(
-        path, {{Table::kHeader, "", EncodeHeader(header)},
-               {Table::kState, "",
-                SealBox(data, StateAad(header.store_id), EncodeState(state), random)}});
-  });
-}
-
 Result<std::unique_ptr<SealedStore>> SealedStore::Open(const std::string& path, std::string tenant,
                                                        broker::StoreWitness& witness,
                                                        broker::Random& random) {
@@ -123,6 +104,8 @@ Status SealedStore::Unseal(const Secret& kek, GenerationBounds bounds) {
 }
 
 Result<SealedStore::Keys> SealedStore::OpenKeys(const Secret& kek) const {
+  if (header_.data_keys.empty())
+    return Fail(ErrorCode::kDenied, "the store has no keys yet: a key vault wraps the first one");
   if (kek.size() != kKeyBytes || KekId(kek, header_.store_id) != header_.kek_id)
     return Fail(ErrorCode::kDenied, "the store was sealed with another key-encryption key");
   Keys keys;

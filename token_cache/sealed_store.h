@@ -35,6 +35,8 @@ class SealedStore final : public broker::SealedStore {
   static broker::Status Initialise(const std::string& path, const std::string& tenant,
                                    const broker::Secret& kek, const Kdf& kdf,
                                    broker::Random& random);
+  /// The same without keys: FirstSeal() makes them, once a key vault can be asked.
+  static broker::Status InitialiseWithoutKeys(const std::string& path, broker::Random& random);
   /// Call before the seccomp filter; later calls open no file. Borrows `witness` and `random`.
   /// Errors: kNotFound (no file: never a new empty store) · kDenied (others may read it) · kCorrupt
   /// · kUnavailable (another process holds it).
@@ -43,8 +45,14 @@ class SealedStore final : public broker::SealedStore {
                                                            broker::StoreWitness& witness,
                                                            broker::Random& random);
 
-  /// How the key-encryption key is derived; for DeriveKek before Unseal.
+  /// How the key-encryption key is derived, or was wrapped; for before Unseal.
   [[nodiscard]] Kdf kdf() const;
+  /// False from InitialiseWithoutKeys() to FirstSeal().
+  [[nodiscard]] bool has_keys() const;
+  /// Gives a store without keys its first ones in one commit, and unseals it. `kdf` is kKeyVault,
+  /// with `kek` wrapped. Errors: kConflict (it has keys) · kCorrupt (the ledger knows of what was
+  /// stored before: this is not that store) · kInvalidRequest · kUnavailable.
+  broker::Status FirstSeal(const broker::Secret& kek, const Kdf& kdf, GenerationBounds bounds);
   /// Opens the data keys and compares the generation with the ledger's. Reads no secret. An error
   /// changes nothing: a sealed store stays sealed, an unsealed one goes on.
   /// Errors: kDenied (another key-encryption key) · kCorrupt (damaged · another tenant's · an older

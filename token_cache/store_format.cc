@@ -82,6 +82,8 @@ WrappedKey GetKey(Reader& in) {
 
 void PutKdf(Writer& out, const Kdf& kdf) {
   out.Put(static_cast<uint8_t>(kdf.kind)).Raw(kdf.salt).Put(kdf.passes).Put(kdf.memory_kib);
+  if (kdf.kind != KdfKind::kKeyVault) return;
+  out.Text(kdf.wrapping.key).Text(kdf.wrapping.version).Text(kdf.wrapping.wrapped);
 }
 
 std::optional<Kdf> GetKdf(Reader& in) {
@@ -90,9 +92,14 @@ std::optional<Kdf> GetKdf(Reader& in) {
   in.Raw(kdf.salt);
   kdf.passes = in.Get<uint32_t>();
   kdf.memory_kib = in.Get<uint32_t>();
-  if (kind != std::to_underlying(KdfKind::kNone) && kind != std::to_underlying(KdfKind::kArgon2id))
+  if (kind < std::to_underlying(KdfKind::kNone) || kind > std::to_underlying(KdfKind::kKeyVault))
     return std::nullopt;
   kdf.kind = static_cast<KdfKind>(kind);
+  if (kdf.kind == KdfKind::kKeyVault) {
+    kdf.wrapping.key = in.Text();
+    kdf.wrapping.version = in.Text();
+    kdf.wrapping.wrapped = in.Text();
+  }
   return kdf.IsWithinLimits() ? std::optional(kdf) : std::nullopt;
 }
 
@@ -134,7 +141,14 @@ Result<SealHeader> ParseHeader(std::string_view bytes) {
   in.Raw(header.kek_id);
   header.name_key = GetKey(in);
   const auto count = in.Get<uint8_t>();
-  if (count < 1 || count > 2) return Fail(ErrorCode::kCorrupt, "store header: number of keys");
+  const bool keyless = kdf->kind == KdfKind::kKeyVault && kdf->wrapping.empty();
+  if (keyless ? count != 0 : count < 1 || count > 2)
+    return Fail(ErrorCode::kCorrupt, "store header: number of keys");
+  if (keyless) {
+    if (!in.done() || header.kek_id != SealHeader{}.kek_id || header.name_key != WrappedKey{})
+      return Fail(ErrorCode::kCorrupt, "header of a store without keys");
+    return header;
+  }
   for (uint8_t i = 0; i < count; ++i) header.data_keys.push_back(GetKey(in));
   const bool ids_rise = header.name_key.id == 0 && header.data_keys.front().id > 0 &&
                         (count == 1 || header.data_keys[1].id > header.data_keys[0].id);

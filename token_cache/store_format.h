@@ -30,6 +30,7 @@ struct WrappedKey {
   uint32_t id = 0;
   std::array<uint8_t, 24> nonce{};
   std::array<uint8_t, 48> sealed{};  // 32 bytes of key, 16 of tag
+  bool operator==(const WrappedKey&) const = default;
 };
 
 /// The one record that is not encrypted: what is needed to get from the key-encryption key to the
@@ -39,7 +40,8 @@ struct SealHeader {
   Kdf kdf;
   std::array<uint8_t, 16> kek_id{};
   WrappedKey name_key;                // keys the hash of names; id 0
-  std::vector<WrappedKey> data_keys;  // one; two while a rotation is under way, the newer one last
+  std::vector<WrappedKey> data_keys;  // one; two while a rotation is under way, the newer one last;
+                                      // none until a key vault has wrapped the first key
 };
 
 /// Re-sealed by every commit.
