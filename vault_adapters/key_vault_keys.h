@@ -45,6 +45,8 @@ class KeyVaultKeys final : public broker::Signer {
   KeyVaultResult<PublicKey> GetKey(const SecretPlace& place);
   KeyVaultResult<CertificateFacts> GetCertificate(const SecretPlace& place);
 
+  [[nodiscard]] const std::string& host() const { return client_.host(); }  // no port
+
  private:
   KeyVaultResult<SecretPlace> Pinned(const SecretPlace& place);
   KeyVaultResult<KeyOperationResult> Operate(const KeyVaultRequest& request,

@@ -43,8 +43,10 @@ struct Paths {
 };
 
 struct Seal {
-  std::string kind;  // file | passphrase | systemd-credential
-  std::string path;  // kind file: the key's path; systemd-credential: the credential's name
+  std::string kind;   // file | passphrase | systemd-credential | azure-key-vault
+  std::string path;   // kind file: the key's path; systemd-credential: the credential's name
+  std::string vault;  // kind azure-key-vault: the [vault.NAME] whose key wraps purser's
+  std::string key;    // `name`: what that key is called there
 };
 
 struct Hardening {

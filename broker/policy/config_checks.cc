@@ -41,8 +41,15 @@ void CheckSeal(Draft* draft) {
   const Seal& seal = draft->config.seal;
   const Place place = draft->PlaceOf("seal.path");
   const bool written = draft->IsWritten("seal.path");
-  if (seal.kind == "passphrase" && written) {
-    draft->Fault(place, "kind = \"passphrase\" has no path: remove it");
+  const bool vaulted = seal.kind == "azure-key-vault";
+  for (const char* key : {"vault", "name"}) {
+    const std::string path = std::string("seal.") + key;
+    if (vaulted || seal.kind.empty() || !draft->IsWritten(path)) continue;
+    draft->Fault(draft->PlaceOf(path), "kind = \"" + seal.kind + "\" has no " + key +
+                                           ", only \"azure-key-vault\" has: remove it");
+  }
+  if ((vaulted || seal.kind == "passphrase") && written) {
+    draft->Fault(place, "kind = \"" + seal.kind + "\" has no path: remove it");
   } else if (seal.kind == "file" && !(written && IsAbsolutePath(seal.path))) {
     draft->Fault(place,
                  "kind = \"file\" needs path = \"/…\", the key file's absolute path, such as "

@@ -15,8 +15,8 @@ using List = std::vector<std::string>&;
 
 constexpr std::array<string_view, 5> kCloudWords = {"public", "usgov", "usgov-dod", "china",
                                                     "custom"};
-constexpr std::array<string_view, 3> kSealKinds = {"file", "passphrase", "systemd-credential"};
-constexpr std::array<string_view, 1> kSealLater = {"azure-key-vault"};
+constexpr std::array<string_view, 4> kSealKinds = {"file", "passphrase", "systemd-credential",
+                                                   "azure-key-vault"};
 constexpr std::array<string_view, 2> kMinimum = {"strict", "weak"};
 constexpr std::array<string_view, 8> kKinds = {
     "refresh-token", "client-secret",    "certificate",    "key-vault-key",
@@ -76,9 +76,13 @@ constexpr auto kPaths = std::to_array<Key>({
 
 constexpr auto kSeal = std::to_array<Key>({
     {.name = "kind", .slot = +[](Target& t) -> Text { return t.config->seal.kind; }, .wants = "where the key-encryption key comes from",
-     .doc = "What opens the store of secrets.", .required = true, .words = kSealKinds, .later = kSealLater},
+     .doc = "What opens the store of secrets.", .required = true, .words = kSealKinds},
     {.name = "path", .slot = +[](Target& t) -> Text { return t.config->seal.path; }, .wants = "the key file's absolute path (kind \"file\") or the credential's name (kind \"systemd-credential\")",
-     .doc = "Where the key is; kind \"passphrase\" has none.", .from_env = true},
+     .doc = "Where the key is; kinds \"passphrase\" and \"azure-key-vault\" have none.", .from_env = true},
+    {.name = "vault", .slot = +[](Target& t) -> Text { return t.config->seal.vault; }, .wants = "NAME of a [vault.NAME]",
+     .doc = "The key vault whose key wraps the key-encryption key, with kind = \"azure-key-vault\" only.", .check = IsReference},
+    {.name = "name", .slot = +[](Target& t) -> Text { return t.config->seal.key; }, .wants = "what the vault calls the key: 1 to 127 of 0-9, a-z, A-Z and '-'",
+     .doc = "The RSA key that wraps, with kind = \"azure-key-vault\" only; the newest version does, and each unwraps what it wrapped.", .check = IsKeyVaultName, .from_env = true},
 });
 
 constexpr auto kHardening = std::to_array<Key>({

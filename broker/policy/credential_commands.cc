@@ -90,6 +90,15 @@ std::string AssignmentsFor(const Credential& credential) {
                 "secrets/" + credential.secret);
 }
 
+// The key that wraps the store's: made before a role can be given on it.
+std::string SealCommands(const Vault& vault, const std::string& key) {
+  const std::string which = " --vault-name " + VaultName(vault) + " --name " + key;
+  return "az keyvault key show" + which +
+         " --output none 2>/dev/null ||\n  az keyvault key create" + which +
+         " --kty RSA --size 3072 --ops wrapKey unwrapKey --output none\n" +
+         Assign("Key Vault Crypto Service Encryption User", "keys/" + key);
+}
+
 // The client id of who shows itself to the vault; one that this script makes is in a variable.
 std::string Reader(const Config& config, const Vault& vault) {
   for (const auto& [name, credential] : config.credentials) {
@@ -177,6 +186,7 @@ std::string VaultCommands(const Config& config) {
     for (const auto& [unused, credential] : config.credentials) {
       if (credential.vault == name) text += AssignmentsFor(credential);
     }
+    if (config.seal.vault == name) text += SealCommands(vault, config.seal.key);
   }
   return text;
 }

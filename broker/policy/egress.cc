@@ -24,7 +24,9 @@ std::string WhyRemote(const Config& config, const std::string& host) {
   why.AddIf(host == HostAndPort(config.tenant.authority),
             "Entra's tokens, keys and discovery document for tenant " + config.tenant.id);
   for (const auto& [name, vault] : config.vaults) {
-    why.AddIf(!vault.url.empty() && host == HostAndPort(vault.url), "key vault " + name);
+    const bool opens = config.seal.vault == name;
+    why.AddIf(!vault.url.empty() && host == HostAndPort(vault.url),
+              "key vault " + name + (opens ? ", whose key opens the store" : ""));
   }
   return why.Take();
 }

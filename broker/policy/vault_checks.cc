@@ -190,9 +190,74 @@ class VaultedCredentialCheck {
   std::string path_;
 };
 
+// [seal] kind = "azure-key-vault" against the vault that it names.
+class SealCheck {
+ public:
+  explicit SealCheck(Draft* draft) : draft_(draft), seal_(draft->config.seal) {}
+
+  void Run() {
+    if (seal_.kind != kKeyVault) return;
+    Need("vault", "\"NAME\", the [vault.NAME] whose key wraps the store's");
+    Need("name", "\"…\", what the key is called there");
+    if (seal_.vault.empty()) return;
+    const auto vault = draft_->config.vaults.find(seal_.vault);
+    if (vault == draft_->config.vaults.end()) {
+      return Fault("seal.vault", NoSuchMessage("vault", seal_.vault, NamesOf(draft_->config.vaults),
+                                               "add it, or name another"));
+    }
+    if (vault->second.kind == kKeyVault) return CheckIdentity(vault->second);
+    if (!vault->second.kind.empty()) {
+      Fault("seal.vault", "only a vault of kind \"azure-key-vault\" wraps keys: name one");
+    }
+  }
+
+ private:
+  void Fault(const std::string& path, const std::string& message) {
+    draft_->Fault(draft_->PlaceOf(path), message);
+  }
+  void Need(const std::string& key, const std::string& example) {
+    const std::string path = "seal." + key;
+    if (draft_->IsWritten(path)) return;
+    Fault(path, "kind = \"azure-key-vault\" needs " + key + " = " + example);
+  }
+
+  // Who shows the vault who it is with a secret out of the store that this vault's key opens never
+  // gets in.
+  void CheckIdentity(const Vault& vault) {
+    if (!vault.auth.starts_with(kCredentialAuth)) return;
+    const std::string inside = KeptInStore(vault.auth.substr(kCredentialAuth.size()));
+    if (inside.empty()) return;
+    Fault("vault." + vault.name + ".auth",
+          "the key of this vault opens purser's own store ([seal] vault), and in that store is the "
+          "secret of credential " +
+              inside +
+              ": write \"managed-identity\" or \"workload-identity\", or keep that secret in "
+              "mounted files");
+  }
+
+  // The credential, or the one that proves it, whose secret is in the store; empty: none is. A
+  // credential proves others over few hops; one that proves itself is another check's.
+  [[nodiscard]] std::string KeptInStore(std::string name) const {
+    constexpr int kMaxHops = 4;
+    for (int hop = 0; hop < kMaxHops; ++hop) {
+      const auto found = draft_->config.credentials.find(name);
+      if (found == draft_->config.credentials.end()) return {};
+      const Credential& credential = found->second;
+      const bool secret = credential.kind == "client-secret" || credential.kind == "certificate";
+      if (secret && credential.vault.empty()) return name;
+      name = credential.proof;
+    }
+    return {};
+  }
+
+  Draft* draft_;
+  const Seal& seal_;
+};
+
 }  // namespace
 
 void CheckVaults(Draft* draft) {
+  SealCheck(draft).Run();
   for (auto& [name, vault] : draft->config.vaults) {
     VaultCheck(draft, &vault).Run();
   }

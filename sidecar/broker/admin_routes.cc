@@ -148,10 +148,17 @@ Outcome AdminService::Unseal(const Call& call) {
   return json{{"unsealed", true}};
 }
 
+// A key vault wraps a new key that purser makes; else what a person typed becomes the key.
 Outcome AdminService::RotateSeal(const Call& call) {
-  const auto secret = Unwrap(call);
+  const broker::policy::Seal seal = ports_.broker.config()->seal;
+  const bool typed = seal.kind != "azure-key-vault";
+  if (typed != call.body.contains("sealed")) {
+    return typed ? Refuse(Reason::kMissingField, "Send sealed.")
+                 : Refuse(Reason::kUnknownField, "The key is purser's own: send nothing.");
+  }
+  auto secret = typed ? Unwrap(call) : broker::Secret();
   if (!secret) return std::unexpected(secret.error());
-  const auto rows = ports_.rotate_seal(ports_.broker.config()->seal, *secret);
+  const auto rows = ports_.rotate_seal(seal, *secret);
   if (!rows) return std::unexpected(RefusalOf(rows.error(), Reason::kStoreUnavailable));
   return json{{"rewritten", *rows}};
 }

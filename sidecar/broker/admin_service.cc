@@ -45,7 +45,7 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"GET",  "/v1/logins/{}",                       kOperator, kNone,   {},                         &AdminService::PollLogin},
       {"PUT",  "/v1/credentials/{}/secret",           kOperator, kAction, {"sealed"},                 &AdminService::SetSecret},
       {"POST", "/v1/unseal",                          kOperator, kAction, {"sealed"},                 &AdminService::Unseal},
-      {"POST", "/v1/seal/rotate",                     kOperator, kAction, {"sealed"},                 &AdminService::RotateSeal},
+      {"POST", "/v1/seal/rotate",                     kOperator, kAction, {"sealed?"},                &AdminService::RotateSeal},
       {"POST", "/v1/ledger/resume",                   kOperator, kAction, {},                         &AdminService::ResumeLedger},
       {"POST", "/v1/kill",                            kOperator, kOwn,    {"agent?", "all?", "why?"}, &AdminService::Kill},
       {"POST", "/v1/release",                         kOperator, kOwn,    {"agent?", "all?", "why"},  &AdminService::Release},

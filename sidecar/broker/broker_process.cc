@@ -123,7 +123,10 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
           [this] {
             auto state = ledger_.Resume();
             // A broker that started with a latched ledger had nothing to compare its store with.
-            if (state && !state->latched) seal_.AskForKeys();
+            if (state && !state->latched) {
+              seal_.AskForKeys();
+              unseal_retry_.Wake();
+            }
             return state;
           },
       .ask_supervisor = [this](MessageType question,

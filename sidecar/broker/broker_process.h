@@ -24,6 +24,7 @@
 #include "sidecar/broker/seats.h"
 #include "sidecar/broker/supervisor_files.h"
 #include "sidecar/broker/supervisor_link.h"
+#include "sidecar/broker/unseal_retry.h"
 #include "sidecar/broker/vault_set.h"
 #include "sidecar/broker/workers.h"
 #include "sidecar/hardening/stack_wipe.h"
@@ -59,6 +60,7 @@ class BrokerProcess {
   bool HandleControl();
   void HandleText(ipc::MessageType type, const std::string& text, std::vector<ipc::Fd>& fds);
   void Unseal(const std::string& kind, int fd);
+  std::optional<broker::ErrorCode> UnsealFromVault();
   void Prepare(const std::vector<ipc::Fd>& fds);
   void Commit();
 
@@ -87,7 +89,12 @@ class BrokerProcess {
   HeadKeeper head_{
       {[this] { return ledger_.Query(); }, [this] { return store_->GetMarker(kHeadMarker); },
        [this](const std::string& head) { return store_->PutMarker(kHeadMarker, head); }}};
-  SealControl seal_{{*store_, ledger_, supervisor_, random_}, [this] { return OnUnsealed(); }};
+  SealVault seal_vault_{{[this] { return broker_.config(); },
+                         [this](const std::string& vault) { return vaults_.KeysOf(vault); },
+                         ledger_}};
+  SealControl seal_{{*store_, ledger_, supervisor_, random_, &seal_vault_},
+                    [this] { return OnUnsealed(); }};
+  UnsealRetry unseal_retry_{[this] { return UnsealFromVault(); }};
   broker::Minter::Ports minter_ports_{
       http_, vaults_, ledger_, clock_, random_, sleeper_, fingerprint_key_.value(),
       &log_, &files_, &vaults_};
@@ -117,6 +124,7 @@ class BrokerProcess {
       return seal_.usable();
     });
   }};
+  std::jthread unseal_thread_{[this](const std::stop_token& stop) { unseal_retry_.Run(stop); }};
   std::optional<Prepared> prepared_;
 };
 

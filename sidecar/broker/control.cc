@@ -83,6 +83,20 @@ void BrokerProcess::Unseal(const std::string& kind, int fd) {
   }
 }
 
+std::optional<broker::ErrorCode> BrokerProcess::UnsealFromVault() {
+  const std::string kind = broker_.config()->seal.kind;
+  if (seal_.usable() || kind != "azure-key-vault") return std::nullopt;
+  const Status done = seal_.UnsealFromVault();
+  hardening::WipeStack();
+  if (done) return std::nullopt;
+  log_.Error("sealed",
+             {{"kind", kind},
+              {"why", done.error().detail},
+              {"remedy", "mend the cause; it is tried again by itself, at once: purser reload"}});
+  seal_.AskForKeys();  // one that was kept may have come while the vault was asked
+  return done.error().code;
+}
+
 void BrokerProcess::Prepare(const std::vector<ipc::Fd>& fds) {
   prepared_.reset();
   auto prepared =
@@ -107,6 +121,8 @@ void BrokerProcess::Commit() {
   vaults_.Use(VaultsOf(prepared_->config));
   broker_.SetConfig(prepared_->config);
   prepared_.reset();
+  // Behind the keys that the supervisor kept: they came first, on this channel.
+  unseal_retry_.Wake();
 }
 
 }  // namespace sidecar::broker_role

@@ -8,7 +8,8 @@
 
 namespace sidecar::broker_role {
 
-using broker::ErrorCode, broker::Fail, broker::Secret, broker::Status;
+using broker::ErrorCode, broker::Fail, broker::Result, broker::Secret, broker::Status;
+using token_cache::KdfKind;
 
 namespace {
 
@@ -24,6 +25,10 @@ Status OrOutOfMemory(const std::function<Status()>& unseal) {
 }  // namespace
 
 Status SealControl::UnsealFromDescriptor(const std::string& kind, int fd) {
+  // This is the thread that serves the supervisor: it does not wait for a vault. If that does not
+  // open the store, the supervisor is asked for its keys again.
+  const std::unique_lock turn(vault_turn_, std::try_to_lock);
+  if (!turn) return {};
   return Opened(OrOutOfMemory([&]() -> Status {
     const auto kek = ReadKey(kind, fd);
     if (!kek) return std::unexpected(kek.error());
@@ -31,7 +36,25 @@ Status SealControl::UnsealFromDescriptor(const std::string& kind, int fd) {
   }));
 }
 
-broker::Result<Secret> SealControl::ReadKey(const std::string& kind, int fd) {
+Status SealControl::UnsealFromVault() {
+  const std::scoped_lock turn(vault_turn_);
+  if (usable_) return {};
+  if (std::exchange(vault_unasked_, false)) NoteTrouble("sealed: a key vault is asked for the key");
+  return Opened(OrOutOfMemory([&]() -> Status {
+    const token_cache::Kdf kdf = ports_.store.kdf();
+    if (ports_.vault == nullptr || kdf.kind != KdfKind::kKeyVault) {
+      return Fail(
+          ErrorCode::kInvalidRequest,
+          "the store was made with another [seal] kind than \"azure-key-vault\": write that "
+          "one again, or move the store away, make a new one (purser init) and enrol anew");
+    }
+    if (!ports_.store.has_keys()) return SealFirst();
+    const auto kek = ports_.vault->Unwrap(kdf.wrapping);
+    return kek ? Unseal(*kek, /*by_next=*/false) : std::unexpected(kek.error());
+  }));
+}
+
+Result<Secret> SealControl::ReadKey(const std::string& kind, int fd) {
   using token_cache::KeySource;
   if (kind == "kept" || kind == "kept-next") return ReadFromMemfdSecret(fd);
   const bool from_systemd = kind == "systemd-credential";
@@ -41,7 +64,7 @@ broker::Result<Secret> SealControl::ReadKey(const std::string& kind, int fd) {
 
 Status SealControl::UnsealWithPassphrase(const Secret& passphrase) {
   const token_cache::Kdf kdf = ports_.store.kdf();
-  if (kdf.kind != token_cache::KdfKind::kArgon2id) {
+  if (kdf.kind != KdfKind::kArgon2id) {
     return Fail(ErrorCode::kInvalidRequest, "this store is not sealed with a passphrase");
   }
   return Opened(OrOutOfMemory([&]() -> Status {
@@ -62,18 +85,38 @@ Status SealControl::Opened(Status done) {
   return done;
 }
 
-Status SealControl::Unseal(const Secret& kek, bool by_next) {
+Result<token_cache::GenerationBounds> SealControl::Bounds() {
   const auto ledger = ports_.ledger.Query();
   if (!ledger) return std::unexpected(ledger.error());
   // A ledger that could not read its files knows of no generation.
   if (ledger->latched) {
     return Fail(ErrorCode::kUnavailable, "the ledger is latched: " + ledger->latch_reason);
   }
-  Status opened = ports_.store.Unseal(
-      kek, {.confirmed = ledger->store_confirmed, .intended = ledger->store_intended});
+  return token_cache::GenerationBounds{.confirmed = ledger->store_confirmed,
+                                       .intended = ledger->store_intended};
+}
+
+// What the vault has wrapped is kept with the first keys or not at all: after a crash in between
+// the next start makes another key.
+Status SealControl::SealFirst() {
+  const auto bounds = Bounds();
+  if (!bounds) return std::unexpected(bounds.error());
+  const Secret kek = token_cache::NewKek(ports_.random);
+  const auto kdf = ports_.vault->Wrap(kek);
+  if (!kdf) return std::unexpected(kdf.error());
+  Status sealed = ports_.store.FirstSeal(kek, *kdf, *bounds);
+  if (sealed) sealed = on_unsealed_();
+  if (sealed) NoteKept(KeepForSuccessor(kek, {}));
+  return sealed;
+}
+
+Status SealControl::Unseal(const Secret& kek, bool by_next) {
+  const auto bounds = Bounds();
+  if (!bounds) return std::unexpected(bounds.error());
+  Status opened = ports_.store.Unseal(kek, *bounds);
   if (opened) opened = on_unsealed_();
   if (!opened) return opened;
-  opened_by_next_ = by_next && ports_.store.kdf().kind == token_cache::KdfKind::kNone;
+  opened_by_next_ = by_next && ports_.store.kdf().kind == KdfKind::kNone;
   NoteKept(KeepForSuccessor(kek, opened_by_next_ ? "as-next" : ""));
   if (!ports_.store.rotation_pending()) return {};
   const auto resumed = ports_.store.ResumeRotation();
@@ -98,20 +141,29 @@ void SealControl::AskForKeys() {
   [[maybe_unused]] const Status sent = ports_.supervisor.Send(ipc::MessageType::kOfferKeys);
 }
 
-broker::Result<uint64_t> SealControl::Rotate(const broker::policy::Seal& seal,
-                                             const Secret& new_key) {
-  token_cache::Kdf kdf;
-  Secret kek;
-  if (seal.kind == "passphrase") {
-    kdf = token_cache::NewPassphraseKdf(ports_.random);
-    auto derived = token_cache::DeriveKek(new_key, kdf);
-    if (!derived) return std::unexpected(derived.error());
-    kek = std::move(*derived);
-  } else {
-    auto parsed = token_cache::ParseKey(new_key.Clone(), "the new key");
-    if (!parsed) return std::unexpected(parsed.error());
-    kek = std::move(*parsed);
+Result<SealControl::NewKey> SealControl::MakeNewKey(const broker::policy::Seal& seal,
+                                                    const Secret& typed) {
+  NewKey made;
+  if (seal.kind == "azure-key-vault") {
+    made.kek = token_cache::NewKek(ports_.random);
+    auto wrapped = ports_.vault->Wrap(made.kek);
+    if (!wrapped) return std::unexpected(wrapped.error());
+    made.kdf = std::move(*wrapped);
+    return made;
   }
+  if (seal.kind == "passphrase") made.kdf = token_cache::NewPassphraseKdf(ports_.random);
+  auto kek = seal.kind == "passphrase" ? token_cache::DeriveKek(typed, made.kdf)
+                                       : token_cache::ParseKey(typed.Clone(), "the new key");
+  if (!kek) return std::unexpected(kek.error());
+  made.kek = std::move(*kek);
+  return made;
+}
+
+Result<uint64_t> SealControl::Rotate(const broker::policy::Seal& seal, const Secret& typed) {
+  if (!usable_) return Fail(ErrorCode::kUnavailable, "the store is sealed");
+  const auto made = MakeNewKey(seal, typed);
+  if (!made) return std::unexpected(made.error());
+  const auto& [kek, kdf] = *made;
   // From the first commit on only the new key opens the store; a successor is given both.
   NoteKept(KeepForSuccessor(kek, "next"));
   const auto report = ports_.store.RotateSeal(kek, kdf);
@@ -119,6 +171,11 @@ broker::Result<uint64_t> SealControl::Rotate(const broker::policy::Seal& seal,
   if (!report) return std::unexpected(report.error());
   opened_by_next_ = false;
   return report->secrets;
+}
+
+void SealControl::NoteTrouble(const std::string& trouble) {
+  const std::scoped_lock lock(mutex_);
+  trouble_ = trouble;
 }
 
 std::string SealControl::trouble() {
@@ -131,8 +188,8 @@ std::string SealControl::advice() const {
     return "a rotation of the seal was interrupted: the key file of [seal] path opens the store no "
            "longer, the one beside it that ends with .next does; put that in its place";
   }
-  // With a key file the successor reads it again, and nobody has to do anything.
-  if (!usable_ || ports_.store.kdf().kind == token_cache::KdfKind::kNone) return {};
+  // A successor reads the key file or asks the key vault again, and nobody has to do anything.
+  if (!usable_ || ports_.store.kdf().kind != KdfKind::kArgon2id) return {};
   const std::scoped_lock lock(mutex_);
   if (not_kept_.empty()) return {};
   return "the key could not be kept for a restart of the broker (" + not_kept_ +

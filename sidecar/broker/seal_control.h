@@ -8,6 +8,7 @@
 
 #include "broker/base/secret.h"
 #include "broker/policy/config.h"
+#include "sidecar/broker/seal_vault.h"
 #include "sidecar/broker/supervisor_link.h"
 #include "sidecar/ipc/ledger_client.h"
 #include "token_cache/sealed_store.h"
@@ -23,6 +24,7 @@ class SealControl {
     ipc::LedgerClient& ledger;
     SupervisorLink& supervisor;
     broker::Random& random;
+    SealVault* vault = nullptr;  // for [seal] kind "azure-key-vault"
   };
   /// `on_unsealed` runs when the store is open, before anything is served from it; an error of it
   /// leaves the store unusable.
@@ -32,14 +34,20 @@ class SealControl {
   /// From a descriptor of the supervisor; `kind` is "file", "next" (the file that a rotation of the
   /// seal was about to put in the other's place), "systemd-credential", "kept" (a memfd_secret
   /// of this process's predecessor), or "kept-next" (such a one whose key is that of the file
-  /// "next"). Errors: those of the key, the ledger and the store; kUnavailable (out of memory).
+  /// "next"). Does nothing while the key vault is being asked.
+  /// Errors: those of the key, the ledger and the store; kUnavailable (out of memory).
   broker::Status UnsealFromDescriptor(const std::string& kind, int fd);
   /// What an operator typed. Errors: kDenied (wrong passphrase), kUnavailable (out of memory) and
   /// the store's.
   broker::Status UnsealWithPassphrase(const broker::Secret& passphrase);
-  /// Re-wraps with a key made of `new_key` as `seal.kind` says, and re-encrypts every row; requests
-  /// go on meanwhile. Returns how many secrets were rewritten.
-  broker::Result<uint64_t> Rotate(const broker::policy::Seal& seal, const broker::Secret& new_key);
+  /// Has the key vault unwrap the key; of a store that has none yet, has it wrap a new one. Waits
+  /// for the vault. Errors: those of SealVault, the ledger and the store; kInvalidRequest (the
+  /// store was made with another kind of seal).
+  broker::Status UnsealFromVault();
+  /// Re-wraps with a key made of `typed` as `seal.kind` says (a new one of purser's own where a
+  /// key vault wraps it), and re-encrypts every row; requests go on meanwhile. Returns how many
+  /// secrets were rewritten.
+  broker::Result<uint64_t> Rotate(const broker::policy::Seal& seal, const broker::Secret& typed);
 
   /// Asks for the keys once more if the store is still closed; what kept it closed may be mended.
   void AskForKeys();
@@ -53,15 +61,25 @@ class SealControl {
 
  private:
   broker::Result<broker::Secret> ReadKey(const std::string& kind, int fd);
+  struct NewKey {
+    broker::Secret kek;
+    token_cache::Kdf kdf;
+  };
+  broker::Result<token_cache::GenerationBounds> Bounds();
   broker::Status Unseal(const broker::Secret& kek, bool by_next);
+  broker::Status SealFirst();
+  broker::Result<NewKey> MakeNewKey(const broker::policy::Seal& seal, const broker::Secret& typed);
   broker::Status KeepForSuccessor(const broker::Secret& kek, const std::string& which);
   void NoteKept(const broker::Status& kept);
   broker::Status Opened(broker::Status done);
+  void NoteTrouble(const std::string& trouble);
 
   Ports ports_;
   std::function<broker::Status()> on_unsealed_;
   std::atomic<bool> usable_ = false;
   std::atomic<bool> opened_by_next_ = false;
+  std::mutex vault_turn_;  // held while the key vault is asked
+  bool vault_unasked_ = true;
   mutable std::mutex mutex_;  // guards the texts
   std::string not_kept_;      // why a successor will not have the key; empty: it will
   std::string trouble_ = "sealed: an operator must unseal it (purser unseal)";

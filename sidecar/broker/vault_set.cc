@@ -76,12 +76,11 @@ struct VaultSet::Mounted {
 
 VaultSet::VaultSet(const Config& config, const Ports& ports) {
   std::map<std::string, broker::Vault*> by_name;
-  std::map<std::string, broker::Signer*> signer_of;
   for (const auto& [name, vault] : config.vaults) {
     if (vault.kind == "azure-key-vault") {
       auto& made = *key_vaults_.emplace_back(std::make_unique<KeyVault>(config, vault, ports));
       by_name[name] = &made.policy;
-      signer_of[name] = &made.keys;
+      keys_[name] = &made.keys;
     } else {
       auto& made = *mounted_.emplace_back(std::make_unique<Mounted>(config, vault, ports));
       by_name[name] = &made.policy;
@@ -91,7 +90,7 @@ VaultSet::VaultSet(const Config& config, const Ports& ports) {
   for (const auto& [name, credential] : config.credentials) {
     if (credential.vault.empty()) continue;
     vaults.emplace(name, *by_name.at(credential.vault));
-    if (credential.kind == "key-vault-key") signers_[name] = signer_of.at(credential.vault);
+    if (credential.kind == "key-vault-key") signers_[name] = keys_.at(credential.vault);
   }
   vault_ = std::make_unique<vault::VaultsByCredential>(ports.own, std::move(vaults));
 }
@@ -101,6 +100,11 @@ VaultSet::~VaultSet() = default;
 broker::Signer* VaultSet::SignerOf(const std::string& credential) const {
   const auto found = signers_.find(credential);
   return found == signers_.end() ? nullptr : found->second;
+}
+
+vault::KeyVaultKeys* VaultSet::KeysOf(const std::string& vault) const {
+  const auto found = keys_.find(vault);
+  return found == keys_.end() ? nullptr : found->second;
 }
 
 void VaultSet::Sweep() const {
@@ -120,6 +124,11 @@ void CurrentVaults::Use(std::shared_ptr<const VaultSet> set) {
 std::shared_ptr<const VaultSet> CurrentVaults::set() const {
   const std::scoped_lock lock(mutex_);
   return set_;
+}
+
+std::shared_ptr<vault::KeyVaultKeys> CurrentVaults::KeysOf(const std::string& vault) const {
+  const auto used = set();
+  return {used, used ? used->KeysOf(vault) : nullptr};
 }
 
 broker::VaultResult<broker::VaultSecret> CurrentVaults::Fetch(const SecretId& id) {

@@ -12,6 +12,10 @@
 #include "sidecar/broker/supervisor_files.h"
 #include "sidecar/broker/vault_identity.h"
 
+namespace vault {
+class KeyVaultKeys;
+}
+
 namespace sidecar::broker_role {
 
 /// The vaults of one configuration. What it names is built at once, and asked only when a
@@ -36,6 +40,8 @@ class VaultSet {
   void Sweep() const;
   /// What signs for the credential; null: nothing does.
   [[nodiscard]] broker::Signer* SignerOf(const std::string& credential) const;
+  /// The keys of the key vault of this name; null: there is none.
+  [[nodiscard]] vault::KeyVaultKeys* KeysOf(const std::string& vault) const;
 
  private:
   struct KeyVault;
@@ -43,7 +49,8 @@ class VaultSet {
   std::vector<std::unique_ptr<KeyVault>> key_vaults_;
   std::vector<std::unique_ptr<Mounted>> mounted_;
   std::unique_ptr<broker::Vault> vault_;
-  std::map<std::string, broker::Signer*> signers_;  // by credential
+  std::map<std::string, vault::KeyVaultKeys*> keys_;  // by vault
+  std::map<std::string, broker::Signer*> signers_;    // by credential
 };
 
 /// The set of the configuration in force. A fetch under way keeps the set that it began with. Until
@@ -54,6 +61,8 @@ class CurrentVaults final : public broker::Vault, public broker::Signer {
   void Use(std::shared_ptr<const VaultSet> set);
   /// Wipes copies of secrets whose time has passed; to be called from time to time.
   void Sweep() const;
+  /// As VaultSet; keeps the set while it is held.
+  [[nodiscard]] std::shared_ptr<vault::KeyVaultKeys> KeysOf(const std::string& vault) const;
 
   broker::VaultResult<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
   broker::VaultResult<std::string> Replace(const broker::SecretId& id,

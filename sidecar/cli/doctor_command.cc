@@ -112,6 +112,10 @@ void ExamineSeal(const json& status, const broker::policy::Seal& seal, Findings*
   if (seal.kind == "systemd-credential") {
     remedy = "LoadCredentialEncrypted=" + seal.path + ":FILE in purser.service, and restart it";
   }
+  if (seal.kind == "azure-key-vault") {
+    remedy = "mend what it says; purser asks [vault." + seal.vault +
+             "] again within a minute, and at once after: purser reload";
+  }
   found->push_back({Level::kBad, key + " has not opened the store: " + Text(store, "reason"),
                     std::move(remedy)});
 }

@@ -123,6 +123,19 @@ Result<Wrapping> NewWrapping(const broker::policy::Seal& seal, broker::Random& r
   return Wrapping{std::move(*kek), kdf};
 }
 
+// Only the broker reaches a vault: it makes the keys when it first starts.
+Status InitialiseStore(const broker::policy::Config& config, const std::string& path,
+                       InitReport& report) {
+  SystemRandom random;
+  if (config.seal.kind == "azure-key-vault") {
+    return token_cache::SealedStore::InitialiseWithoutKeys(path, random);
+  }
+  const auto wrapping = NewWrapping(config.seal, random, report);
+  if (!wrapping) return std::unexpected(wrapping.error());
+  return token_cache::SealedStore::Initialise(path, config.tenant.id, wrapping->kek, wrapping->kdf,
+                                              random);
+}
+
 }  // namespace
 
 void InitReport::Step(const char* did, const std::string& what, const std::string& note) {
@@ -189,18 +202,15 @@ int CreateStore(const broker::policy::Config& config, InitReport& report) {
     report.Kept(path);
     return kExitDone;
   }
-  SystemRandom random;
-  const auto wrapping = NewWrapping(config.seal, random, report);
-  if (!wrapping) return report.Complain(wrapping.error().detail);
   Status done = MakeFolder(folder, 0700);
-  if (done) {
-    done = token_cache::SealedStore::Initialise(path, config.tenant.id, wrapping->kek,
-                                                wrapping->kdf, random);
-  }
+  if (done) done = InitialiseStore(config, path, report);
   if (done) done = GiveToBroker(folder);
   if (done) done = GiveToBroker(path);
   if (!done) return report.Complain(done.error().detail);
-  report.Made(path);
+  const bool waits = config.seal.kind == "azure-key-vault";
+  report.Made(
+      path, waits ? "its keys are made when purserd first reaches [vault." + config.seal.vault + "]"
+                  : "");
   return kExitDone;
 }
 

@@ -93,6 +93,11 @@ int RunUnseal(const Console& console) {
 
 int RunSealRotate(const Console& console, const std::string& kind, const std::string& key_path) {
   if (kind == "file") return RotateKeyFile(console, key_path);
+  if (kind == "azure-key-vault") {
+    const auto answer = console.client.Call("POST", "/v1/seal/rotate", json::object());
+    if (const int code = Judge(console, answer)) return code;
+    return Rotated(console, answer->body, ", a new key wrapped by the vault's newest");
+  }
   const auto typed = ReadSecret(kind == "passphrase" ? "new passphrase" : "new credential");
   if (!typed) return Complain(console.output(), typed.error().detail);
   const auto answer = SendSealed(console, "POST", "/v1/seal/rotate", *typed);

@@ -89,7 +89,7 @@ std::expected<SharedConfig, Faults> LoadConfig(const ConfigSource& source) {
 }
 
 Result<Fd> OpenSealKey(const broker::policy::Seal& seal, const std::string& credentials_directory) {
-  if (seal.kind == "passphrase") return Fd();
+  if (seal.kind == "passphrase" || seal.kind == "azure-key-vault") return Fd();
   const bool is_file = seal.kind == "file";
   if (!is_file && credentials_directory.empty()) {
     return FailOn("[seal]", "there is no CREDENTIALS_DIRECTORY: add LoadCredentialEncrypted=" +

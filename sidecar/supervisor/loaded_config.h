@@ -35,8 +35,9 @@ struct ConfigSource {
 std::expected<SharedConfig, std::vector<std::string>> LoadConfig(const ConfigSource& source);
 
 /// What [seal] names, opened for the broker: kind "file" and "systemd-credential" (below
-/// `credentials_directory`). An invalid descriptor for "passphrase": the operator unseals.
-/// Errors: kInvalidRequest (missing; readable by others).
+/// `credentials_directory`). An invalid descriptor for "passphrase", where the operator unseals,
+/// and for "azure-key-vault", which the broker asks. Errors: kInvalidRequest (missing; readable by
+/// others).
 broker::Result<ipc::Fd> OpenSealKey(const broker::policy::Seal& seal,
                                     const std::string& credentials_directory);
 

@@ -14,6 +14,10 @@ std::string WhyRestartIsNeeded(const broker::policy::Config& before,
   const auto auditors = [](const broker::policy::Config& config) {
     return std::set(config.admin.auditor_gids.begin(), config.admin.auditor_gids.end());
   };
+  const auto seal = [](const broker::policy::Config& config) {
+    const auto& s = config.seal;
+    return std::array{s.kind, s.path, s.vault, s.key};
+  };
   struct Fixed {
     const char* section;
     bool same;
@@ -23,7 +27,7 @@ std::string WhyRestartIsNeeded(const broker::policy::Config& before,
       Fixed{"[tenant]", tenant(before) == tenant(after)},
       Fixed{"[paths]",
             before.paths.state == after.paths.state && before.paths.run == after.paths.run},
-      Fixed{"[seal]", before.seal.kind == after.seal.kind && before.seal.path == after.seal.path},
+      Fixed{"[seal]", seal(before) == seal(after)},
       Fixed{"[hardening]", before.hardening.strict == after.hardening.strict &&
                                before.hardening.allow_same_uid == after.hardening.allow_same_uid},
       // They read the ledger's files, which get their permissions at the start.

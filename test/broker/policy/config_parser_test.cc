@@ -76,7 +76,7 @@ TEST_CASE("What is written wrong is refused where it stands, with what to write 
       {"a rule's credential as a key", With("credential = \"mail\"", "credential = \"aid_mail\""), 19, "there is no [credential.\"aid_mail\"]: did you mean \"mail\""},
       {"a rule's credential unknown", With("credential = \"mail\"", "credential = \"calendar\""), 19, "add it, or name one of mail"},
       {"a rule without a credential's name", With("credential = \"mail\"", "credential = \"\""), 19, "must be the name of a [credential.NAME]"},
-      {"a word of a later day",     With("\"passphrase\"", "\"azure-key-vault\""),             6, "this version serves only"},
+      {"a word of a later day",     With("credential = \"mail\"", "credential = \"mail\"\ndecision = \"approve\""), 20, "this version serves only"},
       {"a limit without a unit",    Of("user = \"helpdesk\"\nlimit = \"600\""),             16, "\"600/hour\""},
       {"a limit of nothing",        Of("user = \"helpdesk\"\nlimit = \"0/hour\""),          16, "\"none\""},
       {"a limit a week",            Of("user = \"helpdesk\"\nlimit = \"5/week\""),          16, "\"600/hour\""},

@@ -54,6 +54,13 @@ TEST_CASE("Egress names each destination once, with every reason") {
         "proxy.corp:3128 [network] proxy\n");
 }
 
+TEST_CASE("Egress says which key vault opens the store") {
+  std::string text =
+      With("kind = \"passphrase\"", "kind = \"azure-key-vault\"\nvault = \"corp\"\nname = \"kek\"");
+  CHECK(Lines(Valid(text.append(kVaults)))
+            .contains("key vault corp, whose key opens the store; key vault hr\n"));
+}
+
 TEST_CASE("Egress is the dialer's list: no host more, none less, none without a reason") {
   const Config config = Valid(With("", std::string(kVaults) + kIdentity));
   std::vector<std::string> expected = Hosts(config);

@@ -76,6 +76,7 @@ TEST_CASE(
       {"a box that is a number",     "POST", "/v1/unseal",                           R"({"sealed":1})",      "wrong_type"},
       {"a secret in the clear",      "POST", "/v1/unseal",                           R"({"sealed":"right"})", "value_out_of_range"},
       {"a rotation in the clear",    "POST", "/v1/seal/rotate",                      R"({"sealed":"right"})", "value_out_of_range"},
+      {"a rotation to nothing",      "POST", "/v1/seal/rotate",                      "{}",                   "missing_field"},
       {"a credential's in the clear", "PUT", "/v1/credentials/client-secret/secret", R"({"sealed":"s3cret"})", "value_out_of_range"},
       {"a secret beside the box",    "PUT",  "/v1/credentials/client-secret/secret", R"({"sealed":"","secret":"s"})", "unknown_field"},
       {"no such credential",         "PUT",  "/v1/credentials/nobody/secret",        R"({"sealed":"x"})",    "not_found"},
@@ -96,6 +97,17 @@ TEST_CASE(
         std::string_view(row.want) != "not_found" && std::string_view(row.method) != "GET";
     if (acts) CHECK(f.ledger.entries.back().outcome == Outcome::kFailure);
   }
+}
+
+TEST_CASE("Where a key vault wraps the key, nobody types one") {
+  Fixture f;
+  auto config = ThreeCredentials();
+  config.seal.kind = "azure-key-vault";
+  f.broker.SetConfig(std::make_shared<const broker::policy::Config>(config));
+  CHECK(f.Ask(kOperator, "POST", "/v1/seal/rotate", f.Sealed("right")).reason() == "unknown_field");
+  CHECK(f.done.empty());
+  CHECK(f.Ask(kOperator, "POST", "/v1/seal/rotate", "{}").body["rewritten"] == 3);
+  CHECK(f.Ask(kOperator, "POST", "/v1/seal/rotate").status == 200);
 }
 
 TEST_CASE("Without a ledger nothing is changed, but for the route that mends it") {

@@ -1,43 +1,16 @@
-#include "sidecar/broker/seal_control.h"
-
 #include <doctest/doctest.h>
 #include <sys/mman.h>
 
 #include <new>
-#include <thread>
 #include <vector>
 
-#include "test/token_cache/store_folder.h"
+#include "test/sidecar/broker/seal_fixture.h"
 
 using broker::ErrorCode, broker::Secret;
-using sidecar::broker_role::SealControl, sidecar::broker_role::SupervisorLink;
+using seal_test::Life;
 using namespace sidecar;
 
 namespace {
-
-// A ledger that answers each question with what the store's witness saw.
-class AnsweringLedger {
- public:
-  explicit AnsweringLedger(const FakeWitness& witness) {
-    auto [near, far] = *ipc::MakePair();
-    client.Reset(std::move(near));
-    thread_ = std::jthread([&witness, channel = std::move(far)] {
-      ipc::Message question;
-      while (ipc::Receive(channel.get(), &question)) {
-        std::string answer;
-        Encode(ipc::LedgerState{.store_intended = witness.intended(),
-                                .store_confirmed = witness.confirmed()},
-               &answer);
-        if (!ipc::Send(channel.get(), answer)) return;
-      }
-    });
-  }
-  ~AnsweringLedger() { client.Reset(ipc::Fd()); }
-  ipc::LedgerClient client;
-
- private:
-  std::jthread thread_;
-};
 
 ipc::Fd KeyFile(char key) {
   ipc::Fd fd(memfd_create("key", MFD_CLOEXEC));
@@ -46,31 +19,6 @@ ipc::Fd KeyFile(char key) {
   REQUIRE(pwrite(fd.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
   return fd;
 }
-
-// One life of a broker as far as the seal goes.
-struct Life {
-  explicit Life(StoreFolder& folder, bool supervised = true)
-      : store(*folder.Open()),
-        ledger(folder.witness),
-        link(supervised ? pair.second.get() : -1),
-        seal({*store, ledger.client, link, folder.random}, [] { return broker::Status{}; }) {}
-
-  /// What the supervisor was given to keep last: its word and its descriptor.
-  std::pair<std::string, ipc::Fd> Kept() {
-    ipc::Message message;
-    std::pair<std::string, ipc::Fd> last{"nothing", ipc::Fd()};
-    while (ipc::Receive(pair.first.get(), &message, /*nonblocking=*/true)) {
-      last = {ipc::DecodeText(message.bytes)->text, std::move(message.fds.at(0))};
-    }
-    return last;
-  }
-
-  std::pair<ipc::Fd, ipc::Fd> pair = *ipc::MakePair();
-  std::unique_ptr<token_cache::SealedStore> store;
-  AnsweringLedger ledger;
-  SupervisorLink link;
-  SealControl seal;
-};
 
 }  // namespace
 

@@ -150,3 +150,7 @@ az role assignment create --assignee-object-id "$reader" --assignee-principal-ty
   --role 'Key Vault Certificate User' --scope "$vault/certificates/signer" --output none
 az role assignment create --assignee-object-id "$reader" --assignee-principal-type ServicePrincipal \
   --role 'Key Vault Secrets User' --scope "$vault/secrets/vaulted-secret" --output none
+az keyvault key show --vault-name corp-agents --name purser-kek --output none 2>/dev/null ||
+  az keyvault key create --vault-name corp-agents --name purser-kek --kty RSA --size 3072 --ops wrapKey unwrapKey --output none
+az role assignment create --assignee-object-id "$reader" --assignee-principal-type ServicePrincipal \
+  --role 'Key Vault Crypto Service Encryption User' --scope "$vault/keys/purser-kek" --output none
