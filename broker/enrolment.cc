@@ -8,6 +8,7 @@
 #include "broker/minted_check.h"
 #include "broker/minted_token.h"
 #include "broker/tenant_resolver.h"
+#include "broker/vaulted_secret.h"
 
 namespace broker {
 namespace {
@@ -26,6 +27,12 @@ RequestedScopes LoginScopes(const policy::Credential& credential, const std::str
       std::ranges::copy(one->names, std::back_inserter(chosen.names));
   }
   return chosen;
+}
+
+// Who logs in is told what the vault wants: nobody else can mend it.
+Refusal ToOperator(Refusal refusal) {
+  refusal.hint = refusal.detail + ".";
+  return refusal;
 }
 
 }  // namespace
@@ -79,10 +86,29 @@ std::expected<std::vector<std::string>, Refusal> Enrolment::Finish(const HttpRes
                                          /*credential_version=*/{}, ports_.fingerprint_key});
   if (!token) return std::unexpected(token.error());
   if (auto refusal = Check(*token)) return std::unexpected(std::move(*refusal));
-  const auto stored =
-      store_.Put({credential_.name, SecretKind::kRefreshToken}, refresh_token, std::nullopt);
-  if (!stored) return Refuse(Reason::kStoreUnavailable, {}, "store: " + stored.error().detail);
+  if (auto kept = Keep(refresh_token); !kept) return std::unexpected(std::move(kept.error()));
   return std::move(token->scopes);
+}
+
+// A login is newer than what any replica rotates meanwhile: it is put on top of that.
+std::expected<void, Refusal> Enrolment::Keep(const Secret& refresh_token) {
+  if (credential_.vault.empty()) {
+    const auto stored =
+        store_.Put({credential_.name, SecretKind::kRefreshToken}, refresh_token, std::nullopt);
+    if (!stored) return Refuse(Reason::kStoreUnavailable, {}, "store: " + stored.error().detail);
+    return {};
+  }
+  constexpr int kTries = 5;  // replicas rotate about once an hour each
+  VaultedSecret secret({ports_.vault, ports_.ledger}, config_, credential_, {});
+  for (int tried = 1;; ++tried) {
+    const auto version = secret.Version();
+    if (!version) return std::unexpected(ToOperator(version.error()));
+    auto stored = secret.Replace(*version, refresh_token);
+    if (stored) return {};
+    if (stored.error().reason != Reason::kConflict || tried == kTries) {
+      return std::unexpected(ToOperator(std::move(stored.error())));
+    }
+  }
 }
 
 std::optional<Refusal> Enrolment::Check(const AccessToken& token) const {

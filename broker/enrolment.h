@@ -15,7 +15,8 @@ namespace broker {
 /// One login under way. Not thread-safe: one per login. Borrows what the ports refer to.
 class Enrolment {
  public:
-  /// `store` gets the refresh token; it must be the one that the credential's vault reads.
+  /// The credential's vault gets the refresh token, or where it names none `store`, which must be
+  /// the one that `ports.vault` reads then.
   Enrolment(Minter::Ports ports, SealedStore& store, policy::Config config,
             policy::Credential credential);
 
@@ -42,6 +43,7 @@ class Enrolment {
  private:
   std::expected<void, Refusal> TakeClientSecret();
   std::optional<Refusal> Check(const AccessToken& token) const;
+  std::expected<void, Refusal> Keep(const Secret& refresh_token);
 
   Minter::Ports ports_;
   SealedStore& store_;

@@ -6,6 +6,7 @@
 #include "broker/minted_token.h"
 #include "broker/policy/kinds.h"
 #include "broker/token_request.h"
+#include "broker/vaulted_secret.h"
 
 namespace broker {
 namespace {
@@ -229,8 +230,21 @@ std::expected<void, Refusal> MintAttempt::StoreRotated(const entra::TokenRespons
   const SecretId id{task_.credential.name, SecretKind::kRefreshToken};
   const auto used = access_.Fetch(task_.credential, id.kind);
   if (used && response.refresh_token.Equals(**used)) return {};
-  const auto stored =
-      ports_.vault.Replace(id, access_.VersionOf(task_.credential), response.refresh_token);
+  const std::string version = access_.VersionOf(task_.credential);
+  if (!task_.credential.vault.empty()) {
+    ledger::Entry who = task_.who;
+    who.target_resource = task_.key.resource;
+    const auto replaced =
+        VaultedSecret({ports_.vault, ports_.ledger}, task_.config, task_.credential, std::move(who))
+            .Replace(version, response.refresh_token);
+    // A replica that was first stored one that is as good: that one stays.
+    if (replaced || replaced.error().reason == Reason::kConflict) return {};
+    Refusal refusal = replaced.error();
+    refusal.detail.insert(0, "rotated refresh token not stored: ");
+    RememberVault(refusal);
+    return std::unexpected(std::move(refusal));
+  }
+  const auto stored = ports_.vault.Replace(id, version, response.refresh_token);
   // kConflict: somebody stored a newer one meanwhile, an operator's login perhaps. That one stays.
   if (stored || stored.error().code == ErrorCode::kConflict) return {};
   Refusal refusal = access_.RefusedBy(task_.credential, stored.error());

@@ -91,6 +91,11 @@ Outcome AdminService::Credentials(const Call& /*call*/) {
         if (info.id == broker::SecretId{name, kind}) version = info.version;
       }
       const bool refresh = kind == SecretKind::kRefreshToken;
+      // Whether it is there, the vault knows: looking would be an access to the secret.
+      if (!credential.vault.empty()) {
+        secrets.push_back({{"enrol_by", "purser login " + name}, {"vault", credential.vault}});
+        continue;
+      }
       secrets.push_back(
           {{"enrol_by", refresh ? "purser login " + name : "purser secret set " + name},
            {"enrolled", version != 0},

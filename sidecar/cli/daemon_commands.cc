@@ -178,10 +178,11 @@ int RunCredentials(const Console& console) {
     }
     for (const json& secret : credential["secrets"]) {
       const bool enrolled = secret.value("enrolled", false);
+      const std::string kept = enrolled ? "version " + Field(secret, "version")
+                                        : "missing: " + Field(secret, "enrol_by");
       rows.push_back({Field(credential, "name"), Field(credential, "kind"),
                       Field(credential, "client_id"), JoinTexts(credential["scopes"]),
-                      enrolled ? "version " + Field(secret, "version")
-                               : "missing: " + Field(secret, "enrol_by")});
+                      secret.contains("vault") ? "in vault " + Field(secret, "vault") : kept});
     }
   }
   PrintTable(console.out, {"CREDENTIAL", "KIND", "CLIENT_ID", "SCOPES", "SECRET"}, rows);

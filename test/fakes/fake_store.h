@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -51,7 +52,8 @@ class FakeVault final : public broker::Vault {
   }
   broker::VaultResult<std::string> Replace(const broker::SecretId& id, const std::string& expected,
                                            const broker::Secret& value) override {
-    const auto put = store.Put(id, value, std::stoull(expected));
+    if (before_replace) before_replace();
+    const auto put = store.Put(id, value, expected.empty() ? 0 : std::stoull(expected));
     if (!put) return std::unexpected(put.error());
     return std::to_string(*put);
   }
@@ -59,6 +61,7 @@ class FakeVault final : public broker::Vault {
     invalidated.emplace_back(id, version);
   }
   FakeStore store;
+  std::function<void()> before_replace;  // what others do between a Fetch and this Replace
   std::optional<broker::VaultError> refuse_with;
   std::vector<std::pair<broker::SecretId, std::string>> invalidated;  // oldest first
 };
