@@ -5,6 +5,7 @@
 #include <ostream>
 #include <vector>
 
+#include "broker/base/inert_text.h"
 #include "sidecar/cli/terminal.h"
 
 namespace sidecar::cli {
@@ -16,9 +17,19 @@ std::string Text(const json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+// A stop does not fail for the length of its reason.
+std::string Shortened(const std::string& why) {
+  size_t characters = 0;
+  for (size_t at = 0; at < why.size(); ++at) {
+    const bool begins_one = (static_cast<uint8_t>(why[at]) & 0xc0U) != 0x80;  // UTF-8
+    if (begins_one && ++characters > broker::kMaxInertCharacters) return why.substr(0, at);
+  }
+  return why;
+}
+
 json BodyOf(const StopOrder& order) {
   json body = order.all ? json{{"all", true}} : json{{"agent", order.agent}};
-  if (!order.why.empty()) body["why"] = order.why;
+  if (!order.why.empty()) body["why"] = Shortened(order.why);
   return body;
 }
 
@@ -128,7 +139,7 @@ void AddStops(CLI::App& app, Session& session, StopOrder& order) {
         return session.WithDaemon([&](const Console& console) { return run(console, order); });
       };
     });
-    return command->add_option("--why", order.why, "For the ledger: at most 200 characters");
+    return command->add_option("--why", order.why, "For the ledger; cut after 200 characters");
   };
   add("kill", "Stop an agent, or all: nothing is issued to it from now on",
       "Examples: purser kill helpdesk --why \"mails a stranger\"\n"

@@ -67,6 +67,11 @@ class Killing(enrolled.TenantCase):
         self.assertEqual(released[0]["change"]["why"], "the prompt was mended")
         self.assert_verifies(self.purser)
 
+    def test_a_reason_that_is_too_long_is_cut_and_the_stop_holds(self):
+        self.done("kill", HELPDESK, "--why", "ä" * 300)
+        self.assert_killed()
+        self.assertEqual(self.engaged()[0]["change"]["why"], "ä" * 200)
+
     def test_under_load_no_release_follows_the_entry_of_the_stop(self):
         loads = [Agent(self.purser, name, SCOPE, mint=mint)
                  for name in (HELPDESK, OTHER) for mint in (False, True)]
