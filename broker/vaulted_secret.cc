@@ -37,7 +37,7 @@ std::expected<std::string, Refusal> VaultedSecret::Version() {
   const auto fetched = ports_.vault.Fetch(id_);
   const bool none = !fetched && fetched.error().code == ErrorCode::kNotFound;
   if (!fetched && !none) return std::unexpected(VaultRefusal(credential_, fetched.error()));
-  const std::string version = none ? std::string() : fetched->version;
+  std::string version = none ? std::string() : fetched->version;
   if (auto done = Record(EntryType::kCredentialAccess, Outcome::kSuccess, version); !done) {
     return std::unexpected(std::move(done.error()));
   }

@@ -23,19 +23,18 @@ void UnsealRetry::Wake() {
 void UnsealRetry::Run(const std::stop_token& stop) {
   const auto woken = [this] { return std::exchange(woken_, false); };
   uint32_t failures = 0;
-  std::optional<std::chrono::seconds> pause;  // nothing: until it is woken
+  std::chrono::seconds pause{0};  // none: until it is woken
   while (!stop.stop_requested()) {
     {
       std::unique_lock lock(mutex_);
-      const bool anew =
-          pause ? changed_.wait_for(lock, stop, *pause, woken) : changed_.wait(lock, stop, woken);
+      const bool anew = pause.count() > 0 ? changed_.wait_for(lock, stop, pause, woken)
+                                          : changed_.wait(lock, stop, woken);
       if (anew) failures = 0;
     }
     if (stop.stop_requested()) return;
     const auto failed = attempt_();
     failures = failed ? failures + 1 : 0;
-    pause.reset();
-    if (failed) pause = PauseAfter(*failed, failures);
+    pause = failed ? PauseAfter(*failed, failures) : std::chrono::seconds{0};
   }
 }
 
