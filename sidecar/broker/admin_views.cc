@@ -40,9 +40,8 @@ Outcome AdminService::Status(const Call& /*call*/) {
     status["ledger"] = {{"reachable", false}, {"reason", ledger.error().detail}};
   }
   const broker::Stops stops = ports_.broker.kills().stops();
-  status["stopped"] = {{"all", stops.all},
-                       {"agents", stops.agents},
-                       {"file", ports_.broker.kills().held_by_file()}};
+  status["stopped"] = {
+      {"all", stops.all}, {"agents", stops.agents}, {"file", ports_.broker.kills().held_by_file()}};
   const std::string trouble = ports_.store_trouble();
   status["store"] = {{"usable", trouble.empty()}, {"reason", trouble}};
   const auto report = ports_.ask_supervisor(ipc::MessageType::kStatusQuery, {});

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "broker/base/strict_json.h"
 #include "broker/base/inert_text.h"
+#include "broker/base/strict_json.h"
 #include "sidecar/window/token_fields.h"
 
 namespace sidecar::window {

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "sidecar/ipc/messages.h"
 #include "broker/base/inert_text.h"
+#include "sidecar/ipc/messages.h"
 #include "sidecar/window/wire.h"
 
 namespace {
