@@ -5,8 +5,9 @@ import sys
 from agents import BECOME
 from programs import Program
 
-# Who finds no room comes again when somebody else has left. The answers are printed when all have
-# come: a crowd ends together, or not at all.
+# Who finds no room comes again when somebody else has left: "overloaded", or "restarting" where the
+# broker still had the seats of those who came before, and closed the pair. The answers are printed when
+# all have come: a crowd ends together, or not at all.
 CROWD = BECOME + r"""
 counts = [pair.rpartition("=")[::2] for pair in sys.argv[2].split(",")]
 paths, own = [path for path, count in counts for _ in range(int(count))], sys.argv[3:] == ["claims"]
@@ -43,11 +44,12 @@ while peers:
         waiting.unregister(peer)
         del peers[number]
         answer = b"".join(pieces).partition(b"\r\n\r\n")[2].decode().strip()
-        if '"overloaded"' in answer and not own:
+        no_room = '"overloaded"' in answer or '"restarting"' in answer
+        if no_room and not own:
             again.append(path)
         else:
             answers.append(answer)
-        if again and ('"overloaded"' not in answer or not peers):
+        if again and (not no_room or not peers):
             ask(again.pop())
 for answer in answers:
     print("answer", answer, flush=True)
@@ -76,4 +78,5 @@ def crowd(purser, callers):
     """The answers to so many who ask at once; `callers`: how many by agent."""
     answers = answers_of(start_crowd(purser, callers))
     assert len(answers) == sum(callers.values()), len(answers)
+    assert "role_died" not in purser.log(), purser.log()  # nobody was really restarting
     return answers

@@ -8,9 +8,8 @@ from harness import (CLIENT_SECRET, HELPDESK, SECRET_APP, DevTenant, Purser, def
                      until)
 
 AGENTS = 4
-# Of agents that hold many each purser lets in 768, and a crowd may come before the one before it was
-# noticed to be gone: see Connections::kReservedForFew.
-CALLERS = 350
+# Of agents that hold many each purser lets in 768 at a time; the others come again when one has left.
+CALLERS = 1000
 
 
 class Outage(unittest.TestCase):
@@ -106,6 +105,15 @@ class Outage(unittest.TestCase):
         before = self.requests()
         self.assert_all_refused(self.crowd("app"), "upstream_unavailable")
         self.assertEqual(self.cost(before)["token"], 0)
+        self.assertRegex(" ".join(self.degraded()), "credential app: upstream_unavailable since 2")
+
+    def test_an_entra_that_cannot_be_reached_is_left_alone_likewise(self):
+        self.entra.fault(drop="before")
+        before = self.requests()
+        self.assert_all_refused(self.crowd("app"), "upstream_unavailable")
+        for _ in range(6):
+            self.crowd("app", 1)
+        self.assertLessEqual(self.cost(before)["token"], 10)
         self.assertRegex(" ".join(self.degraded()), "credential app: upstream_unavailable since 2")
 
     def test_a_throttling_entra_is_asked_once(self):
