@@ -186,11 +186,13 @@ class Secrets(KeyVaultCase):
         self.secret("gone", value="x")
         self.secret("gone", deleted=True)
         told = self.probe.ask("get", "gone")
-        self.assertEqual(told["code"], NOT_FOUND)
+        self.assertEqual(told["code"], DENIED)
         self.assertIn("az keyvault secret recover", told["detail"])
         told = self.probe.ask("replace", "gone", value="x")
+        self.assertEqual(told["code"], DENIED)
+        told = self.probe.ask("get", "nosuch")
         self.assertEqual(told["code"], NOT_FOUND)
-        self.assertIn("there is none", self.probe.ask("get", "nosuch")["detail"])
+        self.assertIn("there is none", told["detail"])
 
     def test_a_missing_role_is_named(self):
         self.entra.control("POST", f"/vault/roles/{SECRET_APP}", {"roles": []})
