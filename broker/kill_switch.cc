@@ -18,11 +18,18 @@ void KillSwitch::Engage(std::string_view agent) {
   } else {
     stops_.agents.emplace(agent);
   }
+  ++engagements_;
   any_ = true;
 }
 
-void KillSwitch::Release(std::string_view agent) {
+uint64_t KillSwitch::engagements() const {
   const std::scoped_lock lock(mutex_);
+  return engagements_;
+}
+
+void KillSwitch::Release(std::string_view agent, uint64_t seen) {
+  const std::scoped_lock lock(mutex_);
+  if (engagements_ != seen) return;
   if (agent.empty()) {
     stops_.all = false;
   } else if (const auto found = stops_.agents.find(agent); found != stops_.agents.end()) {

@@ -1,6 +1,7 @@
 // broker/kill_switch.h: who is stopped.
 #pragma once
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <set>
@@ -24,8 +25,12 @@ class KillSwitch {
   void Adopt(Stops stops);
   /// An empty name: all agents.
   void Engage(std::string_view agent);
-  /// Undoes the one or the other: releasing all leaves agents stopped that were stopped by name.
-  void Release(std::string_view agent);
+  /// Counts what was engaged here.
+  [[nodiscard]] uint64_t engagements() const;
+  /// Undoes the one or the other, unless something was engaged since `seen` was counted: a stop
+  /// that comes while a release is recorded stands. Releasing all leaves agents stopped that were
+  /// stopped by name.
+  void Release(std::string_view agent, uint64_t seen);
   /// A file of the operator says that all are stopped. No release undoes it; its absence does.
   void HoldByFile(bool there) { held_ = there; }
 
@@ -38,6 +43,7 @@ class KillSwitch {
   std::atomic<bool> held_ = false;
   mutable std::mutex mutex_;
   Stops stops_;
+  uint64_t engagements_ = 0;
 };
 
 }  // namespace broker

@@ -100,6 +100,7 @@ Outcome AdminService::Release(const Call& call) {
   const auto request = Parse(call.body);
   if (!request) return std::unexpected(request.error());
   broker::KillSwitch& kills = ports_.broker.kills();
+  const uint64_t seen = kills.engagements();
   if (kills.held_by_file()) {
     return Refuse(Reason::kConflict,
                   "The file " + std::string(ipc::kStopFile) +
@@ -117,7 +118,7 @@ Outcome AdminService::Release(const Call& call) {
   entry.change["why"] = request->why;
   const auto receipt = ports_.minter_ports.ledger.Append(entry);
   if (!receipt) return std::unexpected(RefusalOf(receipt.error(), Reason::kLedgerUnavailable));
-  kills.Release(request->agent);
+  kills.Release(request->agent, seen);
   const broker::Stops left = kills.stops();
   return json{{"released", request->agent.empty() ? json(true) : json(request->agent)},
               {"seq", receipt->seq},

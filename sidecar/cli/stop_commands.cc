@@ -6,16 +6,13 @@
 #include <vector>
 
 #include "broker/base/inert_text.h"
+#include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
 
 namespace sidecar::cli {
 namespace {
 
 using nlohmann::json;
-
-std::string Text(const json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
 
 // A stop does not fail for the length of its reason.
 std::string Shortened(const std::string& why) {
@@ -42,12 +39,6 @@ std::string UtcTime(int64_t unix_seconds) {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc)};
 }
 
-std::string Joined(const json& values) {
-  std::string joined;
-  for (const json& value : values) joined += (joined.empty() ? "" : " ") + Text(value);
-  return joined;
-}
-
 // What no stop takes back, said plainly.
 void PrintAlive(const Console& console, const json& body) {
   const json alive = body.value("alive", json::array());
@@ -62,7 +53,7 @@ void PrintAlive(const Console& console, const json& body) {
       rows.push_back({Text(token["agent"]), Text(token["credential"]),
                       token.contains("user") ? Text(token["user"]) : "(application)",
                       UtcTime(token.value("expires_on", int64_t{0})), Text(token["seq"]),
-                      Joined(token["scopes"])});
+                      JoinTexts(token["scopes"])});
     }
     PrintTable(console.out, {"AGENT", "CREDENTIAL", "USER", "EXPIRES", "SEQ", "SCOPES"}, rows);
     if (const auto more = body.value("alive_more", uint64_t{0}); more > 0) {

@@ -21,8 +21,8 @@ TEST_CASE("A stop holds until the same is released") {
   };
   const Step stop_one = [](KillSwitch& k) { k.Engage("helpdesk"); };
   const Step stop_all = [](KillSwitch& k) { k.Engage(""); };
-  const Step release_one = [](KillSwitch& k) { k.Release("helpdesk"); };
-  const Step release_all = [](KillSwitch& k) { k.Release(""); };
+  const Step release_one = [](KillSwitch& k) { k.Release("helpdesk", k.engagements()); };
+  const Step release_all = [](KillSwitch& k) { k.Release("", k.engagements()); };
   const Step file = [](KillSwitch& k) { k.HoldByFile(true); };
   const Step file_gone = [](KillSwitch& k) { k.HoldByFile(false); };
   const Step ledger_one = [](KillSwitch& k) { k.Adopt({.agents = {"helpdesk"}}); };
@@ -55,6 +55,18 @@ TEST_CASE("A stop holds until the same is released") {
   }
 }
 
+TEST_CASE("A stop that comes while a release is recorded stands") {
+  for (const char* meanwhile : {"helpdesk", "billing", ""}) {
+    CAPTURE(meanwhile);
+    KillSwitch kills;
+    kills.Engage("helpdesk");
+    const uint64_t seen = kills.engagements();
+    kills.Engage(meanwhile);
+    kills.Release("helpdesk", seen);
+    CHECK(kills.IsStopped("helpdesk"));
+  }
+}
+
 TEST_CASE("A stopped agent is refused before anything else is looked at, kept token or not") {
   for (const char* stopped : {"helpdesk", ""}) {
     CAPTURE(stopped);
@@ -84,7 +96,7 @@ TEST_CASE("A stop wipes what was kept for the agent's rules, and no other agent 
   CHECK(f.Ask(Fixture::Asking({"Mail.Read"}), "r").has_value());
   f.broker.Stop("helpdesk");
   CHECK(f.cache.evicted == std::vector<std::string>{"aid-mail"});
-  f.broker.kills().Release("helpdesk");
+  f.broker.kills().Release("helpdesk", f.broker.kills().engagements());
   CHECK(f.Ask(Fixture::Asking({"Mail.Read"}), "r").has_value());
 }
 
