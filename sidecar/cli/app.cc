@@ -31,15 +31,24 @@ void AddPlain(CLI::App& app, Session& session, const char* name, const char* abo
       [&session, run] { session.chosen = [&session, run] { return session.WithDaemon(run); }; });
 }
 
+// One that only looks, once or until the person has seen enough.
+void AddWatched(CLI::App& app, Session& session, const char* name, const char* about,
+                const char* example, int (*run)(const Console&)) {
+  auto* command = app.add_subcommand(name, about)->footer("Example: " + std::string(example));
+  command->add_flag("--watch", session.watch, "Keep it on the screen until Ctrl-C or q");
+  command->callback(
+      [&session, run] { session.chosen = [&session, run] { return session.Looking(run); }; });
+}
+
 void AddDaemonCommands(CLI::App& app, Session& session) {
-  AddPlain(app, session, "status", "Show what runs, the ledger's head, and what is wrong",
-           "purser status --json | jq .ledger", RunStatus);
+  AddWatched(app, session, "status", "Show what runs, the ledger's head, and what is wrong",
+             "purser status --json | jq .ledger", RunStatus);
   AddPlain(app, session, "ready", "Exit 0 when tokens can be issued, else say why not",
            "purser ready && systemctl start my-agent", RunReady);
   AddPlain(app, session, "agents", "List agents with their rules and budgets", "purser agents",
            RunAgents);
-  AddPlain(app, session, "credentials", "List credentials and whether they are enrolled",
-           "purser credentials", RunCredentials);
+  AddWatched(app, session, "credentials", "List credentials and whether they are enrolled",
+             "purser credentials", RunCredentials);
 
   auto* reload = app.add_subcommand("reload", "Load the configuration anew, whole or not at all");
   reload->footer("Example: purser config check && purser reload --dry-run");

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "sidecar/cli/config_command.h"
+#include "sidecar/cli/watch.h"
 
 namespace sidecar::cli {
 
@@ -26,6 +27,11 @@ int Session::WithDaemon(const std::function<int(const Console&)>& command) const
               << config.error().detail << '\n';
   }
   return code;
+}
+
+int Session::Looking(const std::function<int(const Console&)>& command) const {
+  return WithDaemon(
+      [&](const Console& console) { return watch ? Watch(console, command) : command(console); });
 }
 
 int Session::WithConfig(const std::function<int(const broker::policy::Config&)>& command) const {

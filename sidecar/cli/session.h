@@ -20,6 +20,7 @@ struct Session {
   bool dry_run = false;
   bool registrations = false;
   bool browser = false;
+  bool watch = false;
   std::string login_hint;
   std::function<int()> chosen;  // set by the command that was typed
 
@@ -27,6 +28,8 @@ struct Session {
   /// The operator's socket, as given, else as the configuration places it.
   [[nodiscard]] AdminClient Client() const;
   [[nodiscard]] int WithDaemon(const std::function<int(const Console&)>& command) const;
+  /// The same for a command that only looks: with --watch again and again.
+  [[nodiscard]] int Looking(const std::function<int(const Console&)>& command) const;
   [[nodiscard]] int WithConfig(
       const std::function<int(const broker::policy::Config&)>& command) const;
 };
