@@ -21,13 +21,14 @@ std::string Thumbprint(const ParsedJwt& jwt, const char* name) {
   return text;
 }
 
-bool SignedByRegistration(const ParsedJwt& jwt, const Registration& registration) {
+bool SignedByRegistration(const ParsedJwt& jwt, Registration& registration, int64_t now) {
   const std::string sha256 = Thumbprint(jwt, "x5t#S256");
   const std::string sha1 = Thumbprint(jwt, "x5t");
-  return std::ranges::any_of(registration.certificates, [&](const RegisteredCertificate& known) {
+  return std::ranges::any_of(registration.certificates, [&](KeyCredential& known) {
     if (sha256.empty() ? sha1 != known.sha1 : sha256 != known.sha256) return false;
     const Certificate certificate = CertificateFromPem(known.pem);
-    return VerifyJwt(jwt, X509_get0_pubkey(certificate.get()));
+    return VerifyJwt(jwt, X509_get0_pubkey(certificate.get())) && now >= known.start &&
+           now < known.end && HasArrived(known.propagation);
   });
 }
 
@@ -63,7 +64,7 @@ bool IsForeign(const std::string& assertion, const Registration& registration) {
          jwt->claims.value("iss", "") != registration.client_id;
 }
 
-void CheckAssertion(Tenant& tenant, const Form& form, const Registration& registration) {
+void CheckAssertion(Tenant& tenant, const Form& form, Registration& registration) {
   if (Required(form, "client_assertion_type") != kJwtBearer) throw EntraError{.code = 9002313};
   const std::string& assertion = form.at("client_assertion");
   tenant.recorder.Secret("client_assertion", "seen", "token", assertion);
@@ -71,7 +72,8 @@ void CheckAssertion(Tenant& tenant, const Form& form, const Registration& regist
     return CheckForeignAssertion(tenant, assertion, registration);
   }
   const auto jwt = ParseJwt(assertion);
-  if (!jwt || !SignedByRegistration(*jwt, registration)) throw EntraError{.code = 700027};
+  if (!jwt || !SignedByRegistration(*jwt, registration, tenant.Now()))
+    throw EntraError{.code = 700027};
   const std::string& id = registration.client_id;
   if (jwt->claims.value("iss", "") != id || jwt->claims.value("sub", "") != id) {
     throw EntraError{.code = 700021};
@@ -86,13 +88,15 @@ void CheckAssertion(Tenant& tenant, const Form& form, const Registration& regist
   }
 }
 
-void CheckSecret(Tenant& tenant, const std::string& secret, const Registration& registration) {
+void CheckSecret(Tenant& tenant, const std::string& secret, Registration& registration) {
   tenant.recorder.Secret("client_secret", "seen", "token", secret);
-  const auto has = [&](const std::vector<std::string>& list) {
-    return std::ranges::find(list, secret) != list.end();
-  };
-  if (has(registration.expired_secrets)) throw EntraError{.code = 7000222};
-  if (!has(registration.secrets)) throw EntraError{.code = 7000215};
+  const auto known = std::ranges::find(registration.passwords, secret, &PasswordCredential::secret);
+  const int64_t now = tenant.Now();
+  if (known == registration.passwords.end() || now < known->start ||
+      !HasArrived(known->propagation)) {
+    throw EntraError{.code = 7000215};
+  }
+  if (now >= known->end) throw EntraError{.code = 7000222};
 }
 
 }  // namespace

@@ -27,13 +27,16 @@ json ClearFaults(Tenant& tenant, const Request&, const json&) {
 
 json ChangeSettings(Tenant& tenant, const Request&, const json& body) {
   RequireKnown(body, {"clock_shift_s", "access_token_lifetime_s", "refresh_in_s",
-                      "device_code_lifetime_s", "device_code_interval_s", "rotate_strictly"});
+                      "device_code_lifetime_s", "device_code_interval_s", "rotate_strictly",
+                      "propagation_requests", "propagation_ms"});
   Settings& now = tenant.settings;
   now.clock_shift_s = body.value("clock_shift_s", now.clock_shift_s);
   now.access_token_lifetime_s = body.value("access_token_lifetime_s", now.access_token_lifetime_s);
   now.refresh_in_s = body.value("refresh_in_s", now.refresh_in_s);
   now.device_code_lifetime_s = body.value("device_code_lifetime_s", now.device_code_lifetime_s);
   now.device_code_interval_s = body.value("device_code_interval_s", now.device_code_interval_s);
+  now.propagation_requests = body.value("propagation_requests", now.propagation_requests);
+  now.propagation_ms = body.value("propagation_ms", now.propagation_ms);
   now.rotate_strictly = body.value("rotate_strictly", now.rotate_strictly);
   return kDone;
 }
@@ -48,10 +51,25 @@ json ChangeUser(Tenant& tenant, const Request& request, const json& body) {
 // A registration that is not there yet is created.
 json ChangeRegistration(Tenant& tenant, const Request& request, const json& body) {
   const std::string id = request.matches[1];
-  Registration& registration = tenant.directory.registrations[id];
-  registration.client_id = id;
+  Registration& registration =
+      tenant.directory.registrations.try_emplace(id, NewRegistration(id)).first->second;
   PatchRegistration(registration, body);
   return kDone;
+}
+
+json ShowRegistration(Tenant& tenant, const Request& request, const json&) {
+  const Registration* registration = tenant.directory.FindRegistration(request.matches[1]);
+  if (registration == nullptr) throw std::runtime_error("unknown registration");
+  json shown = {{"client_id", registration->client_id},
+                {"object_id", registration->object_id},
+                {"enabled", registration->enabled},
+                {"passwords", json::array()},
+                {"keys", json::array()}};
+  for (const auto& one : registration->passwords) {
+    shown["passwords"].push_back(PasswordObject(one));
+  }
+  for (const auto& one : registration->certificates) shown["keys"].push_back(KeyObject(one));
+  return shown;
 }
 
 json RevokeGrants(Tenant& tenant, const Request&, const json& body) {
@@ -139,6 +157,7 @@ void AddControlRoutes(Routes& routes, Tenant& tenant) {
   routes.Post("/settings", Handler(tenant, ChangeSettings));
   routes.Post("/users/([^/]+)", Handler(tenant, ChangeUser));
   routes.Post("/registrations/([^/]+)", Handler(tenant, ChangeRegistration));
+  routes.Get("/registrations/([^/]+)", Handler(tenant, ShowRegistration));
   routes.Get("/grants", Handler(tenant, ListGrants));
   routes.Post("/grants/revoke", Handler(tenant, RevokeGrants));
   routes.Get("/logins", [&tenant](const Request& request, Response& response) {

@@ -1,6 +1,8 @@
 #include "test/devtenant/directory.h"
 
 #include <algorithm>
+#include <cctype>
+#include <ctime>
 #include <stdexcept>
 
 #include "test/devtenant/encoding.h"
@@ -10,9 +12,25 @@ namespace {
 
 using Consents = std::map<std::string, std::set<std::string>>;
 
-RegisteredCertificate ReadCertificate(const std::string& pem) {
-  const std::string der = ToDer(CertificateFromPem(pem));
-  return {.sha1 = ToBase64Url(Sha1(der)), .sha256 = ToBase64Url(Sha256(der)), .pem = pem};
+// The same at every start, and another than what it is derived from.
+std::string DerivedGuid(const std::string& text) {
+  std::string hex = ToHex(Sha256(text).substr(0, 16));
+  std::ranges::transform(hex, hex.begin(), [](unsigned char c) { return std::tolower(c); });
+  hex[12] = '8';  // RFC 9562, version 8: made in a way of one's own
+  hex[16] = '8';
+  for (const size_t dash : {8U, 13U, 18U, 23U}) hex.insert(dash, 1, '-');
+  return hex;
+}
+
+// Replaces the secrets that are good, or those that are not.
+void TakePasswords(const nlohmann::json& change, const char* name, bool expired,
+                   std::vector<PasswordCredential>& passwords) {
+  if (!change.contains(name)) return;
+  std::erase_if(passwords, [&](const auto& one) { return (one.end == 1) == expired; });
+  for (const std::string secret : change.at(name)) {
+    passwords.push_back(expired ? ExpiredPassword(secret)
+                                : NewPassword(secret, std::time(nullptr)));
+  }
 }
 
 nlohmann::json DefaultMessages() {
@@ -53,15 +71,18 @@ void PatchUser(User& user, const nlohmann::json& change) {
 }
 
 void PatchRegistration(Registration& registration, const nlohmann::json& change) {
-  RequireKnown(change, {"client_id", "name", "enabled", "public_client", "secrets",
-                        "expired_secrets", "certificates", "federated", "redirect_uris",
-                        "blueprint", "managed_identity", "delegated", "application"});
+  RequireKnown(change,
+               {"client_id", "name", "enabled", "public_client", "secrets", "expired_secrets",
+                "certificates", "federated", "redirect_uris", "blueprint", "managed_identity",
+                "delegated", "application", "object_id", "owners"});
   Take(change, "client_id", registration.client_id);
   Take(change, "name", registration.name);
   Take(change, "enabled", registration.enabled);
   Take(change, "public_client", registration.public_client);
-  Take(change, "secrets", registration.secrets);
-  Take(change, "expired_secrets", registration.expired_secrets);
+  TakePasswords(change, "secrets", /*expired=*/false, registration.passwords);
+  TakePasswords(change, "expired_secrets", /*expired=*/true, registration.passwords);
+  Take(change, "object_id", registration.object_id);
+  Take(change, "owners", registration.owners);
   Take(change, "redirect_uris", registration.redirect_uris);
   Take(change, "delegated", registration.delegated);
   Take(change, "application", registration.application);
@@ -77,10 +98,10 @@ void PatchRegistration(Registration& registration, const nlohmann::json& change)
   if (change.contains("certificates")) {
     registration.certificates.clear();
     for (const auto& pem : change.at("certificates")) {
-      registration.certificates.push_back(ReadCertificate(pem.get<std::string>()));
+      registration.certificates.push_back(NewKey(pem.get<std::string>()));
     }
   }
-  const bool credentials = !registration.secrets.empty() || !registration.certificates.empty() ||
+  const bool credentials = !registration.passwords.empty() || !registration.certificates.empty() ||
                            !registration.federated.empty();
   if (credentials && !(registration.blueprint + registration.managed_identity).empty()) {
     throw std::runtime_error("agent identities and managed identities hold no credentials");
@@ -100,12 +121,23 @@ Directory ParseDirectory(const nlohmann::json& document) {
     directory.users[user.oid] = user;
   }
   for (const auto& entry : document.value("registrations", nlohmann::json::array())) {
-    Registration registration;
-    registration.client_id = NewGuid();
+    Registration registration = NewRegistration(entry.value("client_id", NewGuid()));
     PatchRegistration(registration, entry);
     directory.registrations[registration.client_id] = registration;
   }
   return directory;
+}
+
+Registration NewRegistration(const std::string& client_id) {
+  Registration registration;
+  registration.client_id = client_id;
+  registration.object_id = DerivedGuid("application " + client_id);
+  return registration;
+}
+
+bool Directory::IsBlueprint(const std::string& client_id) const {
+  return std::ranges::any_of(
+      registrations, [&](const auto& entry) { return entry.second.blueprint == client_id; });
 }
 
 User* Directory::FindUser(const std::string& name) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "test/devtenant/app_credentials.h"
 #include "test/devtenant/keys.h"
 
 namespace devtenant {
@@ -22,19 +23,16 @@ struct FederatedCredential {
   std::string issuer, subject;
 };
 
-struct RegisteredCertificate {
-  std::string sha1, sha256;  // of the DER form, base64url: x5t and x5t#S256
-  std::string pem;
-};
-
 /// An application registration with what was consented to. Scopes by resource identifier; Graph's
 /// is kGraph whatever URL this tenant's Graph has.
 struct Registration {
-  std::string client_id, name;
+  std::string client_id, name;  // the service principal's object id is the client id, too
+  std::string object_id;        // the application's: Graph knows it by this
   bool enabled = true;
   bool public_client = false;
-  std::vector<std::string> secrets, expired_secrets;
-  std::vector<RegisteredCertificate> certificates;
+  std::vector<PasswordCredential> passwords;
+  std::vector<KeyCredential> certificates;
+  std::set<std::string> owners;  // client ids of the applications that own this one
   std::vector<FederatedCredential> federated;
   std::vector<std::string> redirect_uris;
   std::string blueprint;         // of an agent identity: its blueprint's client id
@@ -56,6 +54,8 @@ struct Directory {
   /// By object id or user principal name; null when unknown.
   User* FindUser(const std::string& name);
   Registration* FindRegistration(const std::string& client_id);
+  /// Whether agent identities name it as theirs.
+  [[nodiscard]] bool IsBlueprint(const std::string& client_id) const;
 };
 
 /// Reads the tenant file (README.md). Absent members have defaults; an unknown one throws
@@ -64,6 +64,8 @@ Directory ParseDirectory(const nlohmann::json& document);
 /// Applies the members given, leaving the others. Throws like ParseDirectory.
 void PatchUser(User& user, const nlohmann::json& change);
 void PatchRegistration(Registration& registration, const nlohmann::json& change);
+/// A registration whose ids are derived from its client id.
+Registration NewRegistration(const std::string& client_id);
 
 /// Throws std::runtime_error naming the first member of `object` that is not in `known`.
 void RequireKnown(const nlohmann::json& object, const std::set<std::string>& known);

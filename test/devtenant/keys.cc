@@ -5,6 +5,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
+#include <ctime>
 #include <stdexcept>
 
 #include "test/devtenant/encoding.h"
@@ -100,6 +101,21 @@ Certificate CertificateFromPem(std::string_view pem) {
   Certificate certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
   Check(certificate != nullptr, "no PEM certificate");
   return certificate;
+}
+
+Certificate CertificateFromDer(std::string_view der) {
+  const auto* bytes = reinterpret_cast<const unsigned char*>(der.data());
+  return Certificate(d2i_X509(nullptr, &bytes, static_cast<long>(der.size())));
+}
+
+Validity ValidityOf(const Certificate& certificate) {
+  const auto seconds = [](const ASN1_TIME* time) {
+    std::tm parts{};
+    Check(ASN1_TIME_to_tm(time, &parts) == 1, "time");
+    return static_cast<int64_t>(timegm(&parts));
+  };
+  return {.not_before = seconds(X509_get0_notBefore(certificate.get())),
+          .not_after = seconds(X509_get0_notAfter(certificate.get()))};
 }
 
 Key KeyFromPem(std::string_view pem) {

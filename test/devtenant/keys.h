@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,6 +34,14 @@ std::string ToPem(const Certificate& certificate);
 std::string ToDer(const Certificate& certificate);
 /// Throws std::runtime_error for text that holds no PEM certificate.
 Certificate CertificateFromPem(std::string_view pem);
+/// Null for bytes that are no certificate in DER form.
+Certificate CertificateFromDer(std::string_view der);
+
+/// Seconds since the epoch.
+struct Validity {
+  int64_t not_before = 0, not_after = 0;
+};
+Validity ValidityOf(const Certificate& certificate);
 /// Throws std::runtime_error for text that holds no PEM private key.
 Key KeyFromPem(std::string_view pem);
 

@@ -24,6 +24,8 @@ struct Settings {
   uint64_t refresh_in_s = 0;             // 0: absent, as Entra's for tokens below two hours
   uint64_t device_code_lifetime_s = 900;
   uint64_t device_code_interval_s = 5;
+  uint64_t propagation_requests = 0;  // for a credential added from now on: see Propagation
+  uint64_t propagation_ms = 0;
   bool rotate_strictly = false;  // an old refresh token is dead, and its reuse kills the family
 };
 

@@ -103,6 +103,10 @@ class DevTenant:
     def registration(self, client_id, **change):
         return self.control("POST", f"/registrations/{client_id}", change)
 
+    def registered(self, client_id):
+        """A registration's object id, and its credentials as Graph shows them."""
+        return self.control("GET", f"/registrations/{client_id}")
+
     def revoke(self, **which):
         return self.control("POST", "/grants/revoke", which)
 

@@ -38,12 +38,22 @@ class Signer:
         self.pem = certificate.read_text()
         self.der = ssl.PEM_cert_to_DER_cert(self.pem)
 
+    def proof(self, object_id, header=None, claims=None):
+        """What Graph wants to see before an application's keys change."""
+        now = int(time.time())
+        return self._signed({"alg": "RS256", "typ": "JWT"} | (header or {}),
+                            {"aud": "00000002-0000-0000-c000-000000000000", "iss": object_id,
+                             "nbf": now, "exp": now + 600} | (claims or {}))
+
     def assertion(self, entra, header=None, claims=None, pss=True):
         now = int(time.time())
         head = {"alg": "PS256", "typ": "JWT", "x5t#S256": b64url(hashlib.sha256(self.der).digest())}
         body = {"aud": f"{entra.authority}/{entra.tenant_id}/oauth2/v2.0/token", "iss": CERT_APP,
                 "sub": CERT_APP, "jti": str(uuid.uuid4()), "nbf": now, "iat": now, "exp": now + 600}
-        text = b64url(head | (header or {})) + "." + b64url(body | (claims or {}))
+        return self._signed(head | (header or {}), body | (claims or {}), pss)
+
+    def _signed(self, header, claims, pss=False):
+        text = b64url(header) + "." + b64url(claims)
         command = ["openssl", "dgst", "-sha256", "-sign", self.key]
         if pss:
             command += ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:-1"]
