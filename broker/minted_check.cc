@@ -154,4 +154,17 @@ std::optional<Refusal> CheckForVault(const AccessToken& token, const policy::Con
   return std::nullopt;
 }
 
+std::optional<Refusal> CheckForGraph(const AccessToken& token, const policy::Config& config,
+                                     const policy::Credential& credential, Clock::Wall now) {
+  const std::string& graph = config.tenant.graph;
+  if (!SameAudience(token.audience, graph, graph)) return Mismatch("audience");
+  if (!SameTenant(token, config.tenant)) return Mismatch("tenant");
+  const bool named = !credential.client_id.empty();
+  if (named && !entra::SameGuid(credential.client_id, token.app_id)) return Mismatch("application");
+  const bool of_user = !token.app_only;
+  if (of_user && !entra::SameGuid(credential.user, token.user_oid)) return Mismatch("user");
+  if (Clock::Wall(std::chrono::seconds(token.exp_unix)) <= now) return Mismatch("expired");
+  return std::nullopt;
+}
+
 }  // namespace broker

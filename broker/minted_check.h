@@ -56,4 +56,10 @@ std::optional<Refusal> CheckForVault(const AccessToken& token, const policy::Con
                                      const policy::Credential& identity,
                                      const std::string& resource, Clock::Wall now);
 
+/// Pure. Of a token with which purser administers its own registrations at Microsoft Graph:
+/// nothing, or kMintedMismatch. Audience, tenant and application must be the configured ones; a
+/// delegated token must be the configured user's.
+std::optional<Refusal> CheckForGraph(const AccessToken& token, const policy::Config& config,
+                                     const policy::Credential& credential, Clock::Wall now);
+
 }  // namespace broker

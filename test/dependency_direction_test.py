@@ -21,6 +21,7 @@ ALLOWED = {
     "broker/ledger": ("broker/base/", "broker/ledger/", "broker/ports/"),
     "broker/policy": ("broker/base/", "broker/policy/", "broker/reason.h", "broker/token_request.h"),
     "broker/entra": ("broker/base/", "broker/ports/", "broker/entra/", "broker/reason.h"),
+    "broker/graph": ("broker/base/", "broker/ports/", "broker/graph/"),
     "broker": ("broker/",),
     "vault_adapters": VOCABULARY + ("vault_adapters/",),
     "token_cache": VOCABULARY + ("token_cache/",),

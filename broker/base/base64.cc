@@ -20,15 +20,22 @@ Result<Secret> Decode(std::string_view text, int variant, const char* fault) {
   return bytes;
 }
 
+std::string Encode(std::string_view bytes, int variant) {
+  std::string text(sodium_base64_encoded_len(bytes.size(), variant), '\0');
+  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                    bytes.size(), variant);
+  text.pop_back();  // the NUL that libsodium counts
+  return text;
+}
+
 }  // namespace
 
 std::string Base64UrlEncode(std::string_view bytes) {
-  std::string text(
-      sodium_base64_encoded_len(bytes.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING), '\0');
-  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
-                    bytes.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-  text.pop_back();  // the NUL that libsodium counts
-  return text;
+  return Encode(bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+std::string Base64Encode(std::string_view bytes) {
+  return Encode(bytes, sodium_base64_VARIANT_ORIGINAL);
 }
 
 Secret Base64UrlEncodeSecret(std::string_view bytes) {

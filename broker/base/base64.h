@@ -10,7 +10,9 @@ namespace broker {
 
 /// As base64url, without padding.
 std::string Base64UrlEncode(std::string_view bytes);
-/// The same for bytes that are secret: the text stays in the arena.
+/// As ordinary base64, padded.
+std::string Base64Encode(std::string_view bytes);
+/// As Base64UrlEncode for bytes that are secret: the text stays in the arena.
 Secret Base64UrlEncodeSecret(std::string_view bytes);
 
 /// The decoded bytes. Canonical only: padding, line breaks, other alphabets and stray bits in the

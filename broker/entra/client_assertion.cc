@@ -1,8 +1,5 @@
 #include "broker/entra/client_assertion.h"
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
 #include <sodium.h>
 
 #include <array>
@@ -10,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "broker/base/base64.h"
+#include "broker/entra/rsa_signature.h"
 
 namespace broker::entra {
 namespace {
@@ -45,29 +43,6 @@ std::string ClaimsJson(const AssertionParties& parties, Clock::Wall now, Random&
                         {"iat", seconds},
                         {"exp", seconds + std::chrono::seconds(kAssertionLife).count()}}
       .dump();
-}
-
-// RSASSA-PSS with SHA-256, MGF1 of the same and a salt as long as the digest.
-Result<std::string> SignPs256(EVP_PKEY* key, std::string_view text) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                        &EVP_MD_CTX_free);
-  EVP_PKEY_CTX* pss = nullptr;  // owned by the context
-  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-  std::string signature(static_cast<size_t>(EVP_PKEY_get_size(key)), '\0');
-  size_t size = signature.size();
-  const bool done =
-      context && EVP_DigestSignInit(context.get(), &pss, EVP_sha256(), nullptr, key) == 1 &&
-      EVP_PKEY_CTX_set_rsa_padding(pss, RSA_PKCS1_PSS_PADDING) == 1 &&
-      EVP_PKEY_CTX_set_rsa_mgf1_md(pss, EVP_sha256()) == 1 &&
-      EVP_PKEY_CTX_set_rsa_pss_saltlen(pss, RSA_PSS_SALTLEN_DIGEST) == 1 &&
-      EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
-                     bytes, text.size()) == 1;
-  if (!done) {
-    ERR_clear_error();
-    return Fail(ErrorCode::kUnavailable, "the client assertion could not be signed");
-  }
-  signature.resize(size);
-  return signature;
 }
 
 }  // namespace

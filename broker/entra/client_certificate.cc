@@ -36,6 +36,14 @@ std::string Thumbprint(const X509* certificate) {
   return Base64UrlEncode({reinterpret_cast<const char*>(digest.data()), size});
 }
 
+std::string DerOf(const X509* certificate) {
+  const int size = i2d_X509(certificate, nullptr);
+  if (size <= 0) return {};
+  std::string der(static_cast<size_t>(size), '\0');
+  auto* out = reinterpret_cast<unsigned char*>(der.data());
+  return i2d_X509(certificate, &out) == size ? der : std::string();
+}
+
 }  // namespace
 
 void FreeKey::operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
@@ -62,8 +70,16 @@ Result<ClientCertificate> ParseClientCertificate(const Secret& pem) {
     return Bad("the key does not belong to the certificate");
   }
   client.thumbprint = Thumbprint(certificate.get());
-  if (client.thumbprint.empty()) return Bad("no thumbprint");
+  client.der = DerOf(certificate.get());
+  if (client.thumbprint.empty() || client.der.empty()) return Bad("no thumbprint");
   return client;
+}
+
+std::string Sha1Thumbprint(std::string_view der) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  if (EVP_Digest(der.data(), der.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1) return {};
+  return {reinterpret_cast<const char*>(digest.data()), size};
 }
 
 }  // namespace broker::entra

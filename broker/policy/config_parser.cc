@@ -100,7 +100,8 @@ std::string ConfigDigest(std::span<const SourceFile> files,
 }
 
 std::vector<std::string> Hosts(const Config& config) {
-  std::set<std::string> hosts = {HostAndPort(config.tenant.authority)};
+  std::set<std::string> hosts = {HostAndPort(config.tenant.authority),
+                                 HostAndPort(config.tenant.graph)};
   for (const auto& [name, vault] : config.vaults) {
     if (!vault.url.empty()) hosts.insert(HostAndPort(vault.url));
   }

@@ -40,8 +40,8 @@ std::expected<Config, std::vector<Diagnostic>> ParseConfig(const ParseInput& inp
 std::string ConfigDigest(std::span<const SourceFile> files,
                          const std::map<std::string, std::string>& env_used);
 
-/// Every "host:port" that this version connects to, proxies aside: the authority and the
-/// key vaults. Sorted, unique.
+/// Every "host:port" that this version connects to, proxies aside: the authority, Microsoft
+/// Graph and the key vaults. Sorted, unique.
 std::vector<std::string> Hosts(const Config& config);
 /// The same for the endpoints of managed identities, which are on this machine or its own link: no
 /// proxy leads there.

@@ -23,6 +23,8 @@ std::string WhyRemote(const Config& config, const std::string& host) {
   Reasons why;
   why.AddIf(host == HostAndPort(config.tenant.authority),
             "Entra's tokens, keys and discovery document for tenant " + config.tenant.id);
+  why.AddIf(host == HostAndPort(config.tenant.graph),
+            "Microsoft Graph, to rotate and revoke purser's own credentials");
   for (const auto& [name, vault] : config.vaults) {
     const bool opens = config.seal.vault == name;
     why.AddIf(!vault.url.empty() && host == HostAndPort(vault.url),

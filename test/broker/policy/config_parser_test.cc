@@ -287,7 +287,8 @@ TEST_CASE("A valid configuration is read whole, with its defaults") {
   CHECK_FALSE(agent.rules[0].limit.has_value());
   CHECK(agent.rules[0].place.line == 16);
   CHECK(AgentSocketPath(config, "helpdesk") == "/run/purser/agents/helpdesk/sock");
-  CHECK(Hosts(config) == std::vector<std::string>{"login.microsoftonline.com:443"});
+  CHECK(Hosts(config) ==
+        std::vector<std::string>{"graph.microsoft.com:443", "login.microsoftonline.com:443"});
 }
 
 TEST_CASE("Clouds, the environment, and trying things out") {
@@ -295,7 +296,7 @@ TEST_CASE("Clouds, the environment, and trying things out") {
       fixture::Valid(With("[seal]",
                           "cloud = \"custom\"\nauthority = \"https://127.0.0.1:8443\"\ngraph = "
                           "\"https://[::1]:8444\"\n[seal]"));
-  CHECK(Hosts(custom) == std::vector<std::string>{"127.0.0.1:8443"});
+  CHECK(Hosts(custom) == std::vector<std::string>{"127.0.0.1:8443", "[::1]:8444"});
   const Config china = fixture::Valid(With("[seal]", "cloud = \"china\"\n[seal]"));
   CHECK(china.tenant.graph == "https://microsoftgraph.chinacloudapi.cn");
 

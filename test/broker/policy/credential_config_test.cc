@@ -115,7 +115,8 @@ TEST_CASE("A machine of each sort, an agent identity in each of its ways, and on
   CHECK(SubjectOf(all.at("vm")) == Subject::kApplication);
   CHECK(LocalHosts(config) ==
         std::vector<std::string>{"127.0.0.1:40342", "169.254.129.3:8081", "169.254.169.254:80"});
-  CHECK(Hosts(config) == std::vector<std::string>{"login.microsoftonline.com:443"});
+  CHECK(Hosts(config) ==
+        std::vector<std::string>{"graph.microsoft.com:443", "login.microsoftonline.com:443"});
   const std::string shown = ShowConfig(config);
   CHECK(shown.find("act = \"on-behalf-of\"") != std::string::npos);
   CHECK(shown.find("assigned = \"user\"") != std::string::npos);

@@ -149,15 +149,16 @@ TEST_CASE("What is written about vaults arrives") {
   CHECK(app.vault == "corp");
   CHECK(app.secret == "app-secret");
   CHECK(app.version == kVersion);
-  CHECK(Hosts(config) ==
-        std::vector<std::string>{"corp.vault.azure.net:443", "login.microsoftonline.com:443"});
+  CHECK(Hosts(config) == std::vector<std::string>{"corp.vault.azure.net:443",
+                                                  "graph.microsoft.com:443",
+                                                  "login.microsoftonline.com:443"});
 
   const Config files =
       fixture::Valid(Vaulted("kind = \"mounted-files\"\npath = \"env:CREDENTIALS_DIRECTORY\"\n",
                              "kind = \"certificate\"\nvault = \"corp\"\nname = \"tls.pem\"\n"));
   CHECK(files.vaults.at("corp").path == "/run/credentials/purser.service");
   CHECK_FALSE(files.vaults.at("corp").memory);
-  CHECK(Hosts(files).size() == 1);
+  CHECK(Hosts(files).size() == 2);
 }
 
 TEST_CASE("A vault may ask as an application whose secret lives elsewhere") {
@@ -172,7 +173,7 @@ TEST_CASE("A custom cloud says what its vaults' tokens are for, and may put them
               "cloud = \"custom\"\nauthority = \"https://l.x\"\ngraph = \"https://g.x\"\n"
               "vault_suffix = \"vault.azure.net\"\n");
   const Config config = fixture::Valid(text);
-  CHECK(Hosts(config) == std::vector<std::string>{"l.x:443", "localhost:8443"});
+  CHECK(Hosts(config) == std::vector<std::string>{"g.x:443", "l.x:443", "localhost:8443"});
 }
 
 TEST_CASE("What is shown of vaults is what was written") {

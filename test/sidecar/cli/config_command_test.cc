@@ -133,13 +133,15 @@ TEST_CASE("config egress: a line for each host, or JSON; a faulty file is a faul
   const Ran text = Run(RunConfigEgress, path, false);
   CHECK(text.code == 0);
   CHECK(text.out ==
+        "graph.microsoft.com:443  Microsoft Graph, to rotate and revoke purser's own "
+        "credentials (through the proxy)\n"
         "login.microsoftonline.com:443  Entra's tokens, keys and discovery document for tenant "
         "contoso.onmicrosoft.com (through the proxy)\nproxy.corp:3128  [network] proxy\n");
   const json shown = json::parse(Run(RunConfigEgress, path, true).out);
-  REQUIRE(shown["destinations"].size() == 2);
-  CHECK(shown["destinations"][0]["host"] == "login.microsoftonline.com");
-  CHECK(shown["destinations"][0]["port"] == 443);
-  CHECK(shown["destinations"][0]["proxied"] == true);
+  REQUIRE(shown["destinations"].size() == 3);
+  CHECK(shown["destinations"][1]["host"] == "login.microsoftonline.com");
+  CHECK(shown["destinations"][1]["port"] == 443);
+  CHECK(shown["destinations"][1]["proxied"] == true);
   CHECK(Run(RunConfigEgress, folder.Write("bad.toml", "[sael]\n"), false).code == 1);
 }
 

@@ -74,13 +74,13 @@ TEST_CASE("Each way of hosting has an example that config check finds good, with
   // clang-format off
   struct Row { std::string name, hosts, registrations; };
   const Row rows[] = {
-      {"app-service.toml", "corp-agents.vault.azure.net login.microsoftonline.com 127.0.0.1",       "mailbox platform"},
-      {"arc.toml",         "login.microsoftonline.com 127.0.0.1 proxy.corp.example",                "directory"},
-      {"kubernetes.toml",  "corp-agents.vault.azure.net login.microsoftonline.com",                 "directory reports"},
-      {"laptop.toml",      "login.microsoftonline.com",                                             "mail"},
-      {"purser.toml",      "login.microsoftonline.com",                                             "aid-mail reports-app"},
-      {"server.toml",      "login.microsoftonline.com",                                             "reports"},
-      {"vm.toml",          "corp-agents.vault.azure.net login.microsoftonline.com 169.254.169.254", "directory machine"},
+      {"app-service.toml", "corp-agents.vault.azure.net graph.microsoft.com login.microsoftonline.com 127.0.0.1",       "mailbox platform"},
+      {"arc.toml",         "graph.microsoft.com login.microsoftonline.com 127.0.0.1 proxy.corp.example",                "directory"},
+      {"kubernetes.toml",  "corp-agents.vault.azure.net graph.microsoft.com login.microsoftonline.com",                 "directory reports"},
+      {"laptop.toml",      "graph.microsoft.com login.microsoftonline.com",                                             "mail"},
+      {"purser.toml",      "graph.microsoft.com login.microsoftonline.com",                                             "aid-mail reports-app"},
+      {"server.toml",      "graph.microsoft.com login.microsoftonline.com",                                             "reports"},
+      {"vm.toml",          "corp-agents.vault.azure.net graph.microsoft.com login.microsoftonline.com 169.254.169.254", "directory machine"},
   };
   // clang-format on
   std::set<std::string> tried;
