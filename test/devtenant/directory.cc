@@ -74,7 +74,7 @@ void PatchRegistration(Registration& registration, const nlohmann::json& change)
   RequireKnown(change,
                {"client_id", "name", "enabled", "public_client", "secrets", "expired_secrets",
                 "certificates", "federated", "redirect_uris", "blueprint", "managed_identity",
-                "delegated", "application", "object_id", "owners"});
+                "delegated", "application", "object_id", "owners", "delegated_users"});
   Take(change, "client_id", registration.client_id);
   Take(change, "name", registration.name);
   Take(change, "enabled", registration.enabled);
@@ -86,6 +86,7 @@ void PatchRegistration(Registration& registration, const nlohmann::json& change)
   Take(change, "redirect_uris", registration.redirect_uris);
   Take(change, "delegated", registration.delegated);
   Take(change, "application", registration.application);
+  Take(change, "delegated_users", registration.delegated_users);
   Take(change, "blueprint", registration.blueprint);
   Take(change, "managed_identity", registration.managed_identity);
   if (change.contains("federated")) {

@@ -38,6 +38,8 @@ struct Registration {
   std::string blueprint;         // of an agent identity: its blueprint's client id
   std::string managed_identity;  // "system" or "user": of the machine that the tenant plays
   std::map<std::string, std::set<std::string>> delegated, application;
+  // What users consented to for themselves, by oid.
+  std::map<std::string, std::map<std::string, std::set<std::string>>> delegated_users;
 };
 
 inline constexpr char kGraph[] = "graph";

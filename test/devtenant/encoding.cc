@@ -123,6 +123,23 @@ std::optional<int64_t> FromIso8601(const std::string& text) {
   return std::string_view(rest) == "Z" ? std::optional<int64_t>(timegm(&parts)) : std::nullopt;
 }
 
+std::string ToIso8601Milliseconds(int64_t milliseconds) {
+  std::string text = ToIso8601(milliseconds / 1000);
+  const std::string fraction = std::to_string(1000 + milliseconds % 1000);
+  text.back() = '.';
+  return text + fraction.substr(1) + "Z";
+}
+
+std::optional<int64_t> FromIso8601Milliseconds(const std::string& text) {
+  const auto seconds = FromIso8601(text);
+  if (!seconds) return std::nullopt;
+  const size_t dot = text.find('.');
+  if (dot == std::string::npos) return *seconds * 1000;
+  std::string digits = text.substr(dot + 1, text.size() - dot - 2);
+  digits.resize(3, '0');
+  return *seconds * 1000 + std::stoi(digits);
+}
+
 std::string Sha1(std::string_view bytes) { return Digest(EVP_sha1(), bytes); }
 std::string Sha256(std::string_view bytes) { return Digest(EVP_sha256(), bytes); }
 

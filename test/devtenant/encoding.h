@@ -21,6 +21,9 @@ std::string ToHex(std::string_view bytes);
 /// and dropped; nothing for other text.
 std::string ToIso8601(int64_t seconds);
 std::optional<int64_t> FromIso8601(const std::string& text);
+/// The same in milliseconds, with a fraction of three digits.
+std::string ToIso8601Milliseconds(int64_t milliseconds);
+std::optional<int64_t> FromIso8601Milliseconds(const std::string& text);
 std::string Sha1(std::string_view bytes);
 std::string Sha256(std::string_view bytes);
 std::string RandomBytes(size_t count);

@@ -1,7 +1,9 @@
 #include "test/devtenant/graph.h"
 
 #include "test/devtenant/graph_applications.h"
+#include "test/devtenant/graph_chats.h"
 #include "test/devtenant/graph_operation.h"
+#include "test/devtenant/graph_principals.h"
 
 namespace devtenant {
 namespace {
@@ -62,6 +64,8 @@ void AddGraphRoutes(Routes& routes, Tenant& tenant) {
   routes.Get("/v1.0/users", handler({read_users, read_users, ServeUsers}));
   routes.Get("/v1.0/users/([^/]+)", handler({read_users, read_users, ServeUser}));
   AddApplicationRoutes(routes, tenant);
+  AddPrincipalRoutes(routes, tenant);
+  AddChatRoutes(routes, tenant);
 }
 
 }  // namespace devtenant

@@ -5,9 +5,9 @@
 
 namespace devtenant {
 
-/// GET /v1.0/me, /v1.0/me/messages, /v1.0/users, /v1.0/users/{id}; POST /v1.0/me/sendMail.
-/// Each checks signature, audience, tenant, validity and scp or roles. `tenant` must outlive
-/// `routes`.
+/// All of Graph: GET /v1.0/me, /v1.0/me/messages, /v1.0/users, /v1.0/users/{id}; POST
+/// /v1.0/me/sendMail; and what the other graph_*.h serve. Each checks signature, audience, tenant,
+/// validity and scp or roles. `tenant` must outlive `routes`.
 void AddGraphRoutes(Routes& routes, Tenant& tenant);
 
 }  // namespace devtenant

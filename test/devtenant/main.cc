@@ -11,6 +11,7 @@
 #include "test/devtenant/control.h"
 #include "test/devtenant/encoding.h"
 #include "test/devtenant/graph.h"
+#include "test/devtenant/graph_chats.h"
 #include "test/devtenant/identity_control.h"
 #include "test/devtenant/instance_metadata.h"
 #include "test/devtenant/key_vault_routes.h"
@@ -96,6 +97,7 @@ void Run(Options options, Tenant& tenant) {
   AddInstanceMetadataRoutes(imds, tenant);
   for (Routes* host : {&login, &graph, &vault}) TellTheTime(*host, tenant);
   AddControlRoutes(control, tenant);
+  AddChatControl(control, tenant);
   AddIdentityControl(control, tenant);
   AddKeyVaultControl(control, tenant);
   const auto trouble = [&tenant](const char* listener) {

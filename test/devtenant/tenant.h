@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "test/devtenant/chats.h"
 #include "test/devtenant/directory.h"
 #include "test/devtenant/faults.h"
 #include "test/devtenant/key_vault.h"
@@ -66,6 +67,7 @@ struct Tenant {
   Faults faults;
   Recorder recorder;
   std::map<std::string, RefreshToken> refresh_tokens;
+  Chats chats;
   std::map<std::string, DeviceCode> device_codes;
   std::map<std::string, AuthorizationCode> authorization_codes;
   std::set<std::string> arc_keys;         // handed out, not shown yet

@@ -36,21 +36,29 @@ std::string IssueRefreshToken(Tenant& tenant, const RefreshToken& grant) {
   return value;
 }
 
-// Entra's habit: whatever was asked, all that was consented to for the resource is minted.
-std::set<std::string> Consented(const std::map<std::string, std::set<std::string>>& consents,
+// Entra's habit: whatever was asked, all that was consented to for the resource is minted; by an
+// administrator for everybody, or by the user.
+std::set<std::string> Consented(const Registration& registration, const User& user,
                                 const RequestedScopes& requested) {
-  const auto found = consents.find(requested.resource);
-  if (found == consents.end() || found->second.empty()) throw EntraError{.code = 65001};
+  std::set<std::string> all;
+  const auto add = [&](const std::map<std::string, std::set<std::string>>& consents) {
+    const auto found = consents.find(requested.resource);
+    if (found != consents.end()) all.insert(found->second.begin(), found->second.end());
+  };
+  add(registration.delegated);
+  const auto own = registration.delegated_users.find(user.oid);
+  if (own != registration.delegated_users.end()) add(own->second);
+  if (all.empty()) throw EntraError{.code = 65001};
   for (const std::string& name : requested.names) {
-    if (name != ".default" && !found->second.contains(name)) throw EntraError{.code = 65001};
+    if (name != ".default" && !all.contains(name)) throw EntraError{.code = 65001};
   }
-  return found->second;
+  return all;
 }
 
 nlohmann::json AnswerForUser(Tenant& tenant, const AuthenticatedClient& client, const User& user,
                              const RequestedScopes& requested, const Form& form, const Fault& fault,
                              const std::string& nonce = {}) {
-  std::set<std::string> permissions = Consented(client.registration->delegated, requested);
+  std::set<std::string> permissions = Consented(*client.registration, user, requested);
   permissions.insert(fault.extra_scopes.begin(), fault.extra_scopes.end());
   nlohmann::json answer = MintAccessToken(tenant,
                                           {.client = client,
