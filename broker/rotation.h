@@ -1,0 +1,133 @@
+// broker/rotation.h: one credential's secret replaced at Entra and here, whatever crashes
+// meanwhile.
+#pragma once
+#include <chrono>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/app_registration.h"
+#include "broker/entra/client_certificate.h"
+#include "broker/ledger/entry.h"
+#include "broker/policy/config.h"
+#include "broker/ports/clock.h"
+#include "broker/ports/ledger_sink.h"
+#include "broker/ports/random.h"
+#include "broker/ports/vault.h"
+#include "broker/reason.h"
+#include "broker/rotation_journal.h"
+
+namespace broker {
+
+/// What is remembered between two calls, and may be lost in a crash.
+struct RotationMemory {
+  int proofs = 0;       // in a row
+  int failures = 0;     // in a row, of whatever is tried now
+  std::string trouble;  // of the last failure
+  bool fresh = false;   // begun by this process, which has not asked Entra to add yet
+};
+
+/// Certificates and client secrets. Adds a new one at Entra, proves it with real token requests,
+/// stores it, and removes the old one when the grace period has passed:
+///   adding → proving → switching → grace → idle, or → undoing → idle
+/// Each step is in the journal before the next one begins, and each can be repeated: whenever the
+/// process dies, what is in use works, and what is left at Entra is found again by its thumbprint
+/// or its name and removed. Nothing is removed before the new one is proven and in use. Not
+/// thread-safe; borrows all. REQUIRES: WhyNotRotated(credential) is empty.
+class Rotation {
+ public:
+  // How long Entra may take to know a new credential everywhere: minutes, seconds as a rule.
+  static constexpr std::chrono::minutes kProveWithin{15};
+  // Adding may have to wait for Graph; after that the old one is as good as ever, and somebody has
+  // to look.
+  static constexpr std::chrono::hours kAddWithin{1};
+  // Entra's servers learn of it one by one: one success may be that of the first.
+  static constexpr int kProofs = 3;
+  static constexpr std::chrono::milliseconds kProofPause{700};
+  // After a failure; doubled each time.
+  static constexpr std::chrono::seconds kFirstPause{1};
+  static constexpr std::chrono::seconds kLongestPause{30};
+  // Of what is made. Twice the longest `rotate_every`, so that one missed turn is no outage.
+  static constexpr std::chrono::hours kLife{180 * 24};
+  static constexpr std::chrono::hours kLongestGrace{7 * 24};
+
+  struct Ports {
+    SealedStore& journal;
+    Vault& vault;
+    LedgerSink& ledger;
+    const Clock& clock;
+    Random& random;
+    AppRegistration& registration;
+    Result<Secret> (*make_certificate)(const entra::CertificateTerms&) =
+        &entra::MakeClientCertificate;
+  };
+  struct Ask {
+    std::chrono::seconds grace{3600};
+    // What purser cannot read where it has no permission to: from the portal, once.
+    std::string object_id, key_id;
+    std::string request_id;
+  };
+  struct Plan {
+    std::string object_id, old_key, old_version;
+    bool blind = false;  // the registration cannot be read
+  };
+  /// `next`: when Advance() has something to do again.
+  struct State {
+    RotationStep step = RotationStep::kIdle;
+    Clock::Wall next{};
+  };
+
+  Rotation(Ports ports, const policy::Config& config, const policy::Credential& credential,
+           RotationMemory& memory)
+      : ports_(ports), config_(config), credential_(credential), memory_(memory) {}
+
+  /// Looks, and changes nothing. Refuses kConflict (one is under way), what the vault, the ledger
+  /// and Graph refuse, and kValueOutOfRange where it is not known what is to be replaced.
+  std::expected<Plan, Refusal> Examine(const Ask& ask);
+  /// Journals the intent: from then on it goes on by itself. Refuses as Examine().
+  std::expected<void, Refusal> Begin(const Ask& ask);
+  /// One step, or one try of it. Errors: the journal cannot be read or written, or the ledger; the
+  /// next call tries again.
+  Result<State> Advance();
+
+ private:
+  using Step = Result<State>;
+
+  Result<RotationJournal> Load();
+  Status Save(const RotationJournal& journal);
+  Step MoveTo(RotationStep step);
+  Step Trouble(const std::string& what, std::optional<std::chrono::seconds> wait = std::nullopt);
+  Step Later(std::chrono::milliseconds wait) const;
+  VaultResult<VaultSecret> FetchCurrent();
+  std::expected<std::string, Refusal> OldKey(const graph::Application& app, const VaultSecret& now,
+                                             const Ask& ask) const;
+  std::vector<std::string> Ours(const graph::Application& app, const Secret& made) const;
+  Status Record(ledger::Outcome outcome, std::string_view what);
+
+  Step Add();
+  Step AddOnce(const VaultSecret& current);
+  Step FindLost(const VaultSecret& current);
+  Step Prove();
+  Step Switch();
+  Step RemoveOld();
+  std::optional<Step> RemoveAll(const std::vector<std::string>& keys, const Secret& current);
+  Step Undo();
+  Step GiveUp(const std::string& why);
+  Step End(std::string failure);
+  [[nodiscard]] int64_t Now() const;
+
+  Ports ports_;
+  const policy::Config& config_;
+  const policy::Credential& credential_;
+  RotationMemory& memory_;
+  RotationJournal journal_;
+  uint64_t journal_version_ = 0;
+};
+
+/// Why purser does not rotate this credential, in a sentence that says what does; empty: it does.
+/// Refresh tokens are renewed by redeeming them, which is no Rotation.
+std::string WhyNotRotated(const policy::Credential& credential);
+
+}  // namespace broker

@@ -1,0 +1,246 @@
+// What each step of a rotation does. It may have been done already, wholly or in part.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "broker/credential_access.h"
+#include "broker/entra/client_certificate.h"
+#include "broker/rotation.h"
+
+namespace broker {
+namespace {
+
+using graph::Fault, graph::GraphError;
+using ledger::Outcome;
+using std::chrono::seconds;
+
+constexpr size_t kMaxFailureBytes = 400;  // of what is kept and shown; details are a line or two
+// A resumed rotation that cannot read the registration asks Entra by trying the new one, for as
+// long as Entra usually takes to know it, before it adds the certificate once more.
+constexpr std::chrono::minutes kLookForLost{3};
+
+bool Refused(const GraphError& error) {
+  return error.fault == Fault::kRefused || error.fault == Fault::kMissingPermission ||
+         error.fault == Fault::kNotFound;
+}
+
+bool Lists(const graph::Application& app, const std::string& key_id) {
+  const auto is = [&](const auto& one) { return one.key_id == key_id; };
+  return std::ranges::any_of(app.keys, is) || std::ranges::any_of(app.passwords, is);
+}
+
+}  // namespace
+
+// All that this rotation has added, by whatever number of tries.
+std::vector<std::string> Rotation::Ours(const graph::Application& app, const Secret& made) const {
+  std::vector<std::string> ours;
+  if (credential_.kind == "certificate") {
+    const auto parsed = entra::ParseClientCertificate(made);
+    const std::string sha1 = parsed ? entra::Sha1Thumbprint(parsed->der) : std::string();
+    for (const auto& key : app.keys) {
+      const bool same = !sha1.empty() && key.sha1 == sha1;
+      if (same || key.display_name == journal_.label) ours.push_back(key.key_id);
+    }
+  } else {
+    for (const auto& one : app.passwords) {
+      if (one.display_name == journal_.label) ours.push_back(one.key_id);
+    }
+  }
+  return ours;
+}
+
+Rotation::Step Rotation::Add() {
+  if (Now() > journal_.started + seconds(kAddWithin).count()) {
+    return GiveUp("it could not be added within an hour: " + memory_.trouble);
+  }
+  const auto current = FetchCurrent();
+  if (!current) return Trouble(current.error().detail, current.error().retry_after);
+  if (journal_.blind) return memory_.fresh ? AddOnce(*current) : FindLost(*current);
+  const auto app = ports_.registration.Read();
+  if (!app) return Trouble(app.error().detail, app.error().retry_after);
+  const auto ours = Ours(*app, journal_.secret);
+  const bool made_here = !journal_.secret.empty();
+  if (made_here && !ours.empty()) {
+    journal_.new_key = ours.front();
+    return MoveTo(RotationStep::kProving);
+  }
+  // A client secret's text was in the answer that was lost: nobody has it.
+  if (auto step = RemoveAll(ours, current->value)) return std::move(*step);
+  return AddOnce(*current);
+}
+
+// The registration cannot be read: only the certificate itself can tell whether it was added.
+Rotation::Step Rotation::FindLost(const VaultSecret& current) {
+  if (ports_.registration.Prove(journal_.secret)) return MoveTo(RotationStep::kProving);
+  if (Now() > journal_.started + seconds(kLookForLost).count()) return AddOnce(current);
+  return Trouble("looking whether Entra has the new certificate, after an answer was lost");
+}
+
+Rotation::Step Rotation::AddOnce(const VaultSecret& current) {
+  memory_.fresh = false;
+  auto added = ports_.registration.Add({journal_.label, ports_.clock.WallNow() + kLife},
+                                       {journal_.object_id, current.value}, journal_.secret);
+  if (!added) {
+    const GraphError& error = added.error();
+    if (Refused(error)) return End("Graph refused to add the new credential: " + error.detail);
+    return Trouble(error.detail, error.retry_after);
+  }
+  journal_.new_key = std::move(added->key_id);
+  if (journal_.secret.empty()) journal_.secret = std::move(added->text);
+  return MoveTo(RotationStep::kProving);
+}
+
+Rotation::Step Rotation::Prove() {
+  if (memory_.proofs == 0 && memory_.failures == 0) {
+    if (const Status told = Record(Outcome::kPending, "prove"); !told) {
+      return std::unexpected(told.error());
+    }
+  }
+  const auto proven = ports_.registration.Prove(journal_.secret);
+  if (proven) {
+    memory_.trouble.clear();
+    if (++memory_.proofs >= kProofs) return MoveTo(RotationStep::kSwitching);
+    return Later(kProofPause);
+  }
+  memory_.proofs = 0;
+  if (Now() > journal_.since + seconds(kProveWithin).count()) {
+    return GiveUp("the new credential did not work within " + std::to_string(kProveWithin.count()) +
+                  " minutes: " + proven.error().detail);
+  }
+  return Trouble("Entra does not know the new credential yet: " + proven.error().detail,
+                 proven.error().retry_after);
+}
+
+Rotation::Step Rotation::Switch() {
+  const auto current = FetchCurrent();
+  if (!current) return Trouble(current.error().detail, current.error().retry_after);
+  journal_.new_version = current->version;
+  if (!current->value.Equals(journal_.secret)) {
+    journal_.new_version.clear();
+    if (current->version != journal_.old_version) {
+      return GiveUp("somebody enrolled another secret meanwhile, which stays");
+    }
+    if (const Status told = Record(Outcome::kPending, "switch"); !told) {
+      return std::unexpected(told.error());
+    }
+    auto version = ports_.vault.Replace({credential_.name, *SecretKindOf(credential_)},
+                                        journal_.old_version, journal_.secret);
+    if (!version) return Trouble(version.error().detail, version.error().retry_after);
+    journal_.new_version = std::move(*version);
+  }
+  if (const Status told = Record(Outcome::kSuccess, "switch"); !told) {
+    return std::unexpected(told.error());
+  }
+  journal_.rotated = Now();
+  journal_.remove_after = Now() + journal_.grace;
+  journal_.secret = Secret();
+  return MoveTo(RotationStep::kGrace);
+}
+
+Rotation::Step Rotation::RemoveOld() {
+  if (const int64_t left = journal_.remove_after - Now(); left > 0) return Later(seconds(left));
+  const auto current = FetchCurrent();
+  if (!current) return Trouble(current.error().detail, current.error().retry_after);
+  // It may be the old one, put back.
+  if (current->version != journal_.new_version) {
+    return End(
+        "another secret was enrolled after the switch, so that purser removed nothing: of "
+        "the keys " +
+        journal_.old_key + " and " + journal_.new_key + " at Entra remove what is not in use");
+  }
+  if (const auto proven = ports_.registration.Prove(current->value); !proven) {
+    return Trouble("the old one stays while the new one does not work: " + proven.error().detail,
+                   proven.error().retry_after);
+  }
+  std::vector<std::string> away = {journal_.old_key};
+  if (!journal_.blind) {
+    const auto app = ports_.registration.Read();
+    if (!app) return Trouble(app.error().detail, app.error().retry_after);
+    if (!Lists(*app, journal_.new_key)) {
+      return Trouble("Graph does not list the new credential, so that the old one stays");
+    }
+    away = Ours(*app, current->value);
+    std::erase(away, journal_.new_key);
+    if (Lists(*app, journal_.old_key)) away.push_back(journal_.old_key);
+  }
+  if (auto step = RemoveAll(away, current->value)) return std::move(*step);
+  if (const Status told = Record(Outcome::kSuccess, "remove"); !told) {
+    return std::unexpected(told.error());
+  }
+  return End({});
+}
+
+// Nothing: all of them are gone.
+std::optional<Rotation::Step> Rotation::RemoveAll(const std::vector<std::string>& keys,
+                                                  const Secret& current) {
+  for (const std::string& key : keys) {
+    const auto removed = ports_.registration.Remove(key, {journal_.object_id, current});
+    if (removed) continue;
+    // A crash may have come between removing and knowing of it, and nobody here can look.
+    if (journal_.blind && Refused(removed.error())) {
+      return End("key " + key + " is not in use any more, but was not removed (" +
+                 removed.error().detail + "): if it is still there, remove it by hand");
+    }
+    return Trouble(removed.error().detail, removed.error().retry_after);
+  }
+  return std::nullopt;
+}
+
+Rotation::Step Rotation::GiveUp(const std::string& why) {
+  journal_.failure = why.substr(0, kMaxFailureBytes);
+  return MoveTo(RotationStep::kUndoing);
+}
+
+Rotation::Step Rotation::Undo() {
+  const auto current = FetchCurrent();
+  if (!current) return Trouble(current.error().detail, current.error().retry_after);
+  // It came into use after all: then the other one is what goes.
+  if (!journal_.secret.empty() && current->value.Equals(journal_.secret)) {
+    return MoveTo(RotationStep::kSwitching);
+  }
+  std::vector<std::string> away;
+  if (!journal_.new_key.empty()) away.push_back(journal_.new_key);
+  if (!journal_.blind) {
+    const auto app = ports_.registration.Read();
+    if (!app) return Trouble(app.error().detail, app.error().retry_after);
+    const bool listed = Lists(*app, journal_.new_key);
+    away = Ours(*app, journal_.secret);
+    if (listed && std::ranges::find(away, journal_.new_key) == away.end()) {
+      away.push_back(journal_.new_key);
+    }
+  }
+  std::erase(away, journal_.old_key);
+  if (auto step = RemoveAll(away, current->value)) return std::move(*step);
+  if (journal_.blind && journal_.new_key.empty()) {
+    journal_.failure +=
+        "; if the application has a certificate named " + journal_.label + ", remove it by hand";
+  }
+  return End(journal_.failure);
+}
+
+// Whatever was in use before stays known as what is in use.
+Rotation::Step Rotation::End(std::string failure) {
+  const bool failed = !failure.empty();
+  if (failed) {
+    journal_.failure = failure.substr(0, kMaxFailureBytes);
+    if (const Status told = Record(Outcome::kFailure, "end"); !told) {
+      return std::unexpected(told.error());
+    }
+  }
+  const bool switched = !journal_.new_version.empty();
+  RotationJournal last;
+  last.object_id = journal_.object_id;
+  last.new_key = switched ? journal_.new_key : journal_.old_key;
+  last.new_version = switched ? journal_.new_version : journal_.old_version;
+  last.failure = failed ? journal_.failure : std::string();
+  last.started = journal_.started;
+  last.rotated = journal_.rotated;
+  std::array<std::byte, 2> bytes{};
+  ports_.random.Fill(bytes);
+  last.jitter =
+      (std::to_integer<int64_t>(bytes[0]) << 8 | std::to_integer<int64_t>(bytes[1])) % 1000;
+  journal_ = std::move(last);
+  return MoveTo(RotationStep::kIdle);
+}
+
+}  // namespace broker

@@ -1,0 +1,458 @@
+#include "broker/rotation.h"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+
+#include "broker/credential_access.h"
+#include "test/fakes/fake_app_registration.h"
+#include "test/fakes/fake_clock.h"
+#include "test/fakes/fake_ledger.h"
+#include "test/fakes/fake_random.h"
+#include "test/fakes/fake_store.h"
+
+using namespace broker;
+using graph::Fault, graph::GraphError;
+using ledger::EntryType, ledger::Outcome;
+using std::chrono::seconds;
+
+namespace {
+
+struct Crash {};
+
+// Making a key takes a tenth of a second: no world needs more than three.
+Result<Secret> NextCertificate(const entra::CertificateTerms& terms) {
+  static std::vector<Secret> made;
+  static size_t next = 0;
+  while (made.size() < 3) made.push_back(entra::MakeClientCertificate(terms).value());
+  return made[next++ % made.size()].Clone();
+}
+
+/// The journal, or the vault, of a process that may die before or after it is written.
+class CrashingStore final : public SealedStore {
+ public:
+  CrashingStore(FakeStore& store, const std::function<void()>& effect)
+      : store_(store), effect_(effect) {}
+  Result<StoredSecret> Get(const SecretId& id) override { return store_.Get(id); }
+  Result<uint64_t> Put(const SecretId& id, const Secret& value,
+                       std::optional<uint64_t> expected) override {
+    effect_();
+    auto put = store_.Put(id, value, expected);
+    effect_();
+    return put;
+  }
+  Result<std::vector<StoredSecretInfo>> List() override { return store_.List(); }
+
+ private:
+  FakeStore& store_;
+  const std::function<void()>& effect_;
+};
+
+class CrashingVault final : public Vault {
+ public:
+  CrashingVault(FakeVault& vault, const std::function<void()>& effect)
+      : vault_(vault), effect_(effect) {}
+  VaultResult<VaultSecret> Fetch(const SecretId& id) override { return vault_.Fetch(id); }
+  VaultResult<std::string> Replace(const SecretId& id, const std::string& expected,
+                                   const Secret& value) override {
+    effect_();
+    auto replaced = vault_.Replace(id, expected, value);
+    effect_();
+    return replaced;
+  }
+
+ private:
+  FakeVault& vault_;
+  const std::function<void()>& effect_;
+};
+
+/// What outlives a process, and one process after another that works with it.
+struct World {
+  explicit World(bool certificate) : entra(certificate) {
+    config.instance.name = "test";
+    credential.name = "app";
+    credential.kind = certificate ? "certificate" : "client-secret";
+    credential.client_id = "client-1";
+    Secret old = Secret::CopyOf("old~secret");
+    if (certificate) {
+      static const Secret kOld =
+          entra::MakeClientCertificate({"old", clock.WallNow(), clock.WallNow() + Rotation::kLife})
+              .value();
+      old = kOld.Clone();
+    }
+    entra.held.push_back({"key-old", "by hand", entra.NameOf(old), 0});
+    REQUIRE(vault.store.Put(id(), old, 0).has_value());
+    entra.before = entra.after = [this](const char*) { effect(); };
+  }
+  [[nodiscard]] SecretId id() const { return {"app", *SecretKindOf(credential)}; }
+
+  Rotation::Ports ports() {
+    return {journal, crashing_vault, ledger, clock, random, entra, &NextCertificate};
+  }
+  Rotation rotation() { return {ports(), config, credential, memory}; }
+  std::expected<void, Refusal> Begin(Rotation::Ask ask = {}) { return rotation().Begin(ask); }
+
+  /// What is in use must work at every moment.
+  void CheckInUse() {
+    const auto current = vault.Fetch(id());
+    REQUIRE(current.has_value());
+    CHECK(entra.Works(current->value));
+  }
+  RotationJournal Journal() {
+    return ParseRotationJournal(rows.Get(RotationJournalId("app")).value().value).value();
+  }
+  /// Steps until nothing is left to do, or until `until`; the clock goes along.
+  void Run(std::optional<RotationStep> until = std::nullopt) {
+    for (int i = 0; i < 5000; ++i) {
+      const auto state = rotation().Advance();
+      REQUIRE(state.has_value());
+      CheckInUse();
+      if (state->step == RotationStep::kIdle || state->step == until) return;
+      const auto wait = state->next - clock.WallNow();
+      if (wait.count() > 0) clock.Advance(wait);
+    }
+    FAIL("it does not end");
+  }
+  std::string Keys() const {
+    std::string keys;
+    for (const auto& one : entra.held) keys += (keys.empty() ? "" : " ") + one.key_id;
+    return keys;
+  }
+  std::string Steps(Outcome outcome) {
+    std::string steps;
+    for (const auto& entry : ledger.entries) {
+      if (entry.type != EntryType::kSecretRotated || entry.outcome != outcome) continue;
+      steps += (steps.empty() ? "" : " ") + std::get<std::string>(entry.change.at("step"));
+    }
+    return steps;
+  }
+
+  policy::Config config;
+  policy::Credential credential;
+  FakeStore rows;
+  FakeVault vault;
+  FakeLedger ledger;
+  FakeClock clock;
+  FakeRandom random;
+  FakeAppRegistration entra;
+  RotationMemory memory;
+  int effects = 0;
+  int dies_at = -1;
+  std::function<void()> effect = [this] {
+    CheckInUse();
+    if (effects++ == dies_at) throw Crash{};
+  };
+  CrashingStore journal{rows, effect};
+  CrashingVault crashing_vault{vault, effect};
+};
+
+const GraphError kDenied{
+    Fault::kMissingPermission, "Authorization_RequestDenied", "Graph answered 403: grant X", {}};
+const GraphError kDown{Fault::kUnavailable, {}, "Graph answered 503", {}};
+const GraphError kNo{Fault::kRefused, "Request_BadRequest", "Graph answered 400", {}};
+
+}  // namespace
+
+TEST_CASE("A rotation replaces the one in use and removes the old one, after the grace period") {
+  for (const bool certificate : {true, false}) {
+    CAPTURE(certificate);
+    World world(certificate);
+    world.entra.unknown_for = 4;
+    REQUIRE(world.Begin({.grace = seconds(600), .request_id = "r-1"}).has_value());
+    world.Run(RotationStep::kGrace);
+    CHECK(world.Keys() == "key-old key-1");
+    const auto switched = world.clock.WallNow();
+    world.Run();
+    CHECK(world.Keys() == "key-1");
+    CHECK(world.clock.WallNow() - switched >= seconds(600));
+    CHECK(world.vault.Fetch(world.id())->version == "2");
+    const RotationJournal last = world.Journal();
+    CHECK(last.step == RotationStep::kIdle);
+    CHECK(last.new_key == "key-1");
+    CHECK(last.secret.empty());
+    CHECK(last.failure.empty());
+    CHECK(last.rotated > 0);
+    CHECK(world.Steps(Outcome::kPending) == "begin prove switch");
+    CHECK(world.Steps(Outcome::kSuccess) == "switch remove");
+    CHECK(world.ledger.entries.back().request_id == "r-1");
+  }
+}
+
+TEST_CASE("Wherever the process dies, one of the two works, and none is left over at Entra") {
+  for (const bool certificate : {true, false}) {
+    for (int at = 0;; ++at) {
+      CAPTURE(certificate);
+      CAPTURE(at);
+      World world(certificate);
+      world.entra.unknown_for = 2;
+      world.dies_at = at;
+      bool died = false;
+      bool begun = false;
+      try {
+        begun = world.Begin({.grace = seconds(60)}).has_value();
+        world.Run();
+      } catch (const Crash&) {
+        died = true;
+      }
+      if (!died) {
+        CHECK(at > 10);
+        break;
+      }
+      world.memory = {};  // what the next process does not know
+      world.CheckInUse();
+      world.Run();
+      // Not begun: the intent was not durable, so that nothing happened.
+      const bool nothing = !begun && world.Keys() == "key-old";
+      if (nothing) CHECK(world.entra.added == 0);
+      CHECK(world.entra.held.size() == 1);
+      world.CheckInUse();
+      if (!nothing) CHECK(world.Journal().step == RotationStep::kIdle);
+      if (!nothing) CHECK(world.Keys() != "key-old");
+    }
+  }
+}
+
+TEST_CASE("It dies again and again, and ends well all the same") {
+  for (const bool certificate : {true, false}) {
+    CAPTURE(certificate);
+    World world(certificate);
+    REQUIRE(world.Begin({.grace = seconds(5)}).has_value());
+    int deaths = 0;
+    for (int i = 0; i < 400; ++i) {
+      world.effects = 0;
+      world.dies_at = 1 + i % 4;
+      world.memory = {};
+      try {
+        world.Run();
+        break;
+      } catch (const Crash&) {
+        ++deaths;
+      }
+    }
+    CHECK(deaths > 3);
+    CHECK(world.Journal().step == RotationStep::kIdle);
+    CHECK(world.entra.held.size() == 1);
+    world.CheckInUse();
+  }
+}
+
+TEST_CASE("What never works is not switched to, is removed, and the old one stays") {
+  for (const bool certificate : {true, false}) {
+    World world(certificate);
+    world.entra.unknown_for = 1'000'000;
+    REQUIRE(world.Begin().has_value());
+    world.Run();
+    CHECK(world.Keys() == "key-old");
+    CHECK(world.vault.Fetch(world.id())->version == "1");
+    CHECK(world.Journal().failure.find("did not work within 15 minutes") != std::string::npos);
+    CHECK(world.Journal().new_key == "key-old");
+    CHECK(world.Steps(Outcome::kFailure) == "end");
+    CHECK(world.Steps(Outcome::kSuccess).empty());
+  }
+}
+
+TEST_CASE("The old one is not removed while the new one does not work") {
+  World world(false);
+  REQUIRE(world.Begin({.grace = seconds(1)}).has_value());
+  world.Run(RotationStep::kGrace);
+  for (auto& one : world.entra.held) one.unknown_for = one.key_id == "key-1" ? 5 : 0;
+  world.clock.Advance(seconds(2));
+  REQUIRE(world.rotation().Advance().has_value());
+  CHECK(world.Keys() == "key-old key-1");
+  CHECK(world.memory.trouble.find("the old one stays") != std::string::npos);
+  for (int i = 0; i < 10; ++i) {
+    world.clock.Advance(seconds(60));
+    REQUIRE(world.rotation().Advance().has_value());
+  }
+  CHECK(world.Keys() == "key-1");
+}
+
+TEST_CASE("A second rotation of the same credential is told of the first") {
+  World world(false);
+  REQUIRE(world.Begin().has_value());
+  for (const auto step : {RotationStep::kProving, RotationStep::kGrace}) {
+    const auto second = world.Begin();
+    REQUIRE_FALSE(second.has_value());
+    CHECK(second.error().reason == Reason::kConflict);
+    CHECK(second.error().hint.find("under way") != std::string::npos);
+    world.Run(step);
+  }
+  CHECK(world.entra.added == 1);
+}
+
+TEST_CASE("What somebody enrols meanwhile stays, and purser takes back its own") {
+  World world(false);
+  REQUIRE(world.Begin().has_value());
+  world.Run(RotationStep::kSwitching);
+  world.entra.held.push_back({"key-hand", "by hand", "hand~secret", 0});
+  REQUIRE(world.vault.store.Put(world.id(), Secret::CopyOf("hand~secret"), 1).has_value());
+  world.Run();
+  CHECK(world.Keys() == "key-old key-hand");
+  CHECK(world.Journal().failure.find("somebody enrolled another") != std::string::npos);
+}
+
+TEST_CASE("What is put back in the grace period is not removed") {
+  World world(false);
+  REQUIRE(world.Begin({.grace = seconds(60)}).has_value());
+  world.Run(RotationStep::kGrace);
+  REQUIRE(world.vault.store.Put(world.id(), Secret::CopyOf("old~secret"), 2).has_value());
+  world.Run();
+  CHECK(world.Keys() == "key-old key-1");
+  CHECK(world.Journal().failure.find("removed nothing") != std::string::npos);
+}
+
+TEST_CASE("What Graph refuses ends the rotation; what it cannot answer is asked again") {
+  struct Row {
+    const char* method;
+    GraphError error;
+    const char* failure;
+  };
+  for (const Row& row :
+       {Row{"add", kDenied, "refused to add"}, Row{"add", kNo, "refused to add"}}) {
+    World world(false);
+    REQUIRE(world.Begin().has_value());
+    world.entra.fail.emplace_back(row.method, row.error);
+    world.Run();
+    CHECK(world.Keys() == "key-old");
+    CHECK(world.Journal().failure.find(row.failure) != std::string::npos);
+  }
+  for (const char* method : {"read", "add", "remove"}) {
+    CAPTURE(method);
+    World world(true);
+    REQUIRE(world.Begin({.grace = seconds(1)}).has_value());
+    world.entra.fail.emplace_back(method, kDown);
+    for (int i = 0; i < 20; ++i) {
+      REQUIRE(world.rotation().Advance().has_value());
+      world.clock.Advance(seconds(30));
+    }
+    CHECK(world.memory.trouble == "Graph answered 503");
+    CHECK(world.Journal().step != RotationStep::kIdle);
+    world.entra.fail.clear();
+    world.Run();
+    CHECK(world.Keys() == "key-1");
+  }
+}
+
+TEST_CASE("An outage of an hour ends a rotation that has added nothing") {
+  World world(false);
+  REQUIRE(world.Begin().has_value());
+  world.entra.fail.emplace_back("add", kDown);
+  world.Run();
+  CHECK(world.Keys() == "key-old");
+  CHECK(world.Journal().failure.find("within an hour: Graph answered 503") != std::string::npos);
+}
+
+TEST_CASE("Nothing begins where it is not known what would be replaced, or by whom") {
+  const auto refusal = [](World& world, const Rotation::Ask& ask = {}) {
+    const auto begun = world.Begin(ask);
+    REQUIRE_FALSE(begun.has_value());
+    CHECK(world.entra.added == 0);
+    CHECK_FALSE(world.rows.Get(RotationJournalId("app")).has_value());
+    return begun.error();
+  };
+  World other(true);
+  other.entra.held[0].secret = "another thumbprint";
+  other.entra.before = other.entra.after = nullptr;
+  CHECK(refusal(other).hint.find("does not know what it would remove") != std::string::npos);
+
+  World alike(false);
+  alike.entra.held.push_back({"key-2", "by hand too", "old~other", 0});
+  CHECK(refusal(alike).hint.find("--key-id") != std::string::npos);
+  CHECK(refusal(alike, {.key_id = "key-unknown"}).reason == Reason::kValueOutOfRange);
+  CHECK(alike.rotation().Examine({.key_id = "key-old"}).value().old_key == "key-old");
+
+  World unreadable(false);
+  unreadable.entra.fail.emplace_back("read", kDenied);
+  CHECK(refusal(unreadable).hint.find("grant X") != std::string::npos);
+
+  World blind(true);
+  blind.entra.fail.emplace_back("read", kDenied);
+  CHECK(refusal(blind).hint.find("--object-id and --key-id") != std::string::npos);
+  CHECK(refusal(blind, {.object_id = "object-1"}).hint.find("--key-id") != std::string::npos);
+
+  World unrecorded(false);
+  unrecorded.ledger.fail_with = ErrorCode::kUnavailable;
+  CHECK_FALSE(unrecorded.Begin().has_value());
+  CHECK(unrecorded.entra.added == 0);
+}
+
+TEST_CASE("An application without any permission rolls its own certificate, time after time") {
+  World world(true);
+  world.entra.fail.emplace_back("read", kDenied);
+  REQUIRE(
+      world.Begin({.grace = seconds(1), .object_id = "object-1", .key_id = "key-old"}).has_value());
+  world.Run();
+  CHECK(world.Keys() == "key-1");
+  REQUIRE(world.Begin({.grace = seconds(1)}).has_value());  // now purser knows both
+  world.Run();
+  CHECK(world.Keys() == "key-2");
+  CHECK(world.vault.Fetch(world.id())->version == "3");
+}
+
+TEST_CASE("Unread and interrupted, it looks for its certificate by trying it before adding again") {
+  for (int at = 0; at < 12; ++at) {
+    CAPTURE(at);
+    World world(true);
+    world.entra.fail.emplace_back("read", kDenied);
+    world.entra.unknown_for = 3;
+    REQUIRE(world.Begin({.grace = seconds(1), .object_id = "object-1", .key_id = "key-old"})
+                .has_value());
+    world.effects = 0;
+    world.dies_at = at;
+    try {
+      world.Run();
+    } catch (const Crash&) {
+    }
+    world.memory = {};
+    world.Run();
+    CHECK(world.entra.held.size() == 1);
+    CHECK(world.entra.added == 1);
+    world.CheckInUse();
+  }
+}
+
+TEST_CASE("The ledger has ids and versions, never a secret") {
+  World world(false);
+  REQUIRE(world.Begin({.grace = seconds(1)}).has_value());
+  world.Run();
+  for (const auto& entry : world.ledger.entries) {
+    for (const auto& [name, value] : entry.change) {
+      const auto* text = std::get_if<std::string>(&value);
+      if (text != nullptr) CHECK(text->find("~secret") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("A journal reads as it was written, and nothing else reads as one") {
+  RotationJournal journal;
+  journal.step = RotationStep::kGrace;
+  journal.old_key = "a";
+  journal.label = "ü\"\n";
+  journal.blind = true;
+  journal.remove_after = 7;
+  journal.secret = Secret::CopyOf("line\nline");
+  const auto read = ParseRotationJournal(EncodeRotationJournal(journal));
+  REQUIRE(read.has_value());
+  CHECK(read->step == RotationStep::kGrace);
+  CHECK(read->label == journal.label);
+  CHECK(read->blind);
+  CHECK(read->remove_after == 7);
+  CHECK(read->secret.Equals(journal.secret));
+  for (const char* bad :
+       {"", "{}", "{}\n", "[]\n", "{\"v\":2}\n", "{\"v\":1,\"step\":\"none\"}\n"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(ParseRotationJournal(Secret::CopyOf(bad)).has_value());
+  }
+}
+
+TEST_CASE("A kind without a secret of its own says so in a sentence") {
+  for (const char* kind :
+       {"managed-identity", "federated", "agent-identity", "on-behalf-of", "key-vault-key"}) {
+    CAPTURE(kind);
+    CHECK_FALSE(WhyNotRotated({.kind = kind}).empty());
+  }
+  CHECK_FALSE(WhyNotRotated({.kind = "certificate", .vault = "corp"}).empty());
+  for (const char* kind : {"certificate", "client-secret", "refresh-token"}) {
+    CHECK(WhyNotRotated({.kind = kind}).empty());
+  }
+}
