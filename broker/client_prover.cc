@@ -101,6 +101,8 @@ MintStep<Secret> ClientProver::SignHere(const policy::Credential& credential) {
   if (!certificate) {
     return Stop(Refusal{Reason::kCredentialRejected, {}, certificate.error().detail, {}});
   }
+  access_.NoteEnd(credential, Expiry::By::kCertificate, access_.VersionOf(credential),
+                  certificate->not_after);
   auto assertion =
       entra::SignClientAssertion(*certificate, credential.client_id, entra::TokenUrl(authority()),
                                  ports_.clock.WallNow(), ports_.random);

@@ -56,6 +56,7 @@ MintStep<const Secret*> CredentialAccess::Fetch(const policy::Credential& creden
   if (auto done = Announce(credential); !done) return std::unexpected(std::move(done.error()));
   auto fetched = ports_.vault.Fetch(id);
   if (!fetched) return Stop(RefusedBy(credential, fetched.error()));
+  NoteEnd(credential, Expiry::By::kVault, fetched->version, fetched->expires);
   // A confidential client's own secret has a version too; the refresh token's is what is written.
   if (SecretKindOf(credential) == kind) versions_[credential.name] = fetched->version;
   // A vault elsewhere has a record of its own: this one says what to compare it with.
@@ -66,9 +67,15 @@ MintStep<const Secret*> CredentialAccess::Fetch(const policy::Credential& creden
   return &secrets_.emplace(id, std::move(*fetched)).first->second.value;
 }
 
+void CredentialAccess::NoteEnd(const policy::Credential& credential, Expiry::By by,
+                               const std::string& version, std::optional<Clock::Wall> at) {
+  if (ports_.uses != nullptr && at) ports_.uses->Saw(credential.name, {*at, by, version});
+}
+
 MintStep<void> CredentialAccess::AnnounceKey(const policy::Credential& credential,
                                              const SigningKey& key) {
   versions_[credential.name] = key.version;
+  NoteEnd(credential, Expiry::By::kVault, key.version, key.expires);
   const auto receipt = Record(credential, Outcome::kSuccess, {}, key.host);
   if (!receipt) return Stop(LedgerRefusal(receipt.error()));
   return {};

@@ -23,6 +23,9 @@ class CredentialAccess {
   MintStep<const Secret*> Fetch(const policy::Credential& credential, SecretKind kind);
   /// Of a key that signs where it is: names its version and host as Fetch() does, before it signs.
   MintStep<void> AnnounceKey(const policy::Credential& credential, const SigningKey& key);
+  /// The secret that was read as that version ends then; nothing: its keeper does not say.
+  void NoteEnd(const policy::Credential& credential, Expiry::By by, const std::string& version,
+               std::optional<Clock::Wall> at);
   /// Of a vault that delivered or signed nothing for the credential. RecordFailure() names its
   /// host.
   Refusal RefusedBy(const policy::Credential& credential, const VaultError& error);

@@ -37,9 +37,10 @@ void Write(const Log* log, std::string_view event, const std::string& credential
 }
 
 // One line for each attempt that was made; what the guard remembers is not written again.
-MintResult Failed(const Log* log, const std::string& credential, const std::string& request_id,
-                  Refusal refusal) {
-  Write(log, "mint_failed", credential, request_id, refusal);
+MintResult Failed(const Minter::Ports& ports, const std::string& credential,
+                  const std::string& request_id, Refusal refusal) {
+  Write(ports.log, "mint_failed", credential, request_id, refusal);
+  if (ports.uses != nullptr) ports.uses->Refused(credential, refusal.reason);
   return std::unexpected(std::move(refusal));
 }
 
@@ -62,13 +63,14 @@ MintResult Minter::Mint(const policy::Config& config, const policy::Credential& 
   auto tenant = state_->tenants.Resolve(config.tenant);
   if (!tenant) {
     guard.DiscoveryFailed(credential.name, tenant.error());
-    return Failed(ports_.log, credential.name, who.request_id, std::move(tenant.error()));
+    return Failed(ports_, credential.name, who.request_id, std::move(tenant.error()));
   }
   const MintTask task{config, credential, key, who, std::move(*tenant), user_assertion};
   auto token = MintAttempt(ports_, guard, task).Run();
   if (!token) {
-    return Failed(ports_.log, credential.name, who.request_id, std::move(token.error()));
+    return Failed(ports_, credential.name, who.request_id, std::move(token.error()));
   }
+  if (ports_.uses != nullptr) ports_.uses->Minted(credential.name, token->credential_version);
   return std::make_shared<const AccessToken>(std::move(*token));
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/base/log.h"
+#include "broker/credential_uses.h"
 #include "broker/ledger/entry.h"
 #include "broker/policy/config.h"
 #include "broker/ports/clock.h"
@@ -38,6 +39,8 @@ class Minter {
     /// Null: kinds that need it are refused.
     TokenFiles* files = nullptr;
     Signer* signer = nullptr;
+    /// Told what became of each mint, and when secrets end. Null: nobody is.
+    CredentialUses* uses = nullptr;
   };
   static constexpr size_t kFingerprintKeyBytes = 32;
   explicit Minter(Ports ports);

@@ -124,7 +124,8 @@ VaultResult<broker::SigningKey> KeyVaultKeys::Current(const std::string& credent
   if (!facts) return AsError(facts.error(), client_.host());
   return broker::SigningKey{.version = std::move(facts->key_version),
                             .thumbprint = std::move(facts->thumbprint),
-                            .host = client_.host()};
+                            .host = client_.host(),
+                            .expires = facts->attributes.expires};
 }
 
 VaultResult<std::string> KeyVaultKeys::SignPs256(const std::string& credential,

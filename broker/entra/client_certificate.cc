@@ -6,7 +6,11 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <ctime>
+#include <optional>
 
 #include "broker/base/base64.h"
 
@@ -44,6 +48,21 @@ std::string DerOf(const X509* certificate) {
   return i2d_X509(certificate, &out) == size ? der : std::string();
 }
 
+// timegm() would read the machine's time zone, which is a file.
+std::optional<Clock::Wall> WallOf(const ASN1_TIME* time) {
+  std::tm utc{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &utc) != 1) return std::nullopt;
+  using namespace std::chrono;
+  const year_month_day date{year(utc.tm_year + 1900), month(static_cast<unsigned>(utc.tm_mon + 1)),
+                            day(static_cast<unsigned>(utc.tm_mday))};
+  if (!date.ok()) return std::nullopt;
+  // What the clock cannot count to is its last moment: 9999-12-31 means that there is no end.
+  constexpr auto kLast = floor<seconds>(Clock::Wall::max());
+  const auto moment =
+      sys_seconds(sys_days(date)) + hours(utc.tm_hour) + minutes(utc.tm_min) + seconds(utc.tm_sec);
+  return Clock::Wall(std::min(moment, kLast));
+}
+
 }  // namespace
 
 void FreeKey::operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
@@ -72,6 +91,9 @@ Result<ClientCertificate> ParseClientCertificate(const Secret& pem) {
   client.thumbprint = Thumbprint(certificate.get());
   client.der = DerOf(certificate.get());
   if (client.thumbprint.empty() || client.der.empty()) return Bad("no thumbprint");
+  const auto end = WallOf(X509_get0_notAfter(certificate.get()));
+  if (!end) return Bad("no time of its end");
+  client.not_after = *end;
   return client;
 }
 

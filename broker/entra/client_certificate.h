@@ -25,8 +25,9 @@ struct ClientCertificate {
   static constexpr int kMaxKeyBits = 8192;
 
   std::unique_ptr<EVP_PKEY, FreeKey> key;
-  std::string thumbprint;  // x5t#S256: base64url(SHA-256(DER))
-  std::string der;         // of the certificate, which is public
+  std::string thumbprint;   // x5t#S256: base64url(SHA-256(DER))
+  std::string der;          // of the certificate, which is public
+  Clock::Wall not_after{};  // Entra refuses what it signs from then on
 };
 
 /// Reads PEM: one unencrypted PKCS#8 private key (RFC 7468 §10) and the certificate, in either

@@ -2,8 +2,10 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 
+#include "broker/ports/clock.h"
 #include "broker/ports/vault_error.h"
 
 namespace broker {
@@ -12,6 +14,7 @@ struct SigningKey {
   std::string version;     // of the key in its vault; a signature is asked of this one
   std::string thumbprint;  // x5t#S256 of its certificate: base64url(SHA-256(DER)), 43 characters
   std::string host;        // of its vault, for the ledger
+  std::optional<Clock::Wall> expires;  // the certificate, by the vault's word
 };
 
 /// Thread-safe. `credential` is the name in the configuration, whose `vault` and `name` say where

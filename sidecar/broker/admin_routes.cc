@@ -1,7 +1,9 @@
 // The operator's actions. Each has its entries in the ledger before a handler here runs.
 #include <utility>
 
+#include "broker/entra/client_certificate.h"
 #include "sidecar/broker/admin_service.h"
+#include "sidecar/broker/credential_ends.h"
 #include "sidecar/broker/credential_secrets.h"
 #include "sidecar/ipc/messages.h"
 
@@ -14,6 +16,12 @@ using Outcome = AdminService::Outcome;
 namespace {
 
 constexpr size_t kMaxLoginHintBytes = 254;  // RFC 5321 §4.5.3.1.3: the longest address
+
+std::optional<broker::Expiry> EndOf(const broker::Secret& bundle) {
+  const auto certificate = broker::entra::ParseClientCertificate(bundle);
+  if (!certificate) return std::nullopt;
+  return broker::Expiry{certificate->not_after, broker::Expiry::By::kCertificate, {}};
+}
 
 }  // namespace
 
@@ -102,6 +110,7 @@ Outcome AdminService::FinishLogin(const Call& call) {
 AdminService::Json AdminService::EnrolledAnswer(const std::string& credential,
                                                 const std::vector<std::string>& consented) {
   Enrolled(credential);
+  ports_.uses.Minted(credential, {});  // the code was redeemed for tokens
   json enrolled = {{"done", true}, {"consented", consented}};
   const auto config = ports_.broker.config();
   if (const auto found = config->credentials.find(credential); found != config->credentials.end()) {
@@ -114,6 +123,23 @@ AdminService::Json AdminService::EnrolledAnswer(const std::string& credential,
 void AdminService::Enrolled(const std::string& credential) {
   ports_.minter.Forget(credential);
   ports_.cache.Evict(credential);
+}
+
+// What `expires` of the body says, for a secret that does not say it itself.
+std::expected<std::optional<broker::Expiry>, Refusal> AdminService::StatedEnd(
+    const Call& call, broker::SecretKind kind) const {
+  if (!call.body.contains("expires")) return std::nullopt;
+  const json& text = call.body["expires"];
+  if (!text.is_string()) return Refuse(Reason::kWrongType);
+  if (kind != broker::SecretKind::kClientSecret) {
+    return Refuse(Reason::kValueOutOfRange, "A certificate says itself when it ends.");
+  }
+  const auto day = ParseDay(text.get_ref<const std::string&>());
+  if (!day) return Refuse(Reason::kValueOutOfRange, "expires is a day, as in 2027-05-31 (UTC).");
+  if (*day <= ports_.minter_ports.clock.WallNow()) {
+    return Refuse(Reason::kValueOutOfRange, "That day has come already.");
+  }
+  return broker::Expiry{*day, broker::Expiry::By::kOperator, {}};
 }
 
 // Opens the sealed box in the body.
@@ -134,10 +160,19 @@ Outcome AdminService::SetSecret(const Call& call) {
   const auto secret = Unwrap(call);
   if (!secret) return std::unexpected(secret.error());
   if (auto unfit = CheckTyped(*kind, *secret)) return std::unexpected(std::move(*unfit));
+  auto ends = StatedEnd(call, *kind);
+  if (!ends) return std::unexpected(std::move(ends.error()));
+  if (*kind == broker::SecretKind::kCertificate) *ends = EndOf(*secret);
   const auto version = ports_.store.Put({call.argument, *kind}, *secret, std::nullopt);
   if (!version) return std::unexpected(RefusalOf(version.error(), Reason::kStoreUnavailable));
   Enrolled(call.argument);
-  return json{{"version", *version}};
+  if (*ends) (*ends)->version = std::to_string(*version);
+  ports_.uses.Enrolled(call.argument, *ends);
+  json body = {{"version", *version}};
+  if (*ends) body["end"] = AsJson({"secret", (*ends)->at, {}}, ports_.minter_ports.clock.WallNow());
+  // The secret is stored, whatever becomes of this; the warning before its end would be missed.
+  if (const auto kept = ports_.keep_uses(); !kept) body["end_not_kept"] = kept.error().detail;
+  return body;
 }
 
 Outcome AdminService::Unseal(const Call& call) {

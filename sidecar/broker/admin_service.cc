@@ -43,7 +43,7 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/credentials/{}/login/browser",    kOperator, kAction, {"port", "login_hint?"},    &AdminService::OpenLogin},
       {"POST", "/v1/credentials/{}/login/redirect",   kOperator, kAction, {"id", "sealed"},           &AdminService::FinishLogin},
       {"GET",  "/v1/logins/{}",                       kOperator, kNone,   {},                         &AdminService::PollLogin},
-      {"PUT",  "/v1/credentials/{}/secret",           kOperator, kAction, {"sealed"},                 &AdminService::SetSecret},
+      {"PUT",  "/v1/credentials/{}/secret",           kOperator, kAction, {"sealed", "expires?"},     &AdminService::SetSecret},
       {"POST", "/v1/unseal",                          kOperator, kAction, {"sealed"},                 &AdminService::Unseal},
       {"POST", "/v1/seal/rotate",                     kOperator, kAction, {"sealed?"},                &AdminService::RotateSeal},
       {"POST", "/v1/ledger/resume",                   kOperator, kAction, {},                         &AdminService::ResumeLedger},

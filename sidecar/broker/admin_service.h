@@ -24,6 +24,8 @@ struct AdminPorts {
   broker::Minter& minter;
   broker::TokenCache& cache;
   broker::SealedStore& store;
+  broker::CredentialUses& uses;
+  std::function<broker::Status()> keep_uses;  // in the store
   std::function<broker::Status(const broker::Secret& passphrase)> unseal;
   std::function<broker::Result<uint64_t>(const broker::policy::Seal&, const broker::Secret& key)>
       rotate_seal;
@@ -86,6 +88,8 @@ class AdminService {
 
   std::expected<broker::Secret, broker::Refusal> Unwrap(const Call& call) const;
   std::expected<broker::policy::Credential, broker::Refusal> LoginOf(const Call& call) const;
+  std::expected<std::optional<broker::Expiry>, broker::Refusal> StatedEnd(
+      const Call& call, broker::SecretKind kind) const;
   void Enrolled(const std::string& credential);
   Json EnrolledAnswer(const std::string& credential, const std::vector<std::string>& consented);
 

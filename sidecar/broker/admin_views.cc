@@ -1,15 +1,13 @@
-// What an auditor may see: status, agents, credentials.
+// What an auditor may see: status, agents.
 #include <utility>
 
-#include "broker/ports/sealed_store.h"
 #include "sidecar/broker/admin_service.h"
-#include "sidecar/broker/credential_secrets.h"
+#include "sidecar/broker/credential_ends.h"
 #include "sidecar/ipc/messages.h"
 
 namespace sidecar::broker_role {
 namespace {
 
-using broker::Reason, broker::SecretKind;
 using nlohmann::json;
 using Outcome = AdminService::Outcome;
 
@@ -44,6 +42,11 @@ Outcome AdminService::Status(const Call& /*call*/) {
       {"all", stops.all}, {"agents", stops.agents}, {"file", ports_.broker.kills().held_by_file()}};
   const std::string trouble = ports_.store_trouble();
   status["store"] = {{"usable", trouble.empty()}, {"reason", trouble}};
+  // A sealed store tells no versions: what is known of the secrets in it waits as well.
+  if (const auto stored = ports_.store.List()) {
+    status["ending"] = EndingSoon(*config, ports_.uses, StoredVersions(*stored, *config),
+                                  ports_.minter_ports.clock.WallNow());
+  }
   const auto report = ports_.ask_supervisor(ipc::MessageType::kStatusQuery, {});
   if (report) status["processes"] = json::parse(*report, nullptr, false);
   if (!report) status["processes"] = {{"error", report.error().detail}};
@@ -76,37 +79,6 @@ Outcome AdminService::Agents(const Call& /*call*/) {
     agents.push_back(std::move(shown));
   }
   return json{{"agents", std::move(agents)}};
-}
-
-Outcome AdminService::Credentials(const Call& /*call*/) {
-  auto stored = ports_.store.List();
-  if (!stored) return std::unexpected(RefusalOf(stored.error(), Reason::kStoreUnavailable));
-  json credentials = json::array();
-  for (const auto& [name, credential] : ports_.broker.config()->credentials) {
-    json secrets = json::array();
-    for (const SecretKind kind : SecretsOf(credential)) {
-      uint64_t version = 0;
-      for (const auto& info : *stored) {
-        if (info.id == broker::SecretId{name, kind}) version = info.version;
-      }
-      const bool refresh = kind == SecretKind::kRefreshToken;
-      // Whether it is there, the vault knows: looking would be an access to the secret.
-      if (!credential.vault.empty()) {
-        secrets.push_back({{"enrol_by", "purser login " + name}, {"vault", credential.vault}});
-        continue;
-      }
-      secrets.push_back(
-          {{"enrol_by", refresh ? "purser login " + name : "purser secret set " + name},
-           {"enrolled", version != 0},
-           {"version", version}});
-    }
-    credentials.push_back({{"name", name},
-                           {"kind", credential.kind},
-                           {"client_id", credential.client_id},
-                           {"scopes", credential.scopes},
-                           {"secrets", std::move(secrets)}});
-  }
-  return json{{"credentials", std::move(credentials)}};
 }
 
 }  // namespace sidecar::broker_role

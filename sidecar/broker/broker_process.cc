@@ -20,6 +20,7 @@ void BrokerProcess::Serve() {
   }
   const bool drained = connections_.Drain(kDrainDeadline);
   if (seal_.usable()) {
+    [[maybe_unused]] const Status kept = kept_uses_.Keep();
     [[maybe_unused]] const Status noted = head_.Keep();
   }
   log_.Info("stopped", {{"drained", drained}});
@@ -65,6 +66,7 @@ Status BrokerProcess::OnUnsealed() {
   auto ledger = ledger_.Query();
   if (!ledger) return std::unexpected(ledger.error());
   broker_.kills().Adopt({ledger->all_killed, {ledger->killed.begin(), ledger->killed.end()}});
+  if (const Status loaded = kept_uses_.Load(); !loaded) return loaded;
   return fingerprint_key_.Load();
 }
 
@@ -114,6 +116,8 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
       .minter = minter_,
       .cache = cache_,
       .store = *store_,
+      .uses = uses_,
+      .keep_uses = [this] { return kept_uses_.Keep(); },
       .unseal = [this](const Secret& typed) { return seal_.UnsealWithPassphrase(typed); },
       .rotate_seal = [this](const broker::policy::Seal& seal,
                             const Secret& key) { return seal_.Rotate(seal, key); },

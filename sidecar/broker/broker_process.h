@@ -18,6 +18,7 @@
 #include "sidecar/broker/fingerprint_key.h"
 #include "sidecar/broker/guarded_handler.h"
 #include "sidecar/broker/head_keeper.h"
+#include "sidecar/broker/kept_uses.h"
 #include "sidecar/broker/readiness.h"
 #include "sidecar/broker/renewals.h"
 #include "sidecar/broker/seal_control.h"
@@ -95,9 +96,11 @@ class BrokerProcess {
   SealControl seal_{{*store_, ledger_, supervisor_, random_, &seal_vault_},
                     [this] { return OnUnsealed(); }};
   UnsealRetry unseal_retry_{[this] { return UnsealFromVault(); }};
+  broker::CredentialUses uses_{clock_};
+  KeptUses kept_uses_{*store_, uses_};
   broker::Minter::Ports minter_ports_{
-      http_, vaults_, ledger_, clock_, random_, sleeper_, fingerprint_key_.value(),
-      &log_, &files_, &vaults_};
+      http_, vaults_, ledger_,  clock_, random_, sleeper_, fingerprint_key_.value(),
+      &log_, &files_, &vaults_, &uses_};
   broker::Minter minter_{minter_ports_};
   token_cache::AccessTokenCache cache_{clock_};
   Workers workers_{kMaxWorkers};
@@ -121,7 +124,10 @@ class BrokerProcess {
   std::jthread head_thread_{[this](const std::stop_token& stop) {
     head_.Run(stop, [this] {
       vaults_.Sweep();
-      return seal_.usable();
+      const bool usable = seal_.usable();
+      if (usable) [[maybe_unused]]
+        const broker::Status kept = kept_uses_.Keep();  // else a minute later
+      return usable;
     });
   }};
   std::jthread unseal_thread_{[this](const std::stop_token& stop) { unseal_retry_.Run(stop); }};

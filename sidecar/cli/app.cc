@@ -34,21 +34,25 @@ void AddPlain(CLI::App& app, Session& session, const char* name, const char* abo
 // One that only looks, once or until the person has seen enough.
 void AddWatched(CLI::App& app, Session& session, const char* name, const char* about,
                 const char* example, int (*run)(const Console&)) {
-  auto* command = app.add_subcommand(name, about)->footer("Example: " + std::string(example));
+  auto* command = app.add_subcommand(name, about)->footer(example);
   command->add_flag("--watch", session.watch, "Keep it on the screen until Ctrl-C or q");
   command->callback(
       [&session, run] { session.chosen = [&session, run] { return session.Looking(run); }; });
 }
 
 void AddDaemonCommands(CLI::App& app, Session& session) {
-  AddWatched(app, session, "status", "Show what runs, the ledger's head, and what is wrong",
-             "purser status --json | jq .ledger", RunStatus);
+  AddWatched(
+      app, session, "status", "Show what runs, the ledger's head, and what is wrong",
+      "Example: purser status --json | jq .ledger\nExit codes: 0, or 1 when a credential has "
+      "ended or will within a week; 4 the daemon is not reachable",
+      RunStatus);
   AddPlain(app, session, "ready", "Exit 0 when tokens can be issued, else say why not",
            "purser ready && systemctl start my-agent", RunReady);
   AddPlain(app, session, "agents", "List agents with their rules and budgets", "purser agents",
            RunAgents);
-  AddWatched(app, session, "credentials", "List credentials and whether they are enrolled",
-             "purser credentials", RunCredentials);
+  AddWatched(app, session, "credentials",
+             "Show each credential: where it is, until when, for whom, and how it fared",
+             "Example: purser credentials --watch", RunCredentials);
 
   auto* reload = app.add_subcommand("reload", "Load the configuration anew, whole or not at all");
   reload->footer("Example: purser config check && purser reload --dry-run");
@@ -111,13 +115,17 @@ void AddSecretCommands(CLI::App& app, Session& session, std::string& credential)
   secret->footer("Example: purser secret set admin-app < key-and-certificate.pem");
   auto* set = secret->add_subcommand("set", "Store a client secret, or a certificate with its key");
   set->footer(
-      "The secret is read from standard input or a prompt, never from an argument.\n"
+      "The secret is read from standard input or a prompt, never from an argument. A certificate\n"
+      "says itself when it ends; of a client secret nobody but the portal's page that showed it "
+      "does.\n"
       "Examples: purser secret set admin-app < key-and-certificate.pem\n"
-      "          purser secret set mailer");
+      "          purser secret set mailer --expires 2027-05-31");
   set->add_option("credential", credential, "Name in purser.toml")->required();
+  set->add_option("--expires", session.expires, "Day that a client secret ends (UTC)");
   set->callback([&] {
     session.chosen = [&] {
-      return session.WithDaemon([&](const Console& c) { return RunSecretSet(c, credential); });
+      return session.WithDaemon(
+          [&](const Console& c) { return RunSecretSet(c, credential, session.expires); });
     };
   });
 

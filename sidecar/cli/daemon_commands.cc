@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "broker/base/seal_box.h"
+#include "sidecar/cli/credential_lines.h"
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
 
@@ -106,7 +107,9 @@ int RunStatus(const Console& console) {
   const auto answer = console.client.Call("GET", "/v1/status");
   if (const int code = Judge(console, answer)) return code;
   const json& body = answer->body;
-  if (PrintedAsJson(console, body)) return kExitDone;
+  const json ending = body.value("ending", json::array());
+  const int code = AnyUrgent(ending) ? kExitRefused : kExitDone;
+  if (PrintedAsJson(console, body)) return code;
   const bool ready = body.value("ready", false);
   console.out << (ready ? Green("ready") : Red("not ready")) << "  " << Field(body, "instance")
               << ", tenant " << Field(body, "tenant") << ", policy "
@@ -129,8 +132,9 @@ int RunStatus(const Console& console) {
   PrintDaemon(console, body["processes"]);
   PrintSeparation(console, body);
   PrintProblems(console, body);
+  PrintEnding(console, ending);
   PrintProcesses(console, body["processes"]);
-  return kExitDone;
+  return code;
 }
 
 int RunReady(const Console& console) {
@@ -162,30 +166,6 @@ int RunAgents(const Console& console) {
   PrintTable(console.out,
              {"AGENT", "USER", "BUDGET", "RULE", "SCOPES", "CREDENTIAL", "DELIVER", "DECISION"},
              rows);
-  return kExitDone;
-}
-
-int RunCredentials(const Console& console) {
-  const auto answer = console.client.Call("GET", "/v1/credentials");
-  if (const int code = Judge(console, answer)) return code;
-  if (PrintedAsJson(console, answer->body)) return kExitDone;
-  std::vector<std::vector<std::string>> rows;
-  for (const json& credential : answer->body["credentials"]) {
-    if (credential["secrets"].empty()) {
-      rows.push_back({Field(credential, "name"), Field(credential, "kind"),
-                      Field(credential, "client_id"), JoinTexts(credential["scopes"]),
-                      "none in purser's store"});
-    }
-    for (const json& secret : credential["secrets"]) {
-      const bool enrolled = secret.value("enrolled", false);
-      const std::string kept = enrolled ? "version " + Field(secret, "version")
-                                        : "missing: " + Field(secret, "enrol_by");
-      rows.push_back({Field(credential, "name"), Field(credential, "kind"),
-                      Field(credential, "client_id"), JoinTexts(credential["scopes"]),
-                      secret.contains("vault") ? "in vault " + Field(secret, "vault") : kept});
-    }
-  }
-  PrintTable(console.out, {"CREDENTIAL", "KIND", "CLIENT_ID", "SCOPES", "SECRET"}, rows);
   return kExitDone;
 }
 

@@ -20,6 +20,7 @@ struct Console {
 };
 
 // Each returns an ExitCode.
+/// kExitRefused, too, when a credential has ended or will within a week.
 int RunStatus(const Console& console);
 int RunReady(const Console& console);
 int RunAgents(const Console& console);
@@ -34,7 +35,8 @@ int RunLogin(const Console& console, const std::string& credential);
 int RunBrowserLogin(const Console& console, const std::string& credential,
                     const std::string& login_hint);
 /// Reads the secret from standard input or a prompt and sends it sealed to the broker.
-int RunSecretSet(const Console& console, const std::string& credential);
+/// `expires`: the day that a client secret ends, as the portal said; or empty.
+int RunSecretSet(const Console& console, const std::string& credential, const std::string& expires);
 int RunUnseal(const Console& console);
 /// `kind` and `key_path` come from the configuration: a file key is made anew and put in place, a
 /// passphrase is asked for, a systemd credential is read from standard input.

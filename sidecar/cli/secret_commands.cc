@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "sidecar/cli/daemon_commands.h"
+#include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
 #include "sidecar/ipc/system_ports.h"
 #include "token_cache/key_encryption_key.h"
@@ -19,10 +20,12 @@ using nlohmann::json;
 
 // Reads, seals, sends. The refusal or the answer is the caller's to judge.
 broker::Result<AdminAnswer> SendSealed(const Console& console, const std::string& method,
-                                       const std::string& path, const Secret& plain) {
+                                       const std::string& path, const Secret& plain,
+                                       json members = json::object()) {
   const auto sealed = SealForBroker(console.client, plain);
   if (!sealed) return std::unexpected(sealed.error());
-  return console.client.Call(method, path, {{"sealed", *sealed}});
+  members["sealed"] = *sealed;
+  return console.client.Call(method, path, members);
 }
 
 int Rotated(const Console& console, const json& body, const std::string& also) {
@@ -68,16 +71,27 @@ int RotateKeyFile(const Console& console, const std::string& path) {
 
 }  // namespace
 
-int RunSecretSet(const Console& console, const std::string& credential) {
+int RunSecretSet(const Console& console, const std::string& credential,
+                 const std::string& expires) {
   const auto typed = ReadSecret("secret of " + credential);
   if (!typed) return Complain(console.output(), typed.error().detail);
+  const json members = expires.empty() ? json::object() : json{{"expires", expires}};
   const auto answer =
-      SendSealed(console, "PUT", "/v1/credentials/" + credential + "/secret", *typed);
+      SendSealed(console, "PUT", "/v1/credentials/" + credential + "/secret", *typed, members);
   if (const int code = Judge(console, answer)) return code;
   if (console.json) {
     console.out << answer->body.dump(2) << '\n';
   } else {
     console.out << "stored  " << credential << ", version " << answer->body["version"] << '\n';
+    if (answer->body.contains("end")) {
+      console.out << "ends    in " << Field(answer->body["end"], "days_left")
+                  << " days: purser status warns before that\n";
+    }
+    if (answer->body.contains("end_not_kept")) {
+      console.err
+          << "purser: its end could not be kept, so that nothing will warn after a restart: "
+          << Field(answer->body, "end_not_kept") << '\n';
+    }
   }
   return kExitDone;
 }

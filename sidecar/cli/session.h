@@ -22,6 +22,7 @@ struct Session {
   bool browser = false;
   bool watch = false;
   std::string login_hint;
+  std::string expires;
   std::function<int()> chosen;  // set by the command that was typed
 
   [[nodiscard]] Output output() const { return {std::cout, std::cerr, json}; }

@@ -158,10 +158,10 @@ class DevTenant:
         return self.https(self.graph + path, method, body=body, headers=headers)
 
 
-def new_certificate(directory):
+def new_certificate(directory, days=400):
     """The paths of a new RSA key (PKCS#8) and a self-signed certificate of it, both PEM."""
     key, certificate = pathlib.Path(directory) / "key.pem", pathlib.Path(directory) / "cert.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", str(days),
                     "-subj", "/CN=agent", "-keyout", key, "-out", certificate],
                    check=True, capture_output=True)
     return key, certificate

@@ -12,13 +12,15 @@
 /// All that a minter borrows, faked.
 struct FakeMintPorts {
   broker::Minter::Ports ports() {
-    return {http, vault, ledger, clock, random, sleeper, fingerprint_key};
+    return {http,    vault,   ledger,  clock, random, sleeper, fingerprint_key,
+            nullptr, nullptr, nullptr, &uses};
   }
 
   FakeHttp http;
   FakeVault vault;
   FakeLedger ledger;
   FakeClock clock;
+  broker::CredentialUses uses{clock};
   FakeRandom random;
   FakeSleeper sleeper;
   broker::Secret fingerprint_key =

@@ -58,6 +58,11 @@ struct Fixture : FakeMintPorts {
             .minter = minter,
             .cache = cache,
             .store = vault.store,
+            .uses = uses,
+            .keep_uses = [this]() -> broker::Status {
+              done.push_back("keep:" + uses.Kept());
+              return {};
+            },
             .unseal = [this](const Secret& typed) -> broker::Status {
               done.emplace_back("unseal");
               if (typed.Expose(broker::Exit::kTest) == "right") return {};
