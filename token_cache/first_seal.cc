@@ -64,13 +64,14 @@ Status SealedStore::FirstSeal(const Secret& kek, const Kdf& kdf, GenerationBound
   try {
     const std::scoped_lock lock(write_mutex_, db_mutex_);
     if (!header_.data_keys.empty()) return Fail(ErrorCode::kConflict, "the store has keys");
-    if (bounds.intended > 0)
-      return Fail(ErrorCode::kCorrupt,
+    if (bounds.intended > 0 && !bounds.accept_restored)
+      return Fail(ErrorCode::kConflict,
                   "the ledger knows generation " + std::to_string(bounds.intended) +
-                      " of the store, and this one is new: the store was taken away");
+                      " of the store, and this one is new: the store was taken away" +
+                      std::string(kIfRestored));
     SealHeader header{.store_id = header_.store_id};
     FirstKeys made = MakeKeys(kek, kdf, &header, random_);
-    StoreState state{.tenant = tenant_};
+    StoreState state{.generation = bounds.intended, .tenant = tenant_};
     if (const auto done = file_->Commit({HeaderRow(header), StateRow(state, made.data)}); !done)
       return done;
     header_ = std::move(header);

@@ -35,15 +35,21 @@ Status CheckId(const SecretId& id) {
 Status CheckGeneration(uint64_t found, GenerationBounds bounds) {
   const std::string text = "generation " + std::to_string(found) + " of the store";
   if (found < bounds.confirmed)
-    return Fail(ErrorCode::kCorrupt, text + " is older than generation " +
-                                         std::to_string(bounds.confirmed) +
-                                         ", which the ledger confirms: an older copy was put back");
+    return Fail(ErrorCode::kConflict,
+                text + " is older than generation " + std::to_string(bounds.confirmed) +
+                    ", which the ledger confirms: an older copy was put back" +
+                    std::string(kIfRestored));
   if (found > bounds.intended)
-    return Fail(ErrorCode::kCorrupt, text + " was never announced to the ledger, which knows " +
-                                         std::to_string(bounds.intended) +
-                                         ": the ledger was cut, or this is another's store");
+    return Fail(ErrorCode::kConflict, text + " was never announced to the ledger, which knows " +
+                                          std::to_string(bounds.intended) +
+                                          ": the ledger was cut, or this is another's store" +
+                                          std::string(kIfRestored));
   return {};
 }
+
+// What the witness is told that such a commit changes; not its first version: nothing is new.
+const SecretId kRestoredId{"restored", broker::SecretKind::kInternal};
+constexpr uint64_t kRestoredVersion = 2;
 
 auto Find(Bucket& bucket, const SecretId& id) {
   return std::ranges::lower_bound(bucket, id, {}, &IndexEntry::id);
@@ -89,17 +95,26 @@ uint64_t SealedStore::generation() const {
 
 Status SealedStore::Unseal(const Secret& kek, GenerationBounds bounds) {
   return Guarded([&]() -> Status {
-    const std::scoped_lock lock(write_mutex_, db_mutex_);
-    auto keys = OpenKeys(kek);
-    if (!keys) return std::unexpected(keys.error());
-    auto state = ReadState(*keys);
-    if (!state) return std::unexpected(state.error());
-    if (state->tenant != tenant_)
-      return Fail(ErrorCode::kCorrupt, "this store belongs to tenant " + state->tenant);
-    if (const auto known = CheckGeneration(state->generation, bounds); !known) return known;
-    keys_ = std::move(*keys);
-    state_ = std::move(*state);
-    return {};
+    const std::scoped_lock lock(write_mutex_);
+    Status fits;
+    {
+      const std::scoped_lock database(db_mutex_);
+      auto keys = OpenKeys(kek);
+      if (!keys) return std::unexpected(keys.error());
+      auto state = ReadState(*keys);
+      if (!state) return std::unexpected(state.error());
+      if (state->tenant != tenant_)
+        return Fail(ErrorCode::kCorrupt, "this store belongs to tenant " + state->tenant);
+      fits = CheckGeneration(state->generation, bounds);
+      if (!fits && !bounds.accept_restored) return fits;
+      keys_ = std::move(*keys);
+      state_ = std::move(*state);
+    }
+    if (fits) return {};
+    // Beyond all that either of the two has seen, and announced: from here on they agree.
+    StoreState next = state_;
+    next.generation = std::max(next.generation, bounds.intended) + 1;
+    return CommitWitnessed({}, std::move(next), kRestoredId, kRestoredVersion);
   });
 }
 

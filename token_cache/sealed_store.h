@@ -20,6 +20,9 @@ namespace token_cache {
 struct GenerationBounds {
   uint64_t confirmed = 0;  // the last generation that was confirmed
   uint64_t intended = 0;   // the last that was announced; ≥ confirmed
+  // An operator says that the store or the ledger came from a backup: the store is opened although
+  // the two do not fit, and both go on from a generation that neither has seen.
+  bool accept_restored = false;
 };
 
 struct RotationReport {
@@ -50,13 +53,14 @@ class SealedStore final : public broker::SealedStore {
   /// False from InitialiseWithoutKeys() to FirstSeal().
   [[nodiscard]] bool has_keys() const;
   /// Gives a store without keys its first ones in one commit, and unseals it. `kdf` is kKeyVault,
-  /// with `kek` wrapped. Errors: kConflict (it has keys) · kCorrupt (the ledger knows of what was
+  /// with `kek` wrapped. Errors: kConflict (it has keys · the ledger knows of what was
   /// stored before: this is not that store) · kInvalidRequest · kUnavailable.
   broker::Status FirstSeal(const broker::Secret& kek, const Kdf& kdf, GenerationBounds bounds);
   /// Opens the data keys and compares the generation with the ledger's. Reads no secret. An error
   /// changes nothing: a sealed store stays sealed, an unsealed one goes on.
-  /// Errors: kDenied (another key-encryption key) · kCorrupt (damaged · another tenant's · an older
-  /// copy was put back · newer than the ledger knows).
+  /// Errors: kDenied (another key-encryption key) · kCorrupt (damaged · another tenant's) ·
+  /// kConflict (an older copy was put back · newer than the ledger knows; with `accept_restored`
+  /// neither is an error) · the witness's.
   broker::Status Unseal(const broker::Secret& kek, GenerationBounds bounds);
   [[nodiscard]] bool sealed() const;
   [[nodiscard]] uint64_t generation() const;

@@ -45,6 +45,10 @@ struct SealHeader {
 };
 
 /// Re-sealed by every commit.
+/// Behind what does not fit: only a person knows whether it is a backup of their own.
+inline constexpr std::string_view kIfRestored =
+    " (a backup that you put back yourself: purser restore --accept)";
+
 struct StoreState {
   uint64_t generation = 0;
   std::string tenant;

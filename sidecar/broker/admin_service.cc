@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "broker/base/inert_text.h"
 #include "broker/base/strict_json.h"
 #include "broker/caller_record.h"
 #include "sidecar/ipc/messages.h"
@@ -47,6 +48,7 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/unseal",                          kOperator, kAction, {"sealed"},                 &AdminService::Unseal},
       {"POST", "/v1/seal/rotate",                     kOperator, kAction, {"sealed?"},                &AdminService::RotateSeal},
       {"POST", "/v1/ledger/resume",                   kOperator, kAction, {},                         &AdminService::ResumeLedger},
+      {"POST", "/v1/restore",                         kOperator, kAction, {"why"},                    &AdminService::AcceptRestored},
       {"POST", "/v1/kill",                            kOperator, kOwn,    {"agent?", "all?", "why?"}, &AdminService::Kill},
       {"POST", "/v1/release",                         kOperator, kOwn,    {"agent?", "all?", "why"},  &AdminService::Release},
       {"POST", "/v1/doctor/credentials/{}",           kOperator, kAction, {},                         &AdminService::TryCredential},
@@ -176,6 +178,10 @@ Entry AdminService::EntryOf(const Call& call, EntryType type, LedgerOutcome outc
   entry.target_kind = "admin";
   entry.target_id = call.request.method + " " + call.request.path;
   entry.policy_sha256 = ports_.broker.config()->sha256;
+  const auto why = call.body.find("why");
+  if (why != call.body.end() && why->is_string() && broker::IsInertText(why->get<std::string>())) {
+    entry.change["why"] = why->get<std::string>();
+  }
   return entry;
 }
 

@@ -30,6 +30,7 @@ struct AdminPorts {
   std::function<broker::Result<uint64_t>(const broker::policy::Seal&, const broker::Secret& key)>
       rotate_seal;
   std::function<std::string()> store_trouble;
+  std::function<broker::Status()> accept_restored;
   std::function<broker::Result<ipc::LedgerState>()> ledger_state;
   std::function<broker::Result<ipc::LedgerState>()> resume_ledger;
   std::function<broker::Result<std::string>(ipc::MessageType question, const std::string& text)>
@@ -81,6 +82,7 @@ class AdminService {
   Outcome Unseal(const Call& call);
   Outcome RotateSeal(const Call& call);
   Outcome ResumeLedger(const Call& call);
+  Outcome AcceptRestored(const Call& call);
   Outcome Kill(const Call& call);
   Outcome Release(const Call& call);
   Outcome TryCredential(const Call& call);

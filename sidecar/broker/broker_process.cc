@@ -62,12 +62,31 @@ void BrokerProcess::HandleWaiting(const std::string& request,
 // Nothing is served yet: who was stopped before this process began stays stopped from its first
 // request on.
 Status BrokerProcess::OnUnsealed() {
-  if (const Status whole = head_.Compare(); !whole) return whole;
+  const Status whole = head_.Compare();
+  const bool restored = seal_.accepts_restored();
+  if (!whole && !(restored && whole.error().code == broker::ErrorCode::kConflict)) return whole;
+  if (restored) {
+    if (const Status stopped = StopAllAfterRestore(); !stopped) return stopped;
+  }
   auto ledger = ledger_.Query();
   if (!ledger) return std::unexpected(ledger.error());
   broker_.kills().Adopt({ledger->all_killed, {ledger->killed.begin(), ledger->killed.end()}});
   if (const Status loaded = kept_uses_.Load(); !loaded) return loaded;
   return fingerprint_key_.Load();
+}
+
+// What was stopped, revoked or used up since the backup was made may be forgotten: a person looks
+// first, then lets them go on.
+Status BrokerProcess::StopAllAfterRestore() {
+  broker_.Stop({});
+  broker::ledger::Entry entry{.type = broker::ledger::EntryType::kKillEngaged,
+                              .outcome = broker::ledger::Outcome::kSuccess};
+  entry.change["by"] = "restore";
+  entry.change["why"] = "what happened since the backup may be forgotten";
+  if (const auto receipt = ledger_.Append(entry); !receipt) {
+    return std::unexpected(receipt.error());
+  }
+  return head_.Keep();
 }
 
 std::shared_ptr<const VaultSet> BrokerProcess::VaultsOf(const broker::SharedConfig& config) {
@@ -122,6 +141,15 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
       .rotate_seal = [this](const broker::policy::Seal& seal,
                             const Secret& key) { return seal_.Rotate(seal, key); },
       .store_trouble = [this] { return seal_.trouble(); },
+      .accept_restored =
+          [this] {
+            Status accepted = seal_.AcceptRestored();
+            if (accepted) {
+              seal_.AskForKeys();
+              unseal_retry_.Wake();
+            }
+            return accepted;
+          },
       .ledger_state = [this] { return ledger_.Query(); },
       .resume_ledger =
           [this] {

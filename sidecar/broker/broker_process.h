@@ -70,6 +70,7 @@ class BrokerProcess {
   void HandleWaiting(const std::string& request, const Connections::Answerer& answerer);
   bool StartGuarded(Workers::Job job);
   broker::Status OnUnsealed();
+  broker::Status StopAllAfterRestore();
   std::shared_ptr<const VaultSet> VaultsOf(const broker::SharedConfig& config);
   Readiness Look();
   AdminPorts PortsOfAdmins();

@@ -34,10 +34,12 @@ Status HeadKeeper::Compare() {
   const auto ledger = ports_.ledger();
   if (!ledger) return std::unexpected(ledger.error());
   if (ledger->seq > *seq || TextOf(*ledger) == *kept) return {};
-  return Fail(ErrorCode::kCorrupt,
-              "the ledger ends at entry " + std::to_string(ledger->seq) + ", but entry " +
-                  std::to_string(*seq) +
-                  " was acknowledged: its end was cut, or an older copy was put back");
+  return Fail(
+      ErrorCode::kConflict,
+      "the ledger ends at entry " + std::to_string(ledger->seq) + ", but entry " +
+          std::to_string(*seq) +
+          " was acknowledged: its end was cut, or an older copy was put back (a backup that you "
+          "put back yourself: purser restore --accept)");
 }
 
 Status HeadKeeper::Keep() {

@@ -29,7 +29,8 @@ class HeadKeeper {
   };
   explicit HeadKeeper(Ports ports) : ports_(std::move(ports)) {}
 
-  /// Errors: kCorrupt (the ledger ends before what it acknowledged, or there with another entry) ·
+  /// Errors: kConflict (the ledger ends before what it acknowledged, or there with another entry) ·
+  /// kCorrupt (what was noted is malformed) ·
   /// those of the ports.
   broker::Status Compare();
   /// Notes the head if it moved. Errors: those of the ports; a latched ledger's head stands still.

@@ -79,8 +79,10 @@ Status SealControl::Opened(Status done) {
   if (done) usable_ = true;
   if (usable_) {
     trouble_.clear();
+    accepts_restored_ = false;
   } else {
     trouble_ = done.error().detail;
+    does_not_fit_ = done.error().code == ErrorCode::kConflict;
   }
   return done;
 }
@@ -93,7 +95,8 @@ Result<token_cache::GenerationBounds> SealControl::Bounds() {
     return Fail(ErrorCode::kUnavailable, "the ledger is latched: " + ledger->latch_reason);
   }
   return token_cache::GenerationBounds{.confirmed = ledger->store_confirmed,
-                                       .intended = ledger->store_intended};
+                                       .intended = ledger->store_intended,
+                                       .accept_restored = accepts_restored_};
 }
 
 // What the vault has wrapped is kept with the first keys or not at all: after a crash in between
@@ -134,6 +137,19 @@ Status SealControl::KeepForSuccessor(const Secret& kek, const std::string& which
 void SealControl::NoteKept(const Status& kept) {
   const std::scoped_lock lock(mutex_);
   not_kept_ = kept ? "" : kept.error().detail;
+}
+
+Status SealControl::AcceptRestored() {
+  const std::scoped_lock lock(mutex_);
+  if (usable_) {
+    return Fail(ErrorCode::kConflict,
+                "the store is open and fits the ledger: there is nothing to accept");
+  }
+  if (!does_not_fit_) {
+    return Fail(ErrorCode::kConflict, "the store is closed, but for another reason: " + trouble_);
+  }
+  accepts_restored_ = true;
+  return {};
 }
 
 void SealControl::AskForKeys() {

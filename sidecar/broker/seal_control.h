@@ -49,6 +49,13 @@ class SealControl {
   /// secrets were rewritten.
   broker::Result<uint64_t> Rotate(const broker::policy::Seal& seal, const broker::Secret& typed);
 
+  /// An operator says that the store or the ledger came from a backup: the next attempt to open the
+  /// store takes one that does not fit the ledger. Errors: kConflict (the store is open, or closed
+  /// for another reason).
+  broker::Status AcceptRestored();
+  /// That was said, and the store is not open yet.
+  [[nodiscard]] bool accepts_restored() const { return accepts_restored_; }
+
   /// Asks for the keys once more if the store is still closed; what kept it closed may be mended.
   void AskForKeys();
 
@@ -78,10 +85,12 @@ class SealControl {
   std::function<broker::Status()> on_unsealed_;
   std::atomic<bool> usable_ = false;
   std::atomic<bool> opened_by_next_ = false;
+  std::atomic<bool> accepts_restored_ = false;
   std::mutex vault_turn_;  // held while the key vault is asked
   bool vault_unasked_ = true;
-  mutable std::mutex mutex_;  // guards the texts
+  mutable std::mutex mutex_;  // guards what follows
   std::string not_kept_;      // why a successor will not have the key; empty: it will
+  bool does_not_fit_ = false;  // store and ledger: why the store is closed
   std::string trouble_ = "sealed: an operator must unseal it (purser unseal)";
 };
 

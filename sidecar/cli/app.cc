@@ -12,6 +12,7 @@
 #include "sidecar/cli/init_command.h"
 #include "sidecar/cli/ledger_options.h"
 #include "sidecar/cli/registrations.h"
+#include "sidecar/cli/restore_command.h"
 #include "sidecar/cli/run_command.h"
 #include "sidecar/cli/session.h"
 #include "sidecar/cli/stop_commands.h"
@@ -287,9 +288,11 @@ int RunPurser(int argc, char** argv) {
   std::vector<std::string> command;
   NewConfigOptions init;
   StopOrder order;
+  RestoreOrder restore;
   AddInit(app, session, init);
   AddDaemonCommands(app, session);
   AddStops(app, session, order);
+  AddRestore(app, session, restore);
   AddSecretCommands(app, session, credential);
   AddRun(app, session, agent, command);
   ExplainQuestion question;

@@ -112,10 +112,10 @@ TEST_CASE("First keys are refused that would not open the store again, or not th
         ErrorCode::kInvalidRequest);
   CHECK(store->FirstSeal(StoreFolder::Kek('k'), Wrapped(), {.confirmed = 3, .intended = 4})
             .error()
-            .code == ErrorCode::kCorrupt);
+            .code == ErrorCode::kConflict);
   CHECK(store->FirstSeal(StoreFolder::Kek('k'), Wrapped(), {.confirmed = 0, .intended = 1})
             .error()
-            .code == ErrorCode::kCorrupt);
+            .code == ErrorCode::kConflict);
   CHECK_FALSE(store->has_keys());
 }
 

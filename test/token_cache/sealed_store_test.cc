@@ -239,12 +239,46 @@ TEST_CASE("An older copy of the file put back is noticed, and a newer one than t
   folder.Overwrite(folder.path(), copy);
   std::filesystem::remove(folder.wal());
   const auto older = folder.Unsealed();
-  CHECK(older.error().code == ErrorCode::kCorrupt);
+  CHECK(older.error().code == ErrorCode::kConflict);
   CHECK(older.error().detail.find("older copy") != std::string::npos);
 
   const auto store = folder.Open();
   CHECK((*store)->Unseal(StoreFolder::Kek('k'), {.confirmed = 0, .intended = 0}).error().code ==
-        ErrorCode::kCorrupt);
+        ErrorCode::kConflict);
+}
+
+TEST_CASE("An older copy that is accepted opens, and fits the ledger from then on") {
+  StoreFolder folder;
+  folder.Initialise();
+  REQUIRE((*folder.Unsealed())->Put(kMail, Secret::CopyOf("one"), 0).has_value());
+  const std::string copy = folder.Bytes(folder.path());
+  REQUIRE((*folder.Unsealed())->Put(kMail, Secret::CopyOf("two"), 1).has_value());
+  folder.Overwrite(folder.path(), copy);
+  std::filesystem::remove(folder.wal());
+  {
+    const auto store = folder.Open();
+    auto bounds = folder.bounds();
+    bounds.accept_restored = true;
+    CHECK((*store)->Unseal(StoreFolder::Kek('x'), bounds).error().code == ErrorCode::kDenied);
+    REQUIRE((*store)->Unseal(StoreFolder::Kek('k'), bounds));
+    CHECK((*store)->generation() > bounds.intended);
+  }
+  const auto store = folder.Unsealed();
+  REQUIRE(store.has_value());
+  CHECK((*store)->Get(kMail)->value.Expose(broker::Exit::kDeriveKey) == "one");
+  CHECK((*store)->Put(kMail, Secret::CopyOf("three"), 1).has_value());
+}
+
+TEST_CASE("A ledger that knows less than the store is accepted, and is told of all from then on") {
+  StoreFolder folder;
+  folder.Initialise();
+  REQUIRE((*folder.Unsealed())->Put(kMail, Secret::CopyOf("one"), 0).has_value());
+  {
+    const auto store = folder.Open();
+    REQUIRE((*store)->Unseal(StoreFolder::Kek('k'), {.accept_restored = true}));
+    CHECK((*store)->generation() == folder.bounds().intended);
+  }
+  CHECK(folder.Unsealed().has_value());
 }
 
 TEST_CASE("A log that was deleted takes its commits with it, and that is noticed") {
@@ -256,7 +290,7 @@ TEST_CASE("A log that was deleted takes its commits with it, and that is noticed
   store->reset();
   std::filesystem::remove(folder.wal());
   folder.Overwrite(folder.path(), database);
-  CHECK(folder.Unsealed().error().code == ErrorCode::kCorrupt);
+  CHECK(folder.Unsealed().error().code == ErrorCode::kConflict);
 }
 
 TEST_CASE("A crash between intent, commit and confirmation is not mistaken for an older copy") {

@@ -13,7 +13,7 @@ TEST_CASE("The authority is tried, and what its clock says of ours is told") {
   Fixture f;
   f.http.PushFailure(ErrorCode::kUnavailable, "cannot connect");
   const json away = f.Ask(kOperator, "POST", "/v1/doctor/hosts").body["hosts"];
-  REQUIRE(away.size() == 1);
+  REQUIRE(away.size() == 2);  // Entra and Graph
   CHECK(away[0]["reached"] == false);
   CHECK(away[0]["error"] == "cannot connect");
   f.http.respond = [&](const auto&) -> broker::Result<broker::HttpResponse> {
@@ -52,6 +52,7 @@ TEST_CASE("Each listed host is tried, the authority first, whatever became of th
            "/v2.0/.well-known/openid-configuration",
        true},
       {"https://corp-agents.vault.azure.net:443/", false},
+      {"https://graph.microsoft.com:443/", true},
       {"http://127.0.0.1:40342/", true},
       {"http://169.254.169.254:80/", true}};
   REQUIRE(hosts.size() == wanted.size());

@@ -73,6 +73,10 @@ struct Fixture : FakeMintPorts {
               return 3;
             },
             .store_trouble = [] { return std::string(); },
+            .accept_restored = [this]() -> broker::Status {
+              done.emplace_back("restore");
+              return {};
+            },
             .ledger_state = [this] { return State(); },
             .resume_ledger =
                 [this] {

@@ -281,7 +281,7 @@ TEST_CASE(
     NewStore(folder);
     REQUIRE(folder.witness.Intend(7, kMail, 1));
     Life life(folder, true, &corp.vault);
-    CHECK(life.seal.UnsealFromVault().error().code == ErrorCode::kCorrupt);
+    CHECK(life.seal.UnsealFromVault().error().code == ErrorCode::kConflict);
     CHECK_FALSE(life.store->has_keys());
   }
   SUBCASE("a vault's, without a vault") {
