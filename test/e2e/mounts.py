@@ -4,8 +4,8 @@ import os
 import pathlib
 import subprocess
 
-CLONE_NEWNS, MS_RDONLY, MS_REMOUNT, MS_REC, MS_PRIVATE, MNT_DETACH = \
-    0x20000, 1, 32, 16384, 1 << 18, 2
+CLONE_NEWNS, MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = \
+    0x20000, 1, 32, 4096, 16384, 1 << 18, 2
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -25,6 +25,10 @@ def why_none():
 def mount(target, flags, options=None):
     check(libc.mount(b"tmpfs", str(target).encode(), b"tmpfs", flags,
                      options.encode() if options else None))
+
+
+def bind(source, target):
+    check(libc.mount(str(source).encode(), str(target).encode(), None, MS_BIND, None))
 
 
 def unmount(target):
