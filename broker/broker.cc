@@ -214,21 +214,37 @@ void Broker::Release(std::unique_ptr<Pending> pending) {
   if (refusal) return Deny(std::move(*pending), std::move(*refusal));
   Entry& entry = pending->entry;
   DescribeRelease(*pending->token, &entry);
-  ports_.ledger.AppendThen(
-      entry, [this, pending = std::move(pending)](Result<LedgerReceipt> receipt) mutable {
-        if (receipt) {
-          outstanding_.Note(pending->caller.agent, pending->asked, *pending->token, receipt->seq);
-          return pending->answer(
-              IssuedToken{std::move(pending->token), NamesOf(pending->grant->rules), *receipt});
-        }
-        Refusal why = LedgerRefusal(receipt.error());
-        // A ledger that wrote no release now writes no refusal either.
-        if (why.reason == Reason::kLedgerUnavailable) {
-          return pending->answer(std::unexpected(Denied{std::move(why), std::nullopt}));
-        }
-        TakeBack(&pending->entry);
-        Deny(std::move(*pending), std::move(why));
-      });
+  Append(entry, [this, pending = std::move(pending)](Result<LedgerReceipt> receipt) mutable {
+    if (receipt) {
+      if (ports_.metrics != nullptr) {
+        ports_.metrics->Issued(pending->caller.agent,
+                               pending->waiting ? Metrics::Source::kMint : Metrics::Source::kCache);
+      }
+      outstanding_.Note(pending->caller.agent, pending->asked, *pending->token, receipt->seq);
+      return pending->answer(
+          IssuedToken{std::move(pending->token), NamesOf(pending->grant->rules), *receipt});
+    }
+    Refusal why = LedgerRefusal(receipt.error());
+    // A ledger that wrote no release now writes no refusal either.
+    if (why.reason == Reason::kLedgerUnavailable) {
+      if (ports_.metrics != nullptr) {
+        ports_.metrics->Denied(pending->caller.agent, why.reason);
+      }
+      return pending->answer(std::unexpected(Denied{std::move(why), std::nullopt}));
+    }
+    TakeBack(&pending->entry);
+    Deny(std::move(*pending), std::move(why));
+  });
+}
+
+// Of the entries that an agent waits for.
+void Broker::Append(const Entry& entry, LedgerSink::Done done) {
+  if (ports_.metrics == nullptr) return ports_.ledger.AppendThen(entry, std::move(done));
+  ports_.ledger.AppendThen(entry, [this, handed_over = ports_.clock.Now(),
+                                   done = std::move(done)](Result<LedgerReceipt> receipt) mutable {
+    ports_.metrics->Appended(ports_.clock.Now() - handed_over, receipt.has_value());
+    done(std::move(receipt));
+  });
 }
 
 void Broker::Deny(Pending pending, Refusal refusal) {
@@ -239,18 +255,18 @@ void Broker::Deny(Entry entry, Refusal refusal, Answer answer) {
   entry.type = EntryType::kTokenDenied;
   entry.outcome = Outcome::kFailure;
   entry.reason = broker::Describe(refusal.reason).name;
-  ports_.ledger.AppendThen(
-      entry, [this, bare = WithoutClaims(entry), refusal = std::move(refusal),
-              answer = std::move(answer)](Result<LedgerReceipt> receipt) mutable {
-        const auto say = [](Refusal& why, Answer& to, const Result<LedgerReceipt>& got) {
-          to(std::unexpected(Denied{std::move(why), got ? std::optional(*got) : std::nullopt}));
-        };
-        const bool unwritable = !receipt && receipt.error().code == ErrorCode::kInvalidRequest;
-        if (!unwritable) return say(refusal, answer, receipt);
-        ports_.ledger.AppendThen(
-            bare, [say, refusal = std::move(refusal), answer = std::move(answer)](
-                      const Result<LedgerReceipt>& again) mutable { say(refusal, answer, again); });
-      });
+  if (ports_.metrics != nullptr) ports_.metrics->Denied(entry.agent, refusal.reason);
+  Append(entry, [this, bare = WithoutClaims(entry), refusal = std::move(refusal),
+                 answer = std::move(answer)](Result<LedgerReceipt> receipt) mutable {
+    const auto say = [](Refusal& why, Answer& to, const Result<LedgerReceipt>& got) {
+      to(std::unexpected(Denied{std::move(why), got ? std::optional(*got) : std::nullopt}));
+    };
+    const bool unwritable = !receipt && receipt.error().code == ErrorCode::kInvalidRequest;
+    if (!unwritable) return say(refusal, answer, receipt);
+    ports_.ledger.AppendThen(
+        bare, [say, refusal = std::move(refusal), answer = std::move(answer)](
+                  const Result<LedgerReceipt>& again) mutable { say(refusal, answer, again); });
+  });
 }
 
 void Broker::RecordRejected(const Caller& caller, Reason reason, const std::string& request_id,

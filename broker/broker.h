@@ -9,6 +9,7 @@
 
 #include "broker/budgets.h"
 #include "broker/kill_switch.h"
+#include "broker/metrics.h"
 #include "broker/minter.h"
 #include "broker/outstanding.h"
 #include "broker/policy/config.h"
@@ -60,6 +61,7 @@ class Broker {
     const Clock& clock;
     std::function<bool()> unsealed;  // the store of secrets can be read
     std::function<bool(Job)> wait;   // runs it on a thread that may wait; false: there is no room
+    Metrics* metrics = nullptr;      // null: nothing is counted
   };
   Broker(Ports ports, SharedConfig config);
 
@@ -107,6 +109,7 @@ class Broker {
                      const TokenKey& key, const ledger::Entry& who,
                      const Secret* user_assertion = nullptr);
   void Release(std::unique_ptr<Pending> pending);
+  void Append(const ledger::Entry& entry, LedgerSink::Done done);
   void Deny(Pending pending, Refusal refusal);
   void Deny(ledger::Entry entry, Refusal refusal, Answer answer);
 

@@ -41,6 +41,7 @@ MintResult Failed(const Minter::Ports& ports, const std::string& credential,
                   const std::string& request_id, Refusal refusal) {
   Write(ports.log, "mint_failed", credential, request_id, refusal);
   if (ports.uses != nullptr) ports.uses->Refused(credential, refusal.reason);
+  if (ports.metrics != nullptr) ports.metrics->MintFailed(credential, refusal.reason);
   return std::unexpected(std::move(refusal));
 }
 
@@ -71,6 +72,7 @@ MintResult Minter::Mint(const policy::Config& config, const policy::Credential& 
     return Failed(ports_, credential.name, who.request_id, std::move(token.error()));
   }
   if (ports_.uses != nullptr) ports_.uses->Minted(credential.name, token->credential_version);
+  if (ports_.metrics != nullptr) ports_.metrics->Minted(credential.name);
   return std::make_shared<const AccessToken>(std::move(*token));
 }
 

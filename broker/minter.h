@@ -7,6 +7,7 @@
 #include "broker/base/log.h"
 #include "broker/credential_uses.h"
 #include "broker/ledger/entry.h"
+#include "broker/metrics.h"
 #include "broker/policy/config.h"
 #include "broker/ports/clock.h"
 #include "broker/ports/http_transport.h"
@@ -41,6 +42,7 @@ class Minter {
     Signer* signer = nullptr;
     /// Told what became of each mint, and when secrets end. Null: nobody is.
     CredentialUses* uses = nullptr;
+    Metrics* metrics = nullptr;  // null: nothing is counted
   };
   static constexpr size_t kFingerprintKeyBytes = 32;
   explicit Minter(Ports ports);

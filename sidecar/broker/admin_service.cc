@@ -38,6 +38,7 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"GET",  "/readyz",                             kAnyone,   kNone,   {},                         &AdminService::Ready},
       {"GET",  "/v1/agents",                          kAuditor,  kNone,   {},                         &AdminService::Agents},
       {"GET",  "/v1/credentials",                     kAuditor,  kNone,   {},                         &AdminService::Credentials},
+      {"GET",  "/metrics",                            kAuditor,  kNone,   {},                         &AdminService::ShowMetrics},
       {"GET",  "/v1/seal-key",                        kOperator, kNone,   {},                         &AdminService::SealKey},
       {"POST", "/v1/reload",                          kOperator, kAction, {"dry_run?"},               &AdminService::Reload},
       {"POST", "/v1/credentials/{}/login",            kOperator, kAction, {},                         &AdminService::StartLogin},
@@ -121,7 +122,9 @@ void AdminService::Handle(const Peer& peer, std::string_view request, std::strin
   Outcome outcome = Dispatch(peer, asked);
   if (!outcome) return EncodeRefusal(outcome.error(), asked.request_id, answer);
   const bool unready = asked.path == "/readyz" && !(*outcome)["ready"].get<bool>();
-  const std::string text = outcome->dump(-1, ' ', false, json::error_handler_t::replace);
+  const std::string text = outcome->is_string()
+                               ? outcome->get<std::string>()
+                               : outcome->dump(-1, ' ', false, json::error_handler_t::replace);
   ipc::Encode(ipc::Answer{static_cast<uint16_t>(unready ? 503 : 200), 0, text}, answer);
 }
 

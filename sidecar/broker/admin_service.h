@@ -16,6 +16,8 @@
 
 namespace sidecar::broker_role {
 
+class MetricsText;
+
 /// What the routes act on. All thread-safe, all borrowed. What lives in other processes is reached
 /// through one function each.
 struct AdminPorts {
@@ -26,6 +28,7 @@ struct AdminPorts {
   broker::SealedStore& store;
   broker::CredentialUses& uses;
   std::function<broker::Status()> keep_uses;  // in the store
+  broker::Metrics& metrics;
   std::function<broker::Status(const broker::Secret& passphrase)> unseal;
   std::function<broker::Result<uint64_t>(const broker::policy::Seal&, const broker::Secret& key)>
       rotate_seal;
@@ -43,7 +46,7 @@ struct AdminPorts {
 class AdminService {
  public:
   using Json = nlohmann::json;
-  /// A result body, or a refusal.
+  /// A result body, or a refusal. A text is no JSON: it is the body as it is.
   using Outcome = std::expected<Json, broker::Refusal>;
 
   using LedgerOutcome = broker::ledger::Outcome;
@@ -72,6 +75,7 @@ class AdminService {
   Outcome Ready(const Call& call);
   Outcome Agents(const Call& call);
   Outcome Credentials(const Call& call);
+  Outcome ShowMetrics(const Call& call);
   Outcome Reload(const Call& call);
   Outcome StartLogin(const Call& call);
   Outcome PollLogin(const Call& call);
@@ -88,6 +92,8 @@ class AdminService {
   Outcome TryCredential(const Call& call);
   Outcome TryHosts(const Call& call);
 
+  void WriteState(const Readiness& now, MetricsText* text);
+  void WriteCredentials(MetricsText* text);
   std::expected<broker::Secret, broker::Refusal> Unwrap(const Call& call) const;
   std::expected<broker::policy::Credential, broker::Refusal> LoginOf(const Call& call) const;
   std::expected<std::optional<broker::Expiry>, broker::Refusal> StatedEnd(

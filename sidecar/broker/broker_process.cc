@@ -91,7 +91,7 @@ Status BrokerProcess::StopAllAfterRestore() {
 
 std::shared_ptr<const VaultSet> BrokerProcess::VaultsOf(const broker::SharedConfig& config) {
   return std::make_shared<const VaultSet>(
-      *config, VaultSet::Ports{own_vault_, files_, http_, clock_,
+      *config, VaultSet::Ports{own_vault_, files_, metered_http_, clock_,
                                [this, config](const broker::policy::Credential& identity,
                                               const broker::TokenKey& key) {
                                  broker::ledger::Entry who;
@@ -137,6 +137,7 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
       .store = *store_,
       .uses = uses_,
       .keep_uses = [this] { return kept_uses_.Keep(); },
+      .metrics = metrics_,
       .unseal = [this](const Secret& typed) { return seal_.UnsealWithPassphrase(typed); },
       .rotate_seal = [this](const broker::policy::Seal& seal,
                             const Secret& key) { return seal_.Rotate(seal, key); },

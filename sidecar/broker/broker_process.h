@@ -19,6 +19,7 @@
 #include "sidecar/broker/guarded_handler.h"
 #include "sidecar/broker/head_keeper.h"
 #include "sidecar/broker/kept_uses.h"
+#include "sidecar/broker/metered_transport.h"
 #include "sidecar/broker/readiness.h"
 #include "sidecar/broker/renewals.h"
 #include "sidecar/broker/seal_control.h"
@@ -97,17 +98,20 @@ class BrokerProcess {
   SealControl seal_{{*store_, ledger_, supervisor_, random_, &seal_vault_},
                     [this] { return OnUnsealed(); }};
   UnsealRetry unseal_retry_{[this] { return UnsealFromVault(); }};
+  broker::Metrics metrics_;
+  MeteredTransport metered_http_{http_, clock_, metrics_};
   broker::CredentialUses uses_{clock_};
   KeptUses kept_uses_{*store_, uses_};
   broker::Minter::Ports minter_ports_{
-      http_, vaults_, ledger_,  clock_, random_, sleeper_, fingerprint_key_.value(),
-      &log_, &files_, &vaults_, &uses_};
+      metered_http_, vaults_, ledger_,  clock_, random_,  sleeper_, fingerprint_key_.value(),
+      &log_,         &files_, &vaults_, &uses_, &metrics_};
   broker::Minter minter_{minter_ports_};
   token_cache::AccessTokenCache cache_{clock_};
   Workers workers_{kMaxWorkers};
-  broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
-                          [this](Workers::Job job) { return StartGuarded(std::move(job)); }},
-                         std::make_shared<const broker::policy::Config>()};
+  broker::Broker broker_{
+      {cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
+       [this](Workers::Job job) { return StartGuarded(std::move(job)); }, &metrics_},
+      std::make_shared<const broker::policy::Config>()};
   SharedReadiness readiness_{[this] { return Look(); },
                              [this](Workers::Job job) { return StartGuarded(std::move(job)); }};
   AgentService agents_{broker_, clock_, readiness_};

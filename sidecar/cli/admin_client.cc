@@ -34,8 +34,9 @@ std::string WhyUnreachable(const std::string& socket_path, CURLcode code) {
 
 }  // namespace
 
-broker::Result<AdminAnswer> AdminClient::Call(const std::string& method, const std::string& path,
-                                              const nlohmann::json& body) const {
+broker::Result<AdminClient::Bytes> AdminClient::Exchange(const std::string& method,
+                                                         const std::string& path,
+                                                         const nlohmann::json& body) const {
   const std::unique_ptr<CURL, CurlFree> curl(curl_easy_init());
   if (!curl) return Fail(ErrorCode::kUnavailable, "curl_easy_init failed");
   const std::string sent = body.is_null() ? "" : body.dump();
@@ -59,9 +60,27 @@ broker::Result<AdminAnswer> AdminClient::Call(const std::string& method, const s
   if (code != CURLE_OK) return Fail(ErrorCode::kUnavailable, WhyUnreachable(socket_path_, code));
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
-  auto answer = broker::ParseStrictJson(received, {.max_depth = 32, .allow_floats = true});
-  if (!answer) return Fail(ErrorCode::kCorrupt, "the answer is not JSON: " + answer.error().detail);
-  return AdminAnswer{static_cast<int>(status), std::move(*answer)};
+  return Bytes{static_cast<int>(status), std::move(received)};
+}
+
+broker::Result<AdminAnswer> AdminClient::Call(const std::string& method, const std::string& path,
+                                              const nlohmann::json& body) const {
+  const auto answer = Exchange(method, path, body);
+  if (!answer) return std::unexpected(answer.error());
+  return Parse(*answer);
+}
+
+broker::Result<AdminAnswer> AdminClient::GetText(const std::string& path) const {
+  auto answer = Exchange("GET", path, nullptr);
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->status != 200) return Parse(*answer);  // a refusal is JSON
+  return AdminAnswer{answer->status, std::move(answer->body)};
+}
+
+broker::Result<AdminAnswer> AdminClient::Parse(const Bytes& answer) {
+  auto body = broker::ParseStrictJson(answer.body, {.max_depth = 32, .allow_floats = true});
+  if (!body) return Fail(ErrorCode::kCorrupt, "the answer is not JSON: " + body.error().detail);
+  return AdminAnswer{answer.status, std::move(*body)};
 }
 
 }  // namespace sidecar::cli

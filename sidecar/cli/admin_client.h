@@ -20,8 +20,18 @@ class AdminClient {
   /// kCorrupt (the answer is not JSON).
   broker::Result<AdminAnswer> Call(const std::string& method, const std::string& path,
                                    const nlohmann::json& body = nullptr) const;
+  /// Of a route whose answer is text: that, as a JSON string, or a refusal. Errors as above.
+  broker::Result<AdminAnswer> GetText(const std::string& path) const;
 
  private:
+  struct Bytes {
+    int status = 0;
+    std::string body;
+  };
+  broker::Result<Bytes> Exchange(const std::string& method, const std::string& path,
+                                 const nlohmann::json& body) const;
+  static broker::Result<AdminAnswer> Parse(const Bytes& answer);
+
   std::string socket_path_;
 };
 

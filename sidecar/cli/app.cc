@@ -55,6 +55,19 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
              "Show each credential: where it is, until when, for whom, and how it fared",
              "Example: purser credentials --watch", RunCredentials);
 
+  auto* metrics =
+      app.add_subcommand("metrics", "Print counts and states in Prometheus's text form");
+  metrics->footer(
+      "For node_exporter's textfile collector, from a timer:\n"
+      "Example: purser metrics --out /var/lib/prometheus/node-exporter/purser.prom");
+  metrics->add_option("--out", session.out, "Write this file, whole or not at all");
+  metrics->callback([&session] {
+    session.chosen = [&session] {
+      return session.WithDaemon(
+          [&session](const Console& console) { return RunMetrics(console, session.out); });
+    };
+  });
+
   auto* reload = app.add_subcommand("reload", "Load the configuration anew, whole or not at all");
   reload->footer("Example: purser config check && purser reload --dry-run");
   reload->add_flag("--dry-run", session.dry_run, "Only show rights gained and lost");

@@ -25,6 +25,9 @@ int RunStatus(const Console& console);
 int RunReady(const Console& console);
 int RunAgents(const Console& console);
 int RunCredentials(const Console& console);
+/// Prints the metrics, or writes them to `file` so that a collector sees the old or the new ones,
+/// never a part.
+int RunMetrics(const Console& console, const std::string& file);
 int RunReload(const Console& console, bool dry_run);
 int RunLedgerResume(const Console& console);
 /// Device code: prints where to go and what to type, then polls until the person is done.

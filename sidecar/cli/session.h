@@ -23,6 +23,7 @@ struct Session {
   bool watch = false;
   std::string login_hint;
   std::string expires;
+  std::string out;
   std::function<int()> chosen;  // set by the command that was typed
 
   [[nodiscard]] Output output() const { return {std::cout, std::cerr, json}; }

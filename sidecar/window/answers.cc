@@ -15,6 +15,7 @@ namespace {
 using broker::Reason, broker::Refusal;
 
 constexpr std::string_view kTokenPath = "/v1/token";
+constexpr std::string_view kMetricsPath = "/metrics";
 constexpr std::string_view kAlive = "{\"status\":\"ok\"}\n";
 // A role is back within a fraction of this.
 constexpr uint32_t kRetryAfterSeconds = 1;
@@ -60,6 +61,7 @@ void Connection::Answer() {
       return AnswerToken();
     case Route::kAudit:
       return AnswerAudit();
+    case Route::kMetrics:
     case Route::kAdmin:
       return AnswerAdmin();
     case Route::kHealth:
@@ -145,6 +147,9 @@ void Connection::ReceiveAnswer() {
               .body = answer.body,
               .retry_after_s = answer.retry_after_s,
               .close = close_};
+  // A refusal of it is JSON like any other.
+  reply.metrics = shared_.socket == Socket::kAdmin && answer.status == 200 &&
+                  framer_.head().path == kMetricsPath;
   const auto recorded = std::exchange(recorded_, std::nullopt);
   if (recorded && recorded->reason == Reason::kMethodNotAllowed) {
     reply.allow = AllowedMethods(shared_.socket, kTokenPath);

@@ -10,6 +10,9 @@ namespace {
 // Stands for each request: nothing of one travels through the library.
 constexpr std::string_view kStandIn = "GET / HTTP/1.1\r\n\r\n";
 
+constexpr const char* kJsonType = "application/json";
+constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+
 // A request to read, and a string that takes what is written until `stop` is set.
 class MemoryStream final : public httplib::Stream {
  public:
@@ -67,7 +70,7 @@ void HttpServer::Fill(httplib::Response* response) {
   if (reply_->close) request_->set_header("Connection", "close");
   if (!reply_->allow.empty()) response->set_header("Allow", reply_->allow);
   // A provider, not set_content: the library learns the length, and sees no body.
-  response->set_content_provider(reply_->body.size(), "application/json",
+  response->set_content_provider(reply_->body.size(), reply_->metrics ? kMetricsType : kJsonType,
                                  [this](size_t offset, size_t length, httplib::DataSink& sink) {
                                    at_body_ = true;
                                    return sink.write(reply_->body.data() + offset, length);
@@ -92,7 +95,8 @@ std::string_view HttpServer::Head(const Reply& reply) {
     known.head = Write(reply);
     known.status = reply.status;
     known.retry_after_s = reply.retry_after_s;
-    known.body_bytes = reply.allow.empty() ? reply.body.size() : 0;  // no other body is empty
+    const bool usual = reply.allow.empty() && !reply.metrics;
+    known.body_bytes = usual ? reply.body.size() : 0;  // no other body is empty
     known.close = reply.close;
   }
   return known.head;

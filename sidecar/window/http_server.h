@@ -16,6 +16,7 @@ struct Reply {
   uint32_t retry_after_s = 0;  // 0: no header
   std::string allow;           // empty: no header
   bool close = false;          // the connection ends after this answer
+  bool metrics = false;        // the body is no JSON but Prometheus's text form
 };
 
 /// Writes the heads of answers. The library never listens, accepts or reads a socket: it is driven
@@ -46,7 +47,8 @@ class HttpServer : private httplib::Server {
 
     [[nodiscard]] bool Fits(const Reply& reply) const {
       return status == reply.status && retry_after_s == reply.retry_after_s &&
-             body_bytes == reply.body.size() && close == reply.close && reply.allow.empty();
+             body_bytes == reply.body.size() && close == reply.close && reply.allow.empty() &&
+             !reply.metrics;
     }
   };
   // More than an agent has kinds of answers at a time; their lengths spread them.

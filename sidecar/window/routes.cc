@@ -26,6 +26,7 @@ constexpr auto kAgentRoutes = std::to_array<Row>({
 constexpr auto kAdminRoutes = std::to_array<Row>({
     {"GET",  "/healthz",                                Route::kHealth},
     {"GET",  "/readyz",                                 Route::kReady},
+    {"GET",  "/metrics",                                Route::kMetrics},
     {"GET",  "/v1/status",                              Route::kAdmin},
     {"GET",  "/v1/agents",                              Route::kAdmin},
     {"GET",  "/v1/credentials",                         Route::kAdmin},

@@ -16,7 +16,8 @@ enum class Route {
   kAudit,
   kHealth,  // answered by the window itself
   kReady,
-  kAdmin,  // handed to the broker with method and path
+  kMetrics,  // as kAdmin, answered with text
+  kAdmin,    // handed to the broker with method and path
 };
 
 /// The route of a request. Path parameters are checked here: a credential's name is

@@ -12,8 +12,8 @@
 /// All that a minter borrows, faked.
 struct FakeMintPorts {
   broker::Minter::Ports ports() {
-    return {http,    vault,   ledger,  clock, random, sleeper, fingerprint_key,
-            nullptr, nullptr, nullptr, &uses};
+    return {http,    vault,   ledger,  clock, random,  sleeper, fingerprint_key,
+            nullptr, nullptr, nullptr, &uses, &metrics};
   }
 
   FakeHttp http;
@@ -21,6 +21,7 @@ struct FakeMintPorts {
   FakeLedger ledger;
   FakeClock clock;
   broker::CredentialUses uses{clock};
+  broker::Metrics metrics;
   FakeRandom random;
   FakeSleeper sleeper;
   broker::Secret fingerprint_key =

@@ -46,7 +46,7 @@ struct Fixture : FakeMintPorts {
   FakeTokenCache cache;
   broker::Minter::Ports minter_ports{ports()};
   broker::Minter minter{minter_ports};
-  broker::Broker broker{{cache, minter, ledger, clock, [] { return true; }},
+  broker::Broker broker{{cache, minter, ledger, clock, [] { return true; }, {}, &metrics},
                         std::make_shared<const broker::policy::Config>(ThreeCredentials())};
   std::vector<std::string> done;  // what reached another process
   bool latched = false;
@@ -63,6 +63,7 @@ struct Fixture : FakeMintPorts {
               done.push_back("keep:" + uses.Kept());
               return {};
             },
+            .metrics = metrics,
             .unseal = [this](const Secret& typed) -> broker::Status {
               done.emplace_back("unseal");
               if (typed.Expose(broker::Exit::kTest) == "right") return {};

@@ -1,0 +1,69 @@
+// `purser metrics`: for collectors that read a file, and for people.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <ostream>
+
+#include "sidecar/cli/daemon_commands.h"
+
+namespace sidecar::cli {
+namespace {
+
+using broker::ErrorCode, broker::Fail, broker::Status;
+using nlohmann::json;
+
+constexpr mode_t kReadableByAll = 0644;  // a collector has a user of its own; it holds no secret
+
+std::unexpected<broker::Error> Cannot(const std::string& what, const std::string& path) {
+  return Fail(ErrorCode::kUnavailable, "cannot " + what + " " + path + ": " + std::strerror(errno));
+}
+
+Status WriteAll(int fd, std::string_view text, const std::string& path) {
+  while (!text.empty()) {
+    const ssize_t written = write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return Cannot("write", path);
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  if (fchmod(fd, kReadableByAll) != 0) return Cannot("change the mode of", path);  // whatever umask
+  return {};
+}
+
+// A name of its own beside it, which the collector does not read: it ends in no ".prom".
+Status WriteWhole(const std::string& path, std::string_view text) {
+  std::string beside = path + ".XXXXXX";
+  const int fd = mkstemp(beside.data());
+  if (fd < 0) return Cannot("make a file beside", path);
+  Status done = WriteAll(fd, text, beside);
+  if (close(fd) != 0 && done) done = Cannot("write", beside);
+  if (done && std::rename(beside.c_str(), path.c_str()) != 0) done = Cannot("replace", path);
+  if (!done) unlink(beside.c_str());
+  return done;
+}
+
+}  // namespace
+
+int RunMetrics(const Console& console, const std::string& file) {
+  const auto answer = console.client.GetText("/metrics");
+  if (const int code = Judge(console, answer)) return code;
+  const auto& text = answer->body.get_ref<const std::string&>();
+  if (!file.empty()) {
+    if (const Status written = WriteWhole(file, text); !written) {
+      return Complain(console.output(), written.error().detail);
+    }
+    if (console.json) console.out << json{{"written", file}}.dump(2) << '\n';
+    return kExitDone;
+  }
+  if (console.json) {
+    console.out << json{{"text", text}}.dump(2) << '\n';
+  } else {
+    console.out << text;
+  }
+  return kExitDone;
+}
+
+}  // namespace sidecar::cli
