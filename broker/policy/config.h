@@ -140,6 +140,7 @@ struct Admin {
   /// The user that purserd runs as. It can read the key, the store and every role's memory anyway:
   /// it holds each role, as root does. Never the users of the roles below root.
   uint32_t owner_uid = 0;
+  bool two_person_release = false;
 };
 
 struct Config {

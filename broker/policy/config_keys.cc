@@ -198,6 +198,8 @@ constexpr auto kAdmin = std::to_array<Key>({
      .doc = "Who may approve requests.", .check = IsGroupRole},
     {.name = "auditors", .slot = +[](Target& t) -> List { return t.config->admin.auditors; }, .wants = kGroupWants,
      .doc = "Who may read the ledger.", .check = IsGroupRole},
+    {.name = "two_person_release", .slot = +[](Target& t) -> bool& { return t.config->admin.two_person_release; }, .wants = "true or false, without quotes",
+     .doc = "A release after a kill needs two operators: one proposes it, another one confirms it within 15 minutes. Killing never does.", .fallback = "false"},
 });
 
 constexpr auto kSections = std::to_array<Section>({

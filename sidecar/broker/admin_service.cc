@@ -109,7 +109,9 @@ broker::Refusal RefusalOf(const broker::Error& error, Reason unavailable) {
 }
 
 AdminService::AdminService(AdminPorts ports)
-    : ports_(std::move(ports)), logins_(ports_.minter_ports, ports_.store) {}
+    : ports_(std::move(ports)),
+      logins_(ports_.minter_ports, ports_.store),
+      second_person_(ports_.minter_ports.clock) {}
 
 void AdminService::Handle(const Peer& peer, std::string_view request, std::string* answer) {
   const auto message = ipc::DecodeAdminRequest(request);

@@ -8,6 +8,7 @@
 
 #include "broker/base/seal_box.h"
 #include "broker/broker.h"
+#include "broker/second_person.h"
 #include "sidecar/broker/admin_roles.h"
 #include "sidecar/broker/agent_service.h"
 #include "sidecar/broker/connections.h"
@@ -104,6 +105,7 @@ class AdminService {
   AdminPorts ports_;
   broker::SealBox seal_box_;
   Logins logins_;
+  broker::SecondPerson second_person_;
 };
 
 /// `unavailable` stands for kUnavailable and kCorrupt. On the operator's socket the detail is

@@ -9,7 +9,7 @@
 namespace sidecar::broker_role {
 namespace {
 
-using broker::Reason, broker::Refuse;
+using broker::Reason, broker::Refuse, broker::SecondPerson;
 using broker::ledger::Entry, broker::ledger::EntryType;
 using nlohmann::json;
 using Outcome = AdminService::Outcome;
@@ -58,6 +58,9 @@ json AliveAsJson(const broker::Outstanding::List& list) {
   }
   return alive;
 }
+
+// Who is behind sudo where the kernel knows; so that nobody is two by it.
+uint32_t PersonOf(const broker::policy::Facts& facts) { return facts.loginuid.value_or(facts.uid); }
 
 // Whether this very stop is there: one by name, or one of all.
 bool Stands(const broker::Stops& stops, const std::string& agent) {
@@ -116,8 +119,25 @@ Outcome AdminService::Release(const Call& call) {
   Entry entry = EntryOf(call, EntryType::kKillReleased, LedgerOutcome::kSuccess);
   entry.agent = request->agent;
   entry.change["why"] = request->why;
+  if (ports_.broker.config()->admin.two_person_release) {
+    const auto asked = second_person_.Ask(request->agent, seen, PersonOf(call.peer.caller.facts));
+    if (asked.step == SecondPerson::Step::kSamePerson) {
+      return Refuse(Reason::kConflict, "You proposed it: another operator confirms it.");
+    }
+    if (asked.step == SecondPerson::Step::kProposed) {
+      entry.type = EntryType::kAdminAction;
+      entry.outcome = LedgerOutcome::kPending;
+    } else {
+      entry.change["proposed_by"] = static_cast<int64_t>(asked.proposed_by);
+    }
+  }
   const auto receipt = ports_.minter_ports.ledger.Append(entry);
   if (!receipt) return std::unexpected(RefusalOf(receipt.error(), Reason::kLedgerUnavailable));
+  if (entry.type != EntryType::kKillReleased) {
+    return json{{"proposed", true},
+                {"seq", receipt->seq},
+                {"expires_in", std::chrono::seconds(SecondPerson::kPatience).count()}};
+  }
   kills.Release(request->agent, seen);
   const broker::Stops left = kills.stops();
   return json{{"released", request->agent.empty() ? json(true) : json(request->agent)},

@@ -101,9 +101,16 @@ int RunKill(const Console& console, const StopOrder& order) {
 int RunRelease(const Console& console, const StopOrder& order) {
   const auto answer = console.client.Call("POST", "/v1/release", BodyOf(order));
   if (const int code = Judge(console, answer)) return code;
+  const bool proposed = answer->body.value("proposed", false);
   if (console.json) {
     console.out << answer->body.dump(2) << '\n';
-    return kExitDone;
+    return proposed ? kExitRefused : kExitDone;
+  }
+  if (proposed) {
+    console.out << Yellow("proposed") << "  not released yet: another operator confirms it within "
+                << Text(answer->body["expires_in"]) << " s: purser release "
+                << (order.all ? "--all" : order.agent) << " --why TEXT\n";
+    return kExitRefused;
   }
   console.out << Green("released") << "  " << (order.all ? "all agents" : order.agent) << ", entry "
               << Text(answer->body["seq"]) << '\n';
@@ -141,7 +148,8 @@ void AddStops(CLI::App& app, Session& session, StopOrder& order) {
   add("release", "Let an agent, or all, go on after a kill",
       "Examples: purser release helpdesk --why \"prompt mended\"\n"
       "          purser release --all --why \"false alarm\"\n"
-      "Releasing all leaves those stopped that were stopped by name.",
+      "Releasing all leaves those stopped that were stopped by name. With [admin]\n"
+      "two_person_release the first one proposes it (exit code 1), another one confirms it.",
       RunRelease)
       ->required();
 }

@@ -196,6 +196,29 @@ class Killing(enrolled.TenantCase):
         self.assert_grants()
 
     @unittest.skipUnless(IS_ROOT, "needs a user who is no operator")
+    @unittest.skipUnless(IS_ROOT, "needs another user")
+    def test_where_two_persons_are_wanted_one_alone_releases_nobody(self):
+        operators = 61005
+
+        def two(config):
+            config["admin"] = {"operators": [f"group:{operators}"], "two_person_release": True}
+        self.purser.edit = two
+        self.purser.write_config()
+        self.done("reload")
+        self.done("kill", HELPDESK)
+        release = ("release", HELPDESK, "--why", "looked at")
+        for said in ("another operator confirms it", "You proposed it"):
+            alone = self.purser.cli(*release)
+            self.assertEqual(alone.returncode, 1, alone)
+            self.assertIn(said, alone.stdout + alone.stderr)
+            self.assert_killed()
+        other = self.purser.cli(*release, uid=OTHER_UID, gid=operators)
+        self.assertEqual(other.returncode, 0, other)
+        self.assert_grants()
+        released = [entry for entry in self.purser.ledger_lines() if entry["type"] == "kill.released"]
+        self.assertEqual(released[0]["caller"]["uid"], OTHER_UID)
+        self.assertIn("proposed_by", released[0]["change"])
+
     def test_an_agent_stops_and_releases_nobody(self):
         self.done("kill", HELPDESK)
         for arguments in (["kill", "--all"], ["release", HELPDESK, "--why", "let me"]):

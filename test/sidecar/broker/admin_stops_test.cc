@@ -117,3 +117,43 @@ TEST_CASE("No release helps while a file says that all are stopped") {
   CHECK(f.Stopped("helpdesk"));
   CHECK(f.Ask(kOperator, "POST", "/v1/release", R"({"all":true,"why":"x"})").status == 200);
 }
+
+TEST_CASE("With two_person_release nobody releases alone") {
+  Stopping f;
+  auto config = *f.broker.config();
+  config.admin.two_person_release = true;
+  f.broker.SetConfig(std::make_shared<const broker::policy::Config>(std::move(config)));
+  f.broker.Stop("helpdesk");
+  const char* const release = R"({"agent":"helpdesk","why":"fine"})";
+  const auto proposed = f.Ask(kOperator, "POST", "/v1/release", release);
+  CHECK(proposed.body["proposed"] == true);
+  CHECK(f.ledger.entries.back().type == EntryType::kAdminAction);
+  CHECK(f.ledger.entries.back().outcome == Outcome::kPending);
+  CHECK(f.Ask(kOperator, "POST", "/v1/release", release).reason() == "conflict");
+  CHECK(f.Stopped("helpdesk"));
+  auto colleague = kOperator;
+  colleague.caller.facts.uid = 6;
+  SUBCASE("another operator confirms it, and the entry names both") {
+    CHECK(f.Ask(colleague, "POST", "/v1/release", release).status == 200);
+    CHECK_FALSE(f.Stopped("helpdesk"));
+    const auto& entry = f.ledger.entries.back();
+    CHECK(entry.type == EntryType::kKillReleased);
+    CHECK(entry.caller->uid == 6);
+    CHECK(std::get<int64_t>(entry.change.at("proposed_by")) == 5);
+  }
+  SUBCASE("the same person by sudo is the same person") {
+    colleague.caller.facts.uid = 0;
+    colleague.caller.facts.loginuid = 5;
+    CHECK(f.Ask(colleague, "POST", "/v1/release", release).reason() == "conflict");
+    CHECK(f.Stopped("helpdesk"));
+  }
+  SUBCASE("a stop since then makes it void") {
+    f.broker.Stop("helpdesk");
+    CHECK(f.Ask(colleague, "POST", "/v1/release", release).body["proposed"] == true);
+    CHECK(f.Stopped("helpdesk"));
+  }
+  SUBCASE("killing needs one") {
+    CHECK(f.Ask(colleague, "POST", "/v1/kill", R"({"all":true})").status == 200);
+    CHECK(f.Stopped("billing"));
+  }
+}
