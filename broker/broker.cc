@@ -126,6 +126,7 @@ std::optional<Refusal> Broker::Authorize(Pending& pending, const TokenRequest& r
   DescribeGrant(*grant, &pending.entry);
   pending.grant = std::move(*grant);
   if (auto misplaced = CheckAsserted(request, *pending.grant->credential)) return misplaced;
+  if (IsRevoked(pending)) return Refusal{Reason::kCredentialRevoked, {}, {}, {}};
   if (request.dry_run) return std::nullopt;
   if (auto over = budgets_.Take(*pending.grant->agent, pending.grant->rules)) return over;
   if (!ports_.unsealed()) return Refusal{Reason::kSealed, {}, {}, {}};
@@ -138,6 +139,11 @@ std::optional<Refusal> Broker::Authorize(Pending& pending, const TokenRequest& r
   pending.min_validity = request.min_validity;
   pending.user_assertion = request.user_assertion;
   return std::nullopt;
+}
+
+bool Broker::IsRevoked(const Pending& pending) const {
+  return ports_.revocations != nullptr &&
+         ports_.revocations->Find(*pending.config, *pending.grant->credential).has_value();
 }
 
 // A resource refused the token that the agent had: it gets no kept one that may be the same. What
@@ -210,6 +216,7 @@ void Broker::Release(std::unique_ptr<Pending> pending) {
   // What holds too much for this agent is kept for another who may have it: minting it again at an
   // agent's request would help nobody.
   if (refusal && refusal->reason == Reason::kMintedMismatch) DropMismatched(*pending, terms);
+  if (!refusal && IsRevoked(*pending)) refusal = Refusal{Reason::kCredentialRevoked, {}, {}, {}};
   if (!refusal && IsGone(pending->caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
   if (refusal) return Deny(std::move(*pending), std::move(*refusal));
   Entry& entry = pending->entry;

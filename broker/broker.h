@@ -62,6 +62,7 @@ class Broker {
     std::function<bool()> unsealed;  // the store of secrets can be read
     std::function<bool(Job)> wait;   // runs it on a thread that may wait; false: there is no room
     Metrics* metrics = nullptr;      // null: nothing is counted
+    const Revocations* revocations = nullptr;  // null: no credential is revoked
   };
   Broker(Ports ports, SharedConfig config);
 
@@ -99,6 +100,7 @@ class Broker {
 
  private:
   struct Pending;
+  [[nodiscard]] bool IsRevoked(const Pending& pending) const;
   std::optional<Refusal> Authorize(Pending& pending, const TokenRequest& request);
   void DropRefused(const Pending& pending);
   void DropMismatched(const Pending& pending, MintedTerms terms);

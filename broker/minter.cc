@@ -53,6 +53,9 @@ Minter::~Minter() = default;
 MintResult Minter::Mint(const policy::Config& config, const policy::Credential& credential,
                         const TokenKey& key, const ledger::Entry& who,
                         const Secret* user_assertion) {
+  if (ports_.revocations != nullptr && ports_.revocations->Find(config, credential)) {
+    return Refuse(Reason::kCredentialRevoked);
+  }
   const bool alone = credential.kind == "refresh-token";
   const auto turn = alone ? state_->turns.Take(credential.name, who.agent) : std::nullopt;
   if (alone && !turn) return Refuse(Reason::kOverloaded, {}, "too many kinds of token at once");

@@ -18,6 +18,7 @@
 #include "broker/ports/token_cache.h"
 #include "broker/ports/token_files.h"
 #include "broker/ports/vault.h"
+#include "broker/revocations.h"
 #include "broker/upstream_guard.h"
 
 namespace broker {
@@ -43,18 +44,20 @@ class Minter {
     /// Told what became of each mint, and when secrets end. Null: nobody is.
     CredentialUses* uses = nullptr;
     Metrics* metrics = nullptr;  // null: nothing is counted
+    /// Credentials that are not used; null: there are none.
+    const Revocations* revocations = nullptr;
   };
   static constexpr size_t kFingerprintKeyBytes = 32;
   explicit Minter(Ports ports);
   ~Minter();
 
-  /// Obtains one token for `key`. In this order: the turn of a refresh token (broker/mint_turns.h;
-  /// kOverloaded: the agent has too many in line) · circuit breaker and remembered dead grant ·
-  /// `credential.access` in the ledger (durable; a copy of `who` with the credential filled in) ·
-  /// the secret from the vault · one request to the token endpoint, one retry with jitter on a
-  /// transient failure · a rotated refresh token stored · the token's facts read.
-  /// What the token may do for whom is not judged here: CheckMinted (broker/minted_check.h) does.
-  /// `user_assertion`: of an on-behalf-of mint, verified already; never kept.
+  /// Obtains one token for `key`. In this order: kCredentialRevoked · the turn of a refresh token
+  /// (broker/mint_turns.h; kOverloaded: the agent has too many in line) · circuit breaker and
+  /// remembered dead grant · `credential.access` in the ledger (durable; a copy of `who` with the
+  /// credential filled in) · the secret from the vault · one request to the token endpoint, one
+  /// retry with jitter on a transient failure · a rotated refresh token stored · the token's facts
+  /// read. What the token may do for whom is not judged here: CheckMinted (broker/minted_check.h)
+  /// does. `user_assertion`: of an on-behalf-of mint, verified already; never kept.
   MintResult Mint(const policy::Config& config, const policy::Credential& credential,
                   const TokenKey& key, const ledger::Entry& who,
                   const Secret* user_assertion = nullptr);

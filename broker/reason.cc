@@ -48,6 +48,7 @@ constexpr auto kReasons = std::to_array<ReasonInfo>({
     {kCredentialRejected,    "credential_rejected",    "invalid_client",           403, false, "admin",   "Did not run. Entra rejects the application's credential. Do not retry."},
     {kCredentialNotEnrolled, "credential_not_enrolled", "interaction_required",    403, false, "login",   "Did not run. The credential has not been enrolled yet; an operator must do so. Do not retry."},
     {kCredentialUnavailable, "credential_unavailable", "access_denied",            403, false, "admin",   "Did not run. The vault that keeps the credential does not give it out: it is disabled, expired, not valid yet, deleted, missing, or not purser's to read; an administrator must mend that. Do not retry."},
+    {kCredentialRevoked,     "credential_revoked",     "access_denied",            403, false, "admin",   "Did not run. An operator has revoked the credential behind this. Final. Do not retry."},
     {kConflict,              "conflict",               "invalid_request",          409, false, "none",    "That does not go with how things stand now; look again."},
     {kBudget,                "budget",                 "temporarily_unavailable",  429, true,  "wait",    "Did not run. This agent's budget is used up; wait as Retry-After says."},
     {kUpstreamInvalid,       "upstream_invalid",       "server_error",             502, false, "admin",   "Did not run. Entra's answer could not be understood."},

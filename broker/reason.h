@@ -57,6 +57,7 @@ enum class Reason {
   kCredentialRejected,
   kCredentialNotEnrolled,
   kCredentialUnavailable,
+  kCredentialRevoked,
   // 409
   kConflict,
   // 429

@@ -78,6 +78,7 @@ Blame BlameOf(Reason reason) {
     case Reason::kCredentialRejected:
     case Reason::kCredentialNotEnrolled:
     case Reason::kCredentialUnavailable:
+    case Reason::kCredentialRevoked:
     case Reason::kUpstreamRejected:
       return Blame::kGrant;
   }

@@ -10,6 +10,8 @@ using broker::ErrorCode, broker::Fail;
 broker::VaultResult<broker::VaultSecret> Sealed::Fetch(const broker::SecretId& id) {
   auto stored = store_.Get(id);
   if (!stored) return std::unexpected(stored.error());
+  // What was destroyed is there no more.
+  if (stored->value.empty()) return Fail(ErrorCode::kNotFound, id.name + ": destroyed");
   return broker::VaultSecret{std::move(stored->value), std::to_string(stored->version)};
 }
 

@@ -21,6 +21,7 @@ enum class Exit {
   kInspectClaims,  // reading a token's claims to check what was minted
   kFingerprint,    // a keyed hash for the ledger
   kPassToRole,     // between purser's own processes
+  kOwnRecord,      // a note of purser's own in the store, which is no secret
   kTest,
 };
 

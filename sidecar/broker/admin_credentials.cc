@@ -119,6 +119,13 @@ Outcome AdminService::Credentials(const Call& /*call*/) {
                   {"used_by", UsersOf(*config, name)},
                   {"last_use", LastUse(use)},
                   {"outstanding", OutstandingOf(outstanding, name)}};
+    if (const auto by = ports_.minter_ports.revocations->Find(*config, credential)) {
+      shown["revoked"] = *by;
+      const bool destroyed = *by == name;
+      for (json& secret : shown["secrets"]) {
+        if (destroyed && secret.contains("enrolled")) secret["enrolled"] = false;
+      }
+    }
     if (!use.version.empty()) shown["version_used"] = use.version;
     if (use.minted) shown["last_token"] = UnixSeconds(*use.minted);
     credentials.push_back(std::move(shown));

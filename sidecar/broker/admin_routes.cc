@@ -108,9 +108,11 @@ Outcome AdminService::FinishLogin(const Call& call) {
   return EnrolledAnswer(call.argument, *consented);
 }
 
-AdminService::Json AdminService::EnrolledAnswer(const std::string& credential,
-                                                const std::vector<std::string>& consented) {
-  Enrolled(credential);
+Outcome AdminService::EnrolledAnswer(const std::string& credential,
+                                     const std::vector<std::string>& consented) {
+  if (const auto done = Enrolled(credential, /*usable=*/true); !done) {
+    return std::unexpected(RefusalOf(done.error(), Reason::kStoreUnavailable));
+  }
   ports_.uses.Minted(credential, {});  // the code was redeemed for tokens
   json enrolled = {{"done", true}, {"consented", consented}};
   const auto config = ports_.broker.config();
@@ -120,10 +122,11 @@ AdminService::Json AdminService::EnrolledAnswer(const std::string& credential,
   return enrolled;
 }
 
-// What was remembered of the credential's old secret no longer holds.
-void AdminService::Enrolled(const std::string& credential) {
+// What was remembered of the credential's old secret no longer holds, nor does its revocation.
+broker::Status AdminService::Enrolled(const std::string& credential, bool usable) {
   ports_.minter.Forget(credential);
   ports_.cache.Evict(credential);
+  return usable ? ports_.revoked.Lift(credential) : broker::Status();
 }
 
 // What `expires` of the body says, for a secret that does not say it itself.
@@ -166,7 +169,11 @@ Outcome AdminService::SetSecret(const Call& call) {
   if (*kind == broker::SecretKind::kCertificate) *ends = EndOf(*secret);
   const auto version = ports_.store.Put({call.argument, *kind}, *secret, std::nullopt);
   if (!version) return std::unexpected(RefusalOf(version.error(), Reason::kStoreUnavailable));
-  Enrolled(call.argument);
+  // Only a login makes a refresh token's credential whole.
+  const bool usable = credential->second.kind != "refresh-token";
+  if (const auto done = Enrolled(call.argument, usable); !done) {
+    return std::unexpected(RefusalOf(done.error(), Reason::kStoreUnavailable));
+  }
   if (*ends) (*ends)->version = std::to_string(*version);
   ports_.uses.Enrolled(call.argument, *ends);
   json body = {{"version", *version}};

@@ -51,7 +51,8 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/ledger/resume",                   kOperator, kAction, {},                         &AdminService::ResumeLedger},
       {"POST", "/v1/restore",                         kOperator, kAction, {"why"},                    &AdminService::AcceptRestored},
       {"POST", "/v1/kill",                            kOperator, kOwn,    {"agent?", "all?", "why?"}, &AdminService::Kill},
-      {"POST", "/v1/release",                         kOperator, kOwn,    {"agent?", "all?", "why"},  &AdminService::Release},
+      {"POST", "/v1/release",                         kOperator, kOwn,    {"agent?", "all?", "credential?", "why"}, &AdminService::Release},
+      {"POST", "/v1/revoke",                          kOperator, kOwn,    {"credential?", "agent?", "token_seq?", "why?"}, &AdminService::Revoke},
       {"POST", "/v1/doctor/credentials/{}",           kOperator, kAction, {},                         &AdminService::TryCredential},
       {"POST", "/v1/doctor/hosts",                    kOperator, kAction, {},                         &AdminService::TryHosts},
   };

@@ -13,6 +13,7 @@
 #include "sidecar/broker/agent_service.h"
 #include "sidecar/broker/connections.h"
 #include "sidecar/broker/logins.h"
+#include "sidecar/broker/revoked_credentials.h"
 #include "sidecar/ipc/messages.h"
 
 namespace sidecar::broker_role {
@@ -30,6 +31,7 @@ struct AdminPorts {
   broker::CredentialUses& uses;
   std::function<broker::Status()> keep_uses;  // in the store
   broker::Metrics& metrics;
+  RevokedCredentials& revoked;
   std::function<broker::Status(const broker::Secret& passphrase)> unseal;
   std::function<broker::Result<uint64_t>(const broker::policy::Seal&, const broker::Secret& key)>
       rotate_seal;
@@ -90,6 +92,11 @@ class AdminService {
   Outcome AcceptRestored(const Call& call);
   Outcome Kill(const Call& call);
   Outcome Release(const Call& call);
+  Outcome ReleaseCredential(const Call& call);
+  Outcome Revoke(const Call& call);
+  Outcome RevokeCredential(const Call& call, const std::string& why);
+  Outcome RevokeToken(const Call& call, const std::string& why);
+  Json Destroy(const broker::policy::Credential& credential, std::string* trouble);
   Outcome TryCredential(const Call& call);
   Outcome TryHosts(const Call& call);
 
@@ -99,8 +106,8 @@ class AdminService {
   std::expected<broker::policy::Credential, broker::Refusal> LoginOf(const Call& call) const;
   std::expected<std::optional<broker::Expiry>, broker::Refusal> StatedEnd(
       const Call& call, broker::SecretKind kind) const;
-  void Enrolled(const std::string& credential);
-  Json EnrolledAnswer(const std::string& credential, const std::vector<std::string>& consented);
+  broker::Status Enrolled(const std::string& credential, bool usable);
+  Outcome EnrolledAnswer(const std::string& credential, const std::vector<std::string>& consented);
 
   AdminPorts ports_;
   broker::SealBox seal_box_;

@@ -1,8 +1,10 @@
-// Stopping agents and letting them go on. A stop works before it is recorded, a release after.
+// Stopping agents, by kill or revoke, and letting them go on. A stop works before it is recorded, a
+// release after.
 #include <utility>
 
 #include "broker/base/inert_text.h"
 #include "broker/policy/nearest.h"
+#include "sidecar/broker/admin_alive.h"
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/ipc/control.h"
 
@@ -14,9 +16,6 @@ using broker::ledger::Entry, broker::ledger::EntryType;
 using nlohmann::json;
 using Outcome = AdminService::Outcome;
 using LedgerOutcome = AdminService::LedgerOutcome;
-
-// What a person reads, the longest-lived first; an answer has a bound, too.
-constexpr size_t kMaxShown = 200;
 
 struct Request {
   std::string agent;  // empty: all
@@ -46,19 +45,6 @@ std::expected<Request, broker::Refusal> Parse(const json& body) {
   return request;
 }
 
-json AliveAsJson(const broker::Outstanding::List& list) {
-  json alive = json::array();
-  for (const broker::LiveToken& token : list.tokens) {
-    if (alive.size() == kMaxShown) break;
-    json shown = {{"agent", token.agent},         {"credential", token.credential},
-                  {"resource", token.resource},   {"scopes", token.scopes},
-                  {"expires_on", token.exp_unix}, {"seq", token.seq}};
-    if (!token.user_oid.empty()) shown["user"] = token.user_oid;
-    alive.push_back(std::move(shown));
-  }
-  return alive;
-}
-
 // Who is behind sudo where the kernel knows; so that nobody is two by it.
 uint32_t PersonOf(const broker::policy::Facts& facts) { return facts.loginuid.value_or(facts.uid); }
 
@@ -85,21 +71,16 @@ Outcome AdminService::Kill(const Call& call) {
   entry.agent = request->agent;
   if (!request->why.empty()) entry.change["why"] = request->why;
   const auto receipt = ports_.minter_ports.ledger.Append(entry);
-  const auto outstanding = ports_.broker.outstanding().Of(request->agent);
-  json alive = AliveAsJson(outstanding);
-  const uint64_t more = outstanding.forgotten + outstanding.tokens.size() - alive.size();
-  const auto since = outstanding.since.time_since_epoch();
   json body = {{"stopped", request->agent.empty() ? json(true) : json(request->agent)},
-               {"recorded", receipt.has_value()},
-               {"alive", std::move(alive)},
-               {"alive_more", more},
-               {"alive_since", std::chrono::duration_cast<std::chrono::seconds>(since).count()}};
+               {"recorded", receipt.has_value()}};
   if (receipt) body["seq"] = receipt->seq;
   if (!receipt) body["why_not_recorded"] = receipt.error().detail;
+  AddAlive(ports_.broker.outstanding().Of(request->agent), &body);
   return body;
 }
 
 Outcome AdminService::Release(const Call& call) {
+  if (call.body.contains("credential")) return ReleaseCredential(call);
   const auto request = Parse(call.body);
   if (!request) return std::unexpected(request.error());
   broker::KillSwitch& kills = ports_.broker.kills();

@@ -71,6 +71,7 @@ Status BrokerProcess::OnUnsealed() {
   auto ledger = ledger_.Query();
   if (!ledger) return std::unexpected(ledger.error());
   broker_.kills().Adopt({ledger->all_killed, {ledger->killed.begin(), ledger->killed.end()}});
+  if (const Status known = revoked_.Load(); !known) return known;
   if (const Status loaded = kept_uses_.Load(); !loaded) return loaded;
   return fingerprint_key_.Load();
 }
@@ -138,6 +139,7 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
       .uses = uses_,
       .keep_uses = [this] { return kept_uses_.Keep(); },
       .metrics = metrics_,
+      .revoked = revoked_,
       .unseal = [this](const Secret& typed) { return seal_.UnsealWithPassphrase(typed); },
       .rotate_seal = [this](const broker::policy::Seal& seal,
                             const Secret& key) { return seal_.Rotate(seal, key); },

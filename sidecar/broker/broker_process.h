@@ -22,6 +22,7 @@
 #include "sidecar/broker/metered_transport.h"
 #include "sidecar/broker/readiness.h"
 #include "sidecar/broker/renewals.h"
+#include "sidecar/broker/revoked_credentials.h"
 #include "sidecar/broker/seal_control.h"
 #include "sidecar/broker/seats.h"
 #include "sidecar/broker/supervisor_files.h"
@@ -102,15 +103,17 @@ class BrokerProcess {
   MeteredTransport metered_http_{http_, clock_, metrics_};
   broker::CredentialUses uses_{clock_};
   KeptUses kept_uses_{*store_, uses_};
+  broker::Revocations revocations_;
+  RevokedCredentials revoked_{*store_, revocations_};
   broker::Minter::Ports minter_ports_{
-      metered_http_, vaults_, ledger_,  clock_, random_,  sleeper_, fingerprint_key_.value(),
-      &log_,         &files_, &vaults_, &uses_, &metrics_};
+      metered_http_, vaults_, ledger_,  clock_, random_,   sleeper_,     fingerprint_key_.value(),
+      &log_,         &files_, &vaults_, &uses_, &metrics_, &revocations_};
   broker::Minter minter_{minter_ports_};
   token_cache::AccessTokenCache cache_{clock_};
   Workers workers_{kMaxWorkers};
   broker::Broker broker_{
       {cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
-       [this](Workers::Job job) { return StartGuarded(std::move(job)); }, &metrics_},
+       [this](Workers::Job job) { return StartGuarded(std::move(job)); }, &metrics_, &revocations_},
       std::make_shared<const broker::policy::Config>()};
   SharedReadiness readiness_{[this] { return Look(); },
                              [this](Workers::Job job) { return StartGuarded(std::move(job)); }};

@@ -13,6 +13,7 @@
 #include "sidecar/cli/ledger_options.h"
 #include "sidecar/cli/registrations.h"
 #include "sidecar/cli/restore_command.h"
+#include "sidecar/cli/revoke_command.h"
 #include "sidecar/cli/run_command.h"
 #include "sidecar/cli/session.h"
 #include "sidecar/cli/stop_commands.h"
@@ -306,6 +307,8 @@ int RunPurser(int argc, char** argv) {
   AddDaemonCommands(app, session);
   AddStops(app, session, order);
   AddRestore(app, session, restore);
+  RevokeOrder revoke;
+  AddRevoke(app, session, revoke);
   AddSecretCommands(app, session, credential);
   AddRun(app, session, agent, command);
   ExplainQuestion question;

@@ -46,6 +46,10 @@ std::string LivesIn(const json& lives) {
 }
 
 void PrintSecrets(std::ostream& out, const json& credential) {
+  if (credential.contains("revoked")) {
+    out << "  " << Red("revoked") << "   not used: purser revoke " << Field(credential, "revoked")
+        << '\n';
+  }
   const json& lives = credential["lives"];
   if (Field(lives, "in") != "store") {
     const std::string used =

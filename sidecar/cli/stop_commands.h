@@ -7,12 +7,16 @@
 
 namespace sidecar::cli {
 
-/// Whom, and why. REQUIRES: the parser saw to it that it is one agent or all.
+/// Whom, and why. REQUIRES: the parser saw to it that it is one agent, all, or a credential.
 struct StopOrder {
   std::string agent;
   bool all = false;
+  std::string credential;  // release: instead of an agent
   std::string why;
 };
+
+/// A stop does not fail for the length of its reason: what is over the limit is left out.
+std::string ShortenedReason(const std::string& why);
 
 /// Adds both to `app`; what was typed is put into `session` and `order`, which outlive the parsing.
 void AddStops(CLI::App& app, Session& session, StopOrder& order);

@@ -20,7 +20,7 @@ OPERATORS, AUDITORS, REVIEWERS = "operator", "adm", "src"  # groups of every Deb
 COMMANDS = ["init", "status", "ready", "agents", "credentials", "reload", "doctor",
             "ledger resume", "login", "secret set", "unseal", "seal rotate", "run", "config check",
             "config show", "config egress", "config schema", "explain", "audit tail", "audit show", "audit search",
-            "audit verify", "version", "completion"]
+            "audit verify", "version", "completion", "kill", "release", "revoke"]
 
 
 def with_roles(config):

@@ -44,14 +44,22 @@ inline broker::policy::Config ThreeCredentials() {
 /// The service with every port faked.
 struct Fixture : FakeMintPorts {
   FakeTokenCache cache;
-  broker::Minter::Ports minter_ports{ports()};
+  broker::Revocations revocations;
+  RevokedCredentials revoked{vault.store, revocations};
+  broker::Minter::Ports minter_ports{WithRevocations()};
   broker::Minter minter{minter_ports};
-  broker::Broker broker{{cache, minter, ledger, clock, [] { return true; }, {}, &metrics},
-                        std::make_shared<const broker::policy::Config>(ThreeCredentials())};
+  broker::Broker broker{
+      {cache, minter, ledger, clock, [] { return true; }, {}, &metrics, &revocations},
+      std::make_shared<const broker::policy::Config>(ThreeCredentials())};
   std::vector<std::string> done;  // what reached another process
   bool latched = false;
   AdminService service{Ports()};
 
+  broker::Minter::Ports WithRevocations() {
+    broker::Minter::Ports made = ports();
+    made.revocations = &revocations;
+    return made;
+  }
   AdminPorts Ports() {
     return {.broker = broker,
             .minter_ports = minter_ports,
@@ -64,6 +72,7 @@ struct Fixture : FakeMintPorts {
               return {};
             },
             .metrics = metrics,
+            .revoked = revoked,
             .unseal = [this](const Secret& typed) -> broker::Status {
               done.emplace_back("unseal");
               if (typed.Expose(broker::Exit::kTest) == "right") return {};

@@ -1,0 +1,51 @@
+#include "sidecar/cli/alive_text.h"
+
+#include <array>
+#include <ctime>
+#include <ostream>
+#include <vector>
+
+#include "sidecar/cli/json_text.h"
+#include "sidecar/cli/terminal.h"
+
+namespace sidecar::cli {
+
+using nlohmann::json;
+
+std::string UtcTime(int64_t unix_seconds) {
+  const auto seconds = static_cast<std::time_t>(unix_seconds);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc)};
+}
+
+void PrintAlive(const Console& console, const json& body) {
+  const json alive = body.value("alive", json::array());
+  const std::string since = UtcTime(body.value("alive_since", int64_t{0}));
+  if (alive.empty()) {
+    console.out << "No token that was released since " << since << " is still valid.\n";
+  } else {
+    console.out << Yellow("alive")
+                << "     these tokens are outside, and work until they expire:\n";
+    std::vector<std::vector<std::string>> rows;
+    for (const json& token : alive) {
+      rows.push_back({Text(token["agent"]), Text(token["credential"]),
+                      token.contains("user") ? Text(token["user"]) : "(application)",
+                      UtcTime(token.value("expires_on", int64_t{0})), Text(token["seq"]),
+                      JoinTexts(token["scopes"])});
+    }
+    PrintTable(console.out, {"AGENT", "CREDENTIAL", "USER", "EXPIRES", "SEQ", "SCOPES"}, rows);
+    if (const auto more = body.value("alive_more", uint64_t{0}); more > 0) {
+      console.out << "and at most " << more << " more\n";
+    }
+    console.out
+        << "Entra can end what stands behind them: revoke the user's sessions, disable the user or "
+           "the\napplication. Graph heeds that before they expire only where continuous access "
+           "evaluation applies.\n";
+  }
+  console.out << "What was released before " << since
+              << " is in the ledger: purser audit search --type token.issued\n";
+}
+
+}  // namespace sidecar::cli
