@@ -141,6 +141,8 @@ struct Admin {
   /// it holds each role, as root does. Never the users of the roles below root.
   uint32_t owner_uid = 0;
   bool two_person_release = false;
+  /// The credential with which purser ends at Entra what is stopped here; empty: it does not.
+  std::string upstream;
 };
 
 struct Config {

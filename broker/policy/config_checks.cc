@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "broker/policy/clouds.h"
+#include "broker/policy/config_messages.h"
 #include "broker/policy/config_values.h"
+#include "broker/policy/kinds.h"
+#include "broker/policy/nearest.h"
 #include "broker/policy/scopes.h"
 
 namespace broker::policy {
@@ -80,6 +83,24 @@ std::vector<uint32_t> ResolveGroups(const std::vector<std::string>& roles, const
   return gids;
 }
 
+// Nobody is there to be acted for when somebody is stopped.
+void CheckUpstream(Draft* draft) {
+  const std::string& name = draft->config.admin.upstream;
+  if (name.empty()) return;
+  const auto& credentials = draft->config.credentials;
+  const auto found = credentials.find(name);
+  if (found == credentials.end()) {
+    draft->Fault(
+        draft->PlaceOf("admin.upstream"),
+        NoSuchMessage("credential", name, NamesOf(credentials), "add it, or name another"));
+  } else if (SubjectOf(found->second) == Subject::kAssertedUser) {
+    draft->Fault(draft->PlaceOf("admin.upstream"),
+                 "credential " + name +
+                     " acts for the users who ask: name one that acts by itself, or for a user "
+                     "of its own");
+  }
+}
+
 }  // namespace
 
 void CanonicalizeScopes(const std::string& path, std::vector<std::string>* scopes, Draft* draft) {
@@ -113,6 +134,7 @@ void CheckInstance(const Accounts& accounts, Draft* draft) {
   admin.operator_gids = ResolveGroups(admin.operators, "admin.operators", accounts, draft);
   admin.approver_gids = ResolveGroups(admin.approvers, "admin.approvers", accounts, draft);
   admin.auditor_gids = ResolveGroups(admin.auditors, "admin.auditors", accounts, draft);
+  CheckUpstream(draft);
 }
 
 }  // namespace broker::policy

@@ -200,6 +200,8 @@ constexpr auto kAdmin = std::to_array<Key>({
      .doc = "Who may read the ledger.", .check = IsGroupRole},
     {.name = "two_person_release", .slot = +[](Target& t) -> bool& { return t.config->admin.two_person_release; }, .wants = "true or false, without quotes",
      .doc = "A release after a kill needs two operators: one proposes it, another one confirms it within 15 minutes. Killing never does.", .fallback = "false"},
+    {.name = "upstream", .slot = +[](Target& t) -> Text { return t.config->admin.upstream; }, .wants = "NAME of a [credential.NAME]",
+     .doc = "The credential with which `purser kill` and `revoke` with --upstream act at Microsoft Graph; absent: they cannot.", .check = IsReference},
 });
 
 constexpr auto kSections = std::to_array<Section>({

@@ -66,6 +66,11 @@ std::vector<Registration> DeriveRegistrations(const Config& config) {
     if (sets.empty() && (ProvesAgentIdentity(config, name) || ShowsAVault(config, credential))) {
       registrations.push_back({.credential = name, .written = &credential});
     }
+    if (sets.empty() && name == config.admin.upstream) {
+      const Scopes all(credential.scopes.begin(), credential.scopes.end());
+      registrations.push_back(
+          {.credential = name, .written = &credential, .scopes = {all.begin(), all.end()}});
+    }
     for (const auto& [scopes, agents] : sets) {
       registrations.push_back({.credential = sets.size() > 1 ? name + "-" + agents.front() : name,
                                .written = &credential,

@@ -32,8 +32,9 @@ struct Registration {
 
 /// The fewest registrations with which no token holds more than its agent may have: one for each
 /// credential and set of scopes, and one without scopes for what proves an agent identity or shows
-/// a vault who asks. An application's proof for on-behalf-of is the same registration, not another.
-/// Pure; in the order of the credentials. `config` must outlive what is returned.
+/// a vault who asks, and one with all its scopes for what [admin] upstream names. An application's
+/// proof for on-behalf-of is the same registration, not another. Pure; in the order of the
+/// credentials. `config` must outlive what is returned.
 std::vector<Registration> DeriveRegistrations(const Config& config);
 
 }  // namespace broker::policy

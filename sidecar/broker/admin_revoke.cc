@@ -49,9 +49,16 @@ std::string NameOf(broker::SecretKind kind) {
 Outcome AdminService::Revoke(const Call& call) {
   const auto why = WhyOf(call.body);
   if (!why) return std::unexpected(why.error());
-  if (call.body.size() - (call.body.contains("why") ? 1 : 0) != 1) {
+  const size_t besides = call.body.contains("why") + call.body.contains("upstream");
+  if (call.body.size() - besides != 1) {
     return Refuse(Reason::kMissingField,
                   R"(Send {"credential":"NAME"}, {"agent":"NAME"} or {"token_seq":NUMBER}.)");
+  }
+  if (call.body.contains("upstream")) {
+    if (call.body["upstream"] != json(true)) return Refuse(Reason::kWrongType);
+    if (!call.body.contains("credential")) {
+      return Refuse(Reason::kUnknownField, "Only of a credential; of an agent: /v1/upstream.");
+    }
   }
   if (call.body.contains("agent")) return Kill(call);
   if (call.body.contains("token_seq")) return RevokeToken(call, *why);
@@ -70,6 +77,11 @@ Outcome AdminService::RevokeCredential(const Call& call, const std::string& why)
   const broker::Status stored = ports_.revoked.Revoke(name);
   for (const std::string& one : affected) ports_.cache.Evict(one);
   std::string trouble = stored ? std::string() : stored.error().detail;
+  const bool upstream = call.body.contains("upstream");
+  const auto steps = upstream ? broker::StepsToRevoke(*config, credential->second)
+                              : std::vector<broker::UpstreamStep>();
+  const broker::Secret current =
+      upstream ? TakeForRemoval(call, credential->second) : broker::Secret();
   const json destroyed = Destroy(credential->second, &trouble);
 
   Entry entry = EntryOf(call, EntryType::kSecretRevoked,
@@ -94,7 +106,52 @@ Outcome AdminService::RevokeCredential(const Call& call, const std::string& why)
   auto alive = ports_.broker.outstanding().Of({});
   std::erase_if(alive.tokens, [&](const auto& one) { return !affected.contains(one.credential); });
   AddAlive(alive, &body);
+  if (upstream) {
+    body["upstream"] =
+        upstream_.Run(*config, steps, current.empty() ? nullptr : &current,
+                      EntryOf(call, EntryType::kAdminAction, LedgerOutcome::kPending));
+  }
   return body;
+}
+
+// What has to be known to find it at Entra, and for a certificate to show that purser may: read
+// once more, and recorded, before it is destroyed. Empty: it cannot be had.
+broker::Secret AdminService::TakeForRemoval(const Call& call,
+                                            const broker::policy::Credential& credential) {
+  const bool certificate = credential.kind == "certificate";
+  if (!certificate && credential.kind != "client-secret" && !credential.confidential) return {};
+  Entry access = EntryOf(call, EntryType::kCredentialAccess, LedgerOutcome::kSuccess);
+  access.credential_name = credential.name;
+  access.credential_kind = credential.kind;
+  if (!ports_.minter_ports.ledger.Append(access)) return {};
+  auto found = ports_.minter_ports.vault.Fetch(
+      {credential.name,
+       certificate ? broker::SecretKind::kCertificate : broker::SecretKind::kClientSecret});
+  return found ? std::move(found->value) : broker::Secret();
+}
+
+// Of agents that are stopped already: the stop itself waits for nobody.
+Outcome AdminService::Upstream(const Call& call) {
+  const bool all = call.body.contains("all");
+  if (all == call.body.contains("agent") || (all && call.body["all"] != json(true))) {
+    return Refuse(Reason::kMissingField, R"(Send {"agent":"NAME"} or {"all":true}.)");
+  }
+  if (!all && !call.body["agent"].is_string()) return Refuse(Reason::kWrongType);
+  const auto config = ports_.broker.config();
+  std::set<std::string> agents;
+  for (const auto& [name, agent] : config->agents) {
+    if (all || call.body["agent"] == name) agents.insert(name);
+  }
+  if (agents.empty()) return Refuse(Reason::kNotFound, "The configuration has no such agent.");
+  for (const std::string& agent : agents) {
+    if (ports_.broker.kills().IsStopped(agent)) continue;
+    return Refuse(Reason::kConflict, "Stop it first: purser kill.");
+  }
+  std::set<std::string> left;
+  const auto steps = broker::StepsToDisable(*config, agents, &left);
+  Entry who = EntryOf(call, EntryType::kAdminAction, LedgerOutcome::kPending);
+  json results = upstream_.Run(*config, steps, nullptr, std::move(who));
+  return json{{"upstream", std::move(results)}, {"left", left}};
 }
 
 // What purser's own store keeps of it is overwritten with nothing.

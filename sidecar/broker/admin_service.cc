@@ -52,7 +52,8 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/restore",                         kOperator, kAction, {"why"},                    &AdminService::AcceptRestored},
       {"POST", "/v1/kill",                            kOperator, kOwn,    {"agent?", "all?", "why?"}, &AdminService::Kill},
       {"POST", "/v1/release",                         kOperator, kOwn,    {"agent?", "all?", "credential?", "why"}, &AdminService::Release},
-      {"POST", "/v1/revoke",                          kOperator, kOwn,    {"credential?", "agent?", "token_seq?", "why?"}, &AdminService::Revoke},
+      {"POST", "/v1/revoke",                          kOperator, kOwn,    {"credential?", "agent?", "token_seq?", "why?", "upstream?"}, &AdminService::Revoke},
+      {"POST", "/v1/upstream",                        kOperator, kOwn,    {"agent?", "all?"},         &AdminService::Upstream},
       {"POST", "/v1/doctor/credentials/{}",           kOperator, kAction, {},                         &AdminService::TryCredential},
       {"POST", "/v1/doctor/hosts",                    kOperator, kAction, {},                         &AdminService::TryHosts},
   };
@@ -111,6 +112,7 @@ broker::Refusal RefusalOf(const broker::Error& error, Reason unavailable) {
 
 AdminService::AdminService(AdminPorts ports)
     : ports_(std::move(ports)),
+      upstream_(ports_.minter_ports, ports_.minter),
       logins_(ports_.minter_ports, ports_.store),
       second_person_(ports_.minter_ports.clock) {}
 

@@ -14,6 +14,7 @@
 #include "sidecar/broker/connections.h"
 #include "sidecar/broker/logins.h"
 #include "sidecar/broker/revoked_credentials.h"
+#include "sidecar/broker/upstream_stops.h"
 #include "sidecar/ipc/messages.h"
 
 namespace sidecar::broker_role {
@@ -95,6 +96,8 @@ class AdminService {
   Outcome ReleaseCredential(const Call& call);
   Outcome Revoke(const Call& call);
   Outcome RevokeCredential(const Call& call, const std::string& why);
+  Outcome Upstream(const Call& call);
+  broker::Secret TakeForRemoval(const Call& call, const broker::policy::Credential& credential);
   Outcome RevokeToken(const Call& call, const std::string& why);
   Json Destroy(const broker::policy::Credential& credential, std::string* trouble);
   Outcome TryCredential(const Call& call);
@@ -110,6 +113,7 @@ class AdminService {
   Outcome EnrolledAnswer(const std::string& credential, const std::vector<std::string>& consented);
 
   AdminPorts ports_;
+  UpstreamStops upstream_;
   broker::SealBox seal_box_;
   Logins logins_;
   broker::SecondPerson second_person_;

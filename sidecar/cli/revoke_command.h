@@ -14,6 +14,7 @@ struct RevokeOrder {
   std::string agent;
   uint64_t token_seq = 0;
   std::string why;
+  bool upstream = false;  // at Entra, too
 };
 
 /// Adds the command to `app`; what was typed is put into `session` and `order`, which outlive the

@@ -7,18 +7,37 @@
 #include "sidecar/cli/alive_text.h"
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
+#include "sidecar/cli/upstream_text.h"
 
 namespace sidecar::cli {
 namespace {
 
 using nlohmann::json;
 
+json Whom(const StopOrder& order) {
+  return order.all                  ? json{{"all", true}}
+         : order.credential.empty() ? json{{"agent", order.agent}}
+                                    : json{{"credential", order.credential}};
+}
+
 json BodyOf(const StopOrder& order) {
-  json body = order.all                  ? json{{"all", true}}
-              : order.credential.empty() ? json{{"agent", order.agent}}
-                                         : json{{"credential", order.credential}};
+  json body = Whom(order);
   if (!order.why.empty()) body["why"] = ShortenedReason(order.why);
   return body;
+}
+
+void PrintStopped(const Console& console, const StopOrder& order, const json& body) {
+  const bool recorded = body.value("recorded", false);
+  console.out << Red("stopped") << "   " << (order.all ? "all agents" : order.agent);
+  if (recorded) console.out << ", entry " << Text(body["seq"]);
+  console.out << ". To let " << (order.all ? "them" : "it") << " go on: purser release "
+              << (order.all ? "--all" : order.agent) << " --why TEXT\n";
+  if (!recorded) {
+    console.out << Red("not recorded") << ": " << Text(body["why_not_recorded"])
+                << ". It holds until purser-broker restarts; nothing is issued while the ledger "
+                   "cannot write. Repeat it when it can\n";
+  }
+  PrintAlive(console, body);
 }
 
 }  // namespace
@@ -41,23 +60,12 @@ int RunKill(const Console& console, const StopOrder& order) {
     }
     return code;
   }
-  const json& body = answer->body;
+  json body = answer->body;
   const bool recorded = body.value("recorded", false);
-  if (console.json) {
-    console.out << body.dump(2) << '\n';
-    return recorded ? kExitDone : kExitRefused;
-  }
-  console.out << Red("stopped") << "   " << (order.all ? "all agents" : order.agent);
-  if (recorded) console.out << ", entry " << Text(body["seq"]);
-  console.out << ". To let " << (order.all ? "them" : "it") << " go on: purser release "
-              << (order.all ? "--all" : order.agent) << " --why TEXT\n";
-  if (!recorded) {
-    console.out << Red("not recorded") << ": " << Text(body["why_not_recorded"])
-                << ". It holds until purser-broker restarts; nothing is issued while the ledger "
-                   "cannot write. Repeat it when it can\n";
-  }
-  PrintAlive(console, body);
-  return recorded ? kExitDone : kExitRefused;
+  if (!console.json) PrintStopped(console, order, body);
+  const int asked = order.upstream ? RunUpstream(console, Whom(order), &body) : int{kExitDone};
+  if (console.json) console.out << body.dump(2) << '\n';
+  return recorded ? asked : int{kExitRefused};
 }
 
 int RunRelease(const Console& console, const StopOrder& order) {
@@ -97,6 +105,8 @@ void AddStops(CLI::App& app, Session& session, StopOrder& order) {
     whom->add_flag("--all", order.all, "Every agent");
     if (std::string_view(name) == "release") {
       whom->add_option("--credential", order.credential, "A credential that was revoked");
+    } else {
+      command->add_flag("--upstream", order.upstream, "Disable their identities at Entra, too");
     }
     command->callback([&session, &order, run] {
       session.chosen = [&session, &order, run] {
@@ -107,7 +117,10 @@ void AddStops(CLI::App& app, Session& session, StopOrder& order) {
   };
   add("kill", "Stop an agent, or all: nothing is issued to it from now on",
       "Examples: purser kill helpdesk --why \"mails a stranger\"\n"
-      "          purser kill --all\n"
+      "          purser kill --all --upstream\n"
+      "--upstream, once all is stopped here, disables at Entra what the agents act as: service "
+      "principals, agent identities, users' sessions; with the credential that [admin] upstream "
+      "names. What another agent uses, too, is left.\n"
       "Lists the tokens that are still alive outside. A restart changes nothing; purser release "
       "does.",
       RunKill);

@@ -13,6 +13,7 @@ struct StopOrder {
   bool all = false;
   std::string credential;  // release: instead of an agent
   std::string why;
+  bool upstream = false;  // kill: at Entra, too
 };
 
 /// A stop does not fail for the length of its reason: what is over the limit is left out.

@@ -44,6 +44,7 @@ constexpr auto kAdminRoutes = std::to_array<Row>({
     {"POST", "/v1/kill",                                Route::kAdmin},
     {"POST", "/v1/revoke",                              Route::kAdmin},
     {"POST", "/v1/release",                             Route::kAdmin},
+    {"POST", "/v1/upstream",                            Route::kAdmin},
     {"POST", "/v1/doctor/credentials/{name}",           Route::kAdmin},
     {"POST", "/v1/doctor/hosts",                        Route::kAdmin},
 });

@@ -168,6 +168,7 @@ TEST_CASE("What contradicts itself is refused") {
       {"consented to .default",     With("scopes = [\"Mail.Read\"]", "scopes = [\".default\"]"), 11, "this is no scope"},
       {"an OIDC scope",             With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"offline_access\"]"), 11, "this is no scope"},
       {"an unknown admin group",    With("group:purser-operators", "group:nosuch"),            13, "no group \"nosuch\""},
+      {"an upstream not there",     With("[admin]", "[admin]\nupstream = \"stopper\""),      13, "there is no [credential.stopper]"},
       {"admins without a number",   With("group:purser-operators", "group:65534"),             13, "every unmapped group"},
       {"a vault that is not there", With("", app + "scopes = [\"Reports.Read.All\"]\nvault = \"corp\"\n"), 24, "there is no [vault.corp]"},
   };

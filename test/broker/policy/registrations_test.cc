@@ -72,6 +72,9 @@ TEST_CASE("One registration for each set of scopes that agents may have") {
     CAPTURE(row.why);
     CHECK(Lines(Valid(With("", row.added))) == row.expected);
   }
+  const std::string upstream = std::string(kApp) + "[admin]\nupstream = \"app\"";
+  CHECK(Lines(Valid(With("[admin]", upstream))) ==
+        "app (): Reports.Read.All https://vault.example/Files.Read\n" + helpdesk);
 }
 
 TEST_CASE("The script is what it was when somebody last read it") {

@@ -155,6 +155,9 @@ TEST_CASE("What is no order changes nothing, and is in the ledger") {
       {"a token that is a text",           "/v1/revoke",  R"({"token_seq":"1"})",                          "wrong_type"},
       {"a token below zero",               "/v1/revoke",  R"({"token_seq":-1})",                           "wrong_type"},
       {"a token that was not released",    "/v1/revoke",  R"({"token_seq":4711})",                         "not_found"},
+      {"a token at Entra",                 "/v1/revoke",  R"({"token_seq":1,"upstream":true})",            "unknown_field"},
+      {"Entra, but not really",            "/v1/revoke",  R"({"credential":"vm","upstream":false})",       "wrong_type"},
+      {"Entra, of whom is not stopped",    "/v1/upstream", R"({"agent":"helpdesk"})",                      "conflict"},
       {"a reason with a control character", "/v1/revoke", R"({"credential":"vm","why":"a\u0007b"})",       "value_out_of_range"},
       {"a release of what is in use",      "/v1/release", R"({"credential":"vm","why":"x"})",              "conflict"},
       {"a release of nothing known",       "/v1/release", R"({"credential":"vn","why":"x"})",              "not_found"},
@@ -174,11 +177,27 @@ TEST_CASE("What is no order changes nothing, and is in the ledger") {
   }
 }
 
+TEST_CASE("What cannot be ended at Entra is revoked here all the same, and said") {
+  Revoking f;
+  const auto told = f.Revoke({{"credential", "client-secret"}, {"upstream", true}});
+  CHECK(told.status == 200);
+  CHECK(f.revocations.Has("client-secret"));
+  REQUIRE(told.body["upstream"].size() == 1);
+  CHECK(told.body["upstream"][0]["done"] == false);
+  CHECK(told.body["upstream"][0]["detail"].get<std::string>().find("[admin] upstream") !=
+        std::string::npos);
+  CHECK(f.ledger.entries.back().target_kind == "upstream");
+  CHECK(f.ledger.entries.back().outcome == Outcome::kFailure);
+  CHECK(f.http.seen.empty());
+}
+
 TEST_CASE("Only an operator revokes") {
   for (const Peer& peer : {kAuditor, kStranger}) {
     Revoking f;
     CHECK(f.Revoke({{"credential", "vm"}}, peer).reason() == "role_missing");
     CHECK(f.Revoke({{"agent", "helpdesk"}}, peer).reason() == "role_missing");
+    CHECK(f.Revoke({{"credential", "vm"}, {"upstream", true}}, peer).reason() == "role_missing");
+    CHECK(f.Ask(peer, "POST", "/v1/upstream", R"({"all":true})").reason() == "role_missing");
     CHECK(f.revocations.all().empty());
     CHECK_FALSE(f.broker.kills().IsStopped("helpdesk"));
   }
