@@ -118,6 +118,11 @@ std::string RenderRefusal(const Refusal& refusal, std::string_view request_id,
   out.append(info.retryable ? "true" : "false");
   AppendText("action", info.action, &out);
   if (!refusal.claims.empty()) AppendText("claims", refusal.claims, &out);
+  if (refusal.approval) {
+    AppendText("approval", refusal.approval->id, &out);
+    AppendNumber("interval", refusal.approval->interval.count(), &out);
+    AppendNumber("expires_in", refusal.approval->expires_in.count(), &out);
+  }
   if (!request_id.empty()) AppendText("request_id", request_id, &out);
   if (audit) AppendAudit(*audit, &out);
   out.append("}\n");

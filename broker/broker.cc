@@ -4,6 +4,7 @@
 
 #include "broker/credential_access.h"
 #include "broker/minted_check.h"
+#include "broker/pending_request.h"
 #include "broker/policy/kinds.h"
 #include "broker/policy/scopes.h"
 #include "broker/request_entry.h"
@@ -51,8 +52,6 @@ std::expected<RequestedScopes, Refusal> FirstResource(const std::vector<std::str
   return ParseScopes(same, graph);
 }
 
-bool IsGone(const Caller& caller) { return caller.alive && !caller.alive(); }
-
 }  // namespace
 
 Broker::Broker(Ports ports, SharedConfig config)
@@ -60,21 +59,6 @@ Broker::Broker(Ports ports, SharedConfig config)
       budgets_(ports_.clock),
       outstanding_(ports_.clock),
       config_(std::move(config)) {}
-
-// One request on its way, by the configuration that decides it.
-struct Broker::Pending {
-  SharedConfig config;
-  const Caller& caller;
-  Entry entry;
-  Answer answer;
-  std::optional<policy::Grant> grant;  // points into `config`
-  TokenKey asked{}, key{};
-  std::shared_ptr<const Secret> user_assertion;  // where the credential acts for its user
-  std::chrono::seconds min_validity{};
-  SharedToken token;
-  bool challenged = false;                  // the agent brings claims: a resource refused its token
-  std::shared_ptr<WaitingRequest> waiting;  // from when it waits for a mint
-};
 
 void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
                         const std::string& request_id, Answer answer) {
@@ -88,7 +72,12 @@ void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
     return Deny(std::move(*pending), std::move(*refusal));
   }
   if (request.dry_run) {
-    return pending->answer(IssuedToken{nullptr, NamesOf(pending->grant->rules), {}});
+    return pending->answer(IssuedToken{
+        nullptr, NamesOf(pending->grant->rules), {}, pending->grant->approval.has_value()});
+  }
+  if (pending->grant->approval) {
+    Wait(*pending);
+    return Start(std::move(pending), &Broker::Gate);
   }
   if (pending->challenged && !pending->user_assertion) DropRefused(*pending);
   if (!pending->user_assertion) {
@@ -96,9 +85,13 @@ void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
   }
   if (pending->token) return Release(std::move(pending));
   Wait(*pending);
+  Start(std::move(pending), &Broker::Mint);
+}
+
+void Broker::Start(std::unique_ptr<Pending> pending, Step step) {
   // Shared only because a job that finds no room is gone with what it holds.
   const auto kept = std::make_shared<std::unique_ptr<Pending>>(std::move(pending));
-  if (ports_.wait([this, kept] { Mint(std::move(*kept)); })) return;
+  if (ports_.wait([this, kept, step] { (this->*step)(std::move(*kept)); })) return;
   if ((*kept)->waiting->Claim()) Deny(std::move(**kept), {Reason::kOverloaded, {}, {}, {}});
 }
 
@@ -127,8 +120,13 @@ std::optional<Refusal> Broker::Authorize(Pending& pending, const TokenRequest& r
   pending.grant = std::move(*grant);
   if (auto misplaced = CheckAsserted(request, *pending.grant->credential)) return misplaced;
   if (IsRevoked(pending)) return Refusal{Reason::kCredentialRevoked, {}, {}, {}};
+  if (!request.approval.empty() && !pending.grant->approval) {
+    return Refusal{Reason::kApprovalMismatch, "Leave out approval: no person is asked.", {}, {}};
+  }
   if (request.dry_run) return std::nullopt;
-  if (auto over = budgets_.Take(*pending.grant->agent, pending.grant->rules)) return over;
+  if (!pending.grant->approval) {
+    if (auto over = budgets_.Take(*pending.grant->agent, pending.grant->rules)) return over;
+  }
   if (!ports_.unsealed()) return Refusal{Reason::kSealed, {}, {}, {}};
   auto claims = CanonicalClaims(request.claims);
   if (!claims) return claims.error();
@@ -138,6 +136,8 @@ std::optional<Refusal> Broker::Authorize(Pending& pending, const TokenRequest& r
   pending.key = MintKey(pending.asked, *pending.grant->credential);
   pending.min_validity = request.min_validity;
   pending.user_assertion = request.user_assertion;
+  pending.wanted = request.approval;
+  if (request.wait.count() > 0) pending.hold_until = ports_.clock.Now() + request.wait;
   return std::nullopt;
 }
 
@@ -178,13 +178,13 @@ void Broker::Mint(std::unique_ptr<Pending> pending) {
 MintResult Broker::TokenFor(Pending& pending) {
   if (IsGone(pending.caller)) return Refuse(Reason::kCallerGone);
   const policy::Credential& credential = *pending.grant->credential;
-  if (pending.user_assertion) {
-    auto user = ports_.minter.VerifyUser(*pending.config, credential, *pending.user_assertion);
-    if (!user) return std::unexpected(std::move(user.error()));
-    // From here on it is proven: no other assertion of the same user is needed for a kept token.
-    pending.entry.user_oid = pending.asked.user = pending.key.user = *user;
-    if (pending.challenged) DropRefused(pending);
+  if (pending.pass) {  // its own alone: neither a kept one, nor one to be kept
+    return ports_.minter.Mint(*pending.config, credential, pending.key, pending.entry,
+                              pending.user_assertion.get());
   }
+  // No other assertion of the same user is needed for a kept token then.
+  if (auto refusal = VerifyUser(pending)) return std::unexpected(std::move(*refusal));
+  if (pending.user_assertion && pending.challenged) DropRefused(pending);
   if (kills_.IsStopped(pending.caller.agent)) return Refuse(Reason::kKilled);
   return ports_.cache.GetOrMint(pending.key, pending.min_validity, [&] {
     return MintFit(*pending.config, credential, pending.key, pending.entry,
@@ -215,14 +215,18 @@ void Broker::Release(std::unique_ptr<Pending> pending) {
   if (refusal) ports_.minter.ReportRefused(*grant.credential, pending->entry.request_id, *refusal);
   // What holds too much for this agent is kept for another who may have it: minting it again at an
   // agent's request would help nobody.
-  if (refusal && refusal->reason == Reason::kMintedMismatch) DropMismatched(*pending, terms);
+  if (refusal && refusal->reason == Reason::kMintedMismatch && !pending->pass) {
+    DropMismatched(*pending, terms);
+  }
   if (!refusal && IsRevoked(*pending)) refusal = Refusal{Reason::kCredentialRevoked, {}, {}, {}};
   if (!refusal && IsGone(pending->caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
+  if (!refusal) refusal = TakeUse(*pending);
   if (refusal) return Deny(std::move(*pending), std::move(*refusal));
   Entry& entry = pending->entry;
   DescribeRelease(*pending->token, &entry);
   Append(entry, [this, pending = std::move(pending)](Result<LedgerReceipt> receipt) mutable {
     if (receipt) {
+      if (pending->grant->notify) Notify(*pending, receipt->seq);
       if (ports_.metrics != nullptr) {
         ports_.metrics->Issued(pending->caller.agent,
                                pending->waiting ? Metrics::Source::kMint : Metrics::Source::kCache);
@@ -325,6 +329,7 @@ void Broker::Stop(const std::string& agent) {
     for (const policy::Rule& rule : configured.rules) ports_.cache.Evict(rule.credential);
   }
   waiting_.RefuseAll(agent, {Reason::kKilled, {}, {}, {}});
+  if (ports_.approvals != nullptr) ports_.approvals->EndAll(agent);
 }
 
 void Broker::SetConfig(SharedConfig config) {

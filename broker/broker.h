@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "broker/approvals.h"
 #include "broker/budgets.h"
 #include "broker/kill_switch.h"
 #include "broker/metrics.h"
 #include "broker/minter.h"
+#include "broker/notices.h"
 #include "broker/outstanding.h"
 #include "broker/policy/config.h"
 #include "broker/policy/decide.h"
@@ -38,6 +40,7 @@ struct IssuedToken {
   SharedToken token;  // null after a dry run
   std::vector<std::string> rules;
   LedgerReceipt receipt;
+  bool waits = false;  // a dry run: a person would have to approve it
 };
 
 /// A refusal with the receipt of its entry, where it could be written.
@@ -63,12 +66,15 @@ class Broker {
     std::function<bool(Job)> wait;   // runs it on a thread that may wait; false: there is no room
     Metrics* metrics = nullptr;      // null: nothing is counted
     const Revocations* revocations = nullptr;  // null: no credential is revoked
+    Approvals* approvals = nullptr;            // null: what waits for one is refused
   };
   Broker(Ports ports, SharedConfig config);
 
   /// POST /v1/token. The token is answered only after its `token.issued` entry is durable (promise
   /// 2); every refusal has its `token.denied` entry. Does not block: without a cached token Entra
-  /// is asked on a thread of Ports::wait. REQUIRES: `caller` lives until `answer` was called.
+  /// is asked on a thread of Ports::wait. What waits for approval is answered with
+  /// kApprovalPending, as long as the request says later than at once. REQUIRES: `caller` lives
+  /// until `answer` was called.
   void IssueToken(const Caller& caller, const TokenRequest& request, const std::string& request_id,
                   Answer answer);
 
@@ -93,6 +99,7 @@ class Broker {
   KillSwitch& kills() { return kills_; }
   /// What no stop takes back.
   [[nodiscard]] const Outstanding& outstanding() const { return outstanding_; }
+  [[nodiscard]] const Notices& notices() const { return notices_; }
 
   /// The configuration of decisions from now on.
   void SetConfig(SharedConfig config);
@@ -105,6 +112,13 @@ class Broker {
   void DropRefused(const Pending& pending);
   void DropMismatched(const Pending& pending, MintedTerms terms);
   void Wait(Pending& pending);
+  using Step = void (Broker::*)(std::unique_ptr<Pending>);
+  void Start(std::unique_ptr<Pending> pending, Step step);
+  void Gate(std::unique_ptr<Pending> pending);
+  std::expected<ApprovalPass, Refusal> Approved(Pending& pending);
+  std::optional<Refusal> VerifyUser(Pending& pending);
+  std::optional<Refusal> TakeUse(Pending& pending);
+  void Notify(const Pending& pending, uint64_t seq);
   void Mint(std::unique_ptr<Pending> pending);
   MintResult TokenFor(Pending& pending);
   MintResult MintFit(const policy::Config& config, const policy::Credential& credential,
@@ -120,6 +134,7 @@ class Broker {
   KillSwitch kills_;
   WaitingRequests waiting_;
   Outstanding outstanding_;
+  Notices notices_;
   mutable std::mutex mutex_;
   SharedConfig config_;
 };

@@ -46,6 +46,10 @@ enum class Reason {
   kCallerGone,
   kKilled,
   kRoleMissing,
+  kOwnRequest,
+  kApprovalPending,
+  kApprovalDenied,
+  kApprovalExpired,
   kOverScoped,
   kMintedMismatch,
   // 403: Entra wants a person
@@ -60,8 +64,10 @@ enum class Reason {
   kCredentialRevoked,
   // 409
   kConflict,
+  kApprovalMismatch,
   // 429
   kBudget,
+  kApprovalLimit,
   // 502
   kUpstreamInvalid,
   kUpstreamRejected,
@@ -91,6 +97,13 @@ const ReasonInfo& Describe(Reason reason);
 /// All rows, in the order of the enum.
 std::span<const ReasonInfo> AllReasons();
 
+/// The approval that a request waits for.
+struct PendingApproval {
+  std::string id;
+  std::chrono::seconds interval{5};  // between two questions about it
+  std::chrono::seconds expires_in{0};
+};
+
 /// Why a request was not served. What an agent sees of it: the reason's row and `hint`.
 struct Refusal {
   Reason reason = Reason::kInternal;
@@ -103,6 +116,7 @@ struct Refusal {
   /// For the agent: what the user's next sign-in must fulfil, a JSON object; empty: nothing is
   /// known.
   std::string claims = {};
+  std::optional<PendingApproval> approval = {};  // with kApprovalPending
 };
 
 [[nodiscard]] inline std::unexpected<Refusal> Refuse(Reason reason, std::string hint = {},

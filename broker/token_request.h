@@ -22,6 +22,8 @@ struct TokenRequest {
   static constexpr size_t kMaxUserAssertionBytes = size_t{16} << 10;  // with many groups in it
   static constexpr size_t kMaxContextBytes = 800;  // 200 characters of at most 4 bytes
   static constexpr size_t kMaxTraceBytes = 64;
+  static constexpr uint32_t kMaxWait = 60;  // below the window's patience with the broker
+  static constexpr size_t kApprovalIdBytes = 32;
   static constexpr uint32_t kMaxMinValidity = 3600;  // the shortest usual token life
 
   std::vector<std::string> scopes;  // as sent: "Mail.Read", "https://…/.default"
@@ -30,6 +32,8 @@ struct TokenRequest {
   std::shared_ptr<const Secret> user_assertion;
   std::string claims;  // a claims challenge, JSON; empty: none
   bool dry_run = false;
+  std::string approval;          // the approval that the agent names, 32 hex digits; empty: none
+  std::chrono::seconds wait{0};  // Prefer: wait=N (RFC 7240 §4.3), for an approval
   ledger::ClaimedContext context;
   std::string trace;  // trace id of a W3C traceparent header, 32 hex digits; empty: none
 };

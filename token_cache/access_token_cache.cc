@@ -63,6 +63,12 @@ Blame BlameOf(Reason reason) {
     case Reason::kCallerGone:
     case Reason::kKilled:
     case Reason::kRoleMissing:
+    case Reason::kOwnRequest:
+    case Reason::kApprovalPending:
+    case Reason::kApprovalDenied:
+    case Reason::kApprovalExpired:
+    case Reason::kApprovalMismatch:
+    case Reason::kApprovalLimit:
     case Reason::kConflict:
     case Reason::kBudget:
     case Reason::kOverloaded:  // perhaps an agent that has too much under way

@@ -28,6 +28,10 @@ enum class EntryType : uint8_t {
   kDaemonStopped,
   kRoleRestarted,
   kLedgerRecovered,
+  kApprovalRequested,
+  kApprovalGranted,  // pending: a yes of several that are needed
+  kApprovalDenied,
+  kApprovalExpired,  // also what a stop ended
 };
 
 enum class Outcome : uint8_t { kSuccess = 1, kFailure = 2, kPending = 3 };
@@ -70,6 +74,7 @@ struct Entry {
   std::string token_fp, token_uti;
   int64_t token_exp = 0;  // Unix seconds
   std::string policy_sha256, policy_rule;
+  std::string approval_id, approval_by, approval_digest;
   std::string upstream_host;
   int64_t upstream_status = 0;
   int64_t upstream_ms = 0;

@@ -28,6 +28,10 @@ constexpr std::array kTypes = {
     TypeRow{EntryType::kDaemonStopped, "daemon.stopped"},
     TypeRow{EntryType::kRoleRestarted, "role.restarted"},
     TypeRow{EntryType::kLedgerRecovered, "ledger.recovered"},
+    TypeRow{EntryType::kApprovalRequested, "approval.requested"},
+    TypeRow{EntryType::kApprovalGranted, "approval.granted"},
+    TypeRow{EntryType::kApprovalDenied, "approval.denied"},
+    TypeRow{EntryType::kApprovalExpired, "approval.expired"},
 };
 
 }  // namespace

@@ -184,6 +184,8 @@ void AppendUuid7(const Place& place, std::string* out) {
 
 void PutMembers(const Entry& e, const Place& place, MemberWriter& w) {
   PutTexts("agent", {{"name", e.agent}}, w);
+  PutTexts("approval",
+           {{"by", e.approval_by}, {"digest", e.approval_digest}, {"id", e.approval_id}}, w);
   w.Text("boot", place.boot);
   if (e.caller) PutCaller(*e.caller, w);
   PutChange(e, w);

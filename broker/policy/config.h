@@ -102,15 +102,33 @@ struct Limit {
   bool operator==(const Limit&) const = default;
 };
 
+/// Some group of it must be a yes-sayer's.
+struct ApprovalGroups {
+  std::vector<std::string> names;  // as written: "group:NAME"
+  std::vector<uint32_t> gids;
+};
+
+/// What one approval takes and gives.
+struct ApprovalTerms {
+  std::vector<ApprovalGroups> by;     // each of them; none: every approver
+  std::chrono::seconds expires{600};  // for people to decide
+  std::chrono::seconds within{600};   // for the agent to use it, from the last yes on
+  uint32_t uses = 1;
+  uint32_t quorum = 1;  // how many different people
+};
+
 struct Rule {
   std::string name;
   std::vector<std::string> scopes;
   std::string credential;
-  std::string decision;  // "log" in this version
+  std::string decision;  // log | notify | approve
   std::string deliver;   // "token" in this version
   std::optional<Limit> limit;
   std::chrono::seconds max_lifetime{0};  // of a token; 0: as long as Entra's policies let it live
   bool continuous_access = false;        // tokens that live for a day and can be revoked meanwhile
+  bool approve_bearer = false;           // one yes is good for a whole token
+  ApprovalGroups approval_by;            // decision "approve"; no name: every approver
+  ApprovalTerms approval;                // its `by` is made of that for each request
   Place place;
 };
 
@@ -154,7 +172,7 @@ struct Config {
   Hardening hardening;
   std::map<std::string, Vault> vaults;
   std::map<std::string, Credential> credentials;
-  std::string writes;              // [policy] writes: "log", or empty where absent
+  std::string writes;              // [policy] writes: a decision, or empty where absent
   std::vector<std::string> never;  // compared without regard to case
   std::map<std::string, Agent> agents;
   Admin admin;

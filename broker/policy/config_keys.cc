@@ -28,8 +28,7 @@ constexpr std::array<string_view, 2> kVaultKinds = {"azure-key-vault", "mounted-
 constexpr std::array<string_view, 2> kAuthWords = {"managed-identity", "workload-identity"};
 constexpr std::array<string_view, 2> kUse = {"memory", "every-mint"};
 constexpr std::array<string_view, 2> kClientAuth = {"secret", "none"};
-constexpr std::array<string_view, 1> kDecisions = {"log"};
-constexpr std::array<string_view, 2> kDecisionsLater = {"notify", "approve"};
+constexpr std::array<string_view, 3> kDecisions = {"log", "notify", "approve"};
 constexpr std::array<string_view, 1> kDeliver = {"token"};
 constexpr std::array<string_view, 1> kDeliverLater = {"call"};
 
@@ -39,6 +38,7 @@ constexpr string_view kScopeWants =
     "a permission name such as \"Mail.Read\", or a full URI for another resource than Graph";
 constexpr string_view kLimitWants =
     "a count per second, minute, hour or day such as \"600/hour\", or \"none\"";
+constexpr string_view kDurationWants = "a duration such as \"10m\" or \"2h\", from 5s to 24h";
 constexpr string_view kGroupWants = "a Unix group written \"group:NAME\"";
 
 // clang-format off
@@ -150,7 +150,7 @@ constexpr auto kCredential = std::to_array<Key>({
 
 constexpr auto kPolicy = std::to_array<Key>({
     {.name = "writes", .slot = +[](Target& t) -> Text { return t.config->writes; }, .wants = "the decision of rules that grant writing scopes and name none",
-     .doc = "The decision of rules that grant writing scopes and name none; absent: such rules must name one.", .words = kDecisions, .later = kDecisionsLater},
+     .doc = "The decision of rules that grant writing scopes and name none; absent: such rules must name one.", .words = kDecisions},
     {.name = "never", .slot = +[](Target& t) -> List { return t.config->never; }, .wants = kScopeWants,
      .doc = "Scopes that no rule may grant, whatever it says."},
 });
@@ -182,13 +182,28 @@ constexpr auto kRule = std::to_array<Key>({
     {.name = "deliver", .slot = +[](Target& t) -> Text { return t.rule->deliver; }, .wants = "how the agent gets it",
      .doc = "token: the agent receives the access token.", .fallback = "token", .words = kDeliver, .later = kDeliverLater},
     {.name = "decision", .slot = +[](Target& t) -> Text { return t.rule->decision; }, .wants = "what happens before it is granted",
-     .doc = "log: granted and recorded. Default: log for reading scopes, [policy] writes for others.", .words = kDecisions, .later = kDecisionsLater},
+     .doc = "log: granted and recorded; notify: and shown to whoever watches `purser approvals`; approve: when a person has said yes. Default: log for reading scopes, [policy] writes for others.", .words = kDecisions},
+    {.name = "approve_bearer", .slot = +[](Target& t) -> bool& { return t.rule->approve_bearer; }, .wants = "true or false, without quotes",
+     .doc = "With decision = \"approve\": accepts that one yes is good for all that the scopes allow, for as long as the token lives.", .fallback = "false"},
     {.name = "limit", .slot = +[](Target& t) -> std::optional<Limit>& { return t.rule->limit; }, .wants = kLimitWants,
      .doc = "How many tokens this rule may grant.", .fallback = "none"},
     {.name = "max_lifetime", .slot = +[](Target& t) -> std::chrono::seconds& { return t.rule->max_lifetime; }, .wants = "a duration such as \"90m\" or \"2h\", from 10m to 28h",
      .doc = "Tokens that live longer are refused; how long they live is a matter of the tenant's policies."},
     {.name = "continuous_access", .slot = +[](Target& t) -> bool& { return t.rule->continuous_access; }, .wants = "true or false, without quotes",
      .doc = "Asks for continuous access evaluation: tokens that live for up to 28 hours, which Entra can revoke meanwhile; the agent must pass claims challenges on.", .fallback = "false"},
+});
+
+constexpr auto kApproval = std::to_array<Key>({
+    {.name = "by", .slot = +[](Target& t) -> List { return t.rule->approval_by.names; }, .wants = kGroupWants,
+     .doc = "Whose yes counts, of [admin] approvers; absent: every approver's.", .check = IsGroupRole},
+    {.name = "expires", .slot = +[](Target& t) -> std::chrono::seconds& { return t.rule->approval.expires; }, .wants = kDurationWants,
+     .doc = "How long people have to decide.", .fallback = "10m"},
+    {.name = "quorum", .slot = +[](Target& t) -> uint32_t& { return t.rule->approval.quorum; }, .wants = "a whole number from 1 to 10",
+     .doc = "How many different people must say yes.", .fallback = "1", .most = 10},
+    {.name = "uses", .slot = +[](Target& t) -> uint32_t& { return t.rule->approval.uses; }, .wants = "a whole number from 1 to 100",
+     .doc = "How many tokens one approval is good for.", .fallback = "1", .most = 100},
+    {.name = "within", .slot = +[](Target& t) -> std::chrono::seconds& { return t.rule->approval.within; }, .wants = kDurationWants,
+     .doc = "How long an approval is good for, from the last yes on.", .fallback = "10m"},
 });
 
 constexpr auto kAdmin = std::to_array<Key>({
@@ -219,11 +234,12 @@ constexpr auto kSections = std::to_array<Section>({
 });
 constexpr Section kRuleSection = {"allow", Repeat::kArray, false, "A rule. What no rule grants is denied.", kRule};
 
+constexpr Section kApprovalSection = {"approval", Repeat::kOnce, false, "What one approval takes and gives, with decision = \"approve\".", kApproval};
+
 constexpr auto kUnserved = std::to_array<Unserved>({
     {"",           "reload",       "reload with `purser reload` or SIGHUP"},
     {"allow",      "paths",        "agents receive tokens only, which no path narrows: remove it"},
-    {"allow",      "approval",     "nothing waits for approval: remove the rule, or write decision = \"log\""},
-    {"allow",      "approve_bearer", "nothing waits for approval: remove it"},
+    {"",           "notify",       "whoever watches `purser approvals` is told; --exec runs a command for each"},
 });
 
 constexpr std::array<string_view, 14> kSecretWords = {
@@ -241,6 +257,7 @@ const Section& FindSection(std::string_view name) {
 }
 
 const Section& RuleSection() { return kRuleSection; }
+const Section& ApprovalSection() { return kApprovalSection; }
 std::span<const Unserved> UnservedKeys() { return kUnserved; }
 
 bool IsSecretWord(std::string_view key) {

@@ -17,7 +17,7 @@ struct Target {
   Vault* vault = nullptr;
   Credential* credential = nullptr;
   Agent* agent = nullptr;
-  Rule* rule = nullptr;
+  Rule* rule = nullptr;  // also its approval
 };
 
 /// The member that a key fills; its type is the type of the value.
@@ -26,9 +26,10 @@ using ListSlot = std::vector<std::string>& (*)(Target&);
 using SwitchSlot = bool& (*)(Target&);  // a boolean, or words[0] for true and words[1] for false
 using LimitSlot = Limit& (*)(Target&);
 using DurationSlot = std::chrono::seconds& (*)(Target&);
+using CountSlot = uint32_t& (*)(Target&);
 using OptionalLimitSlot = std::optional<Limit>& (*)(Target&);
-using Slot =
-    std::variant<TextSlot, ListSlot, SwitchSlot, LimitSlot, OptionalLimitSlot, DurationSlot>;
+using Slot = std::variant<TextSlot, ListSlot, SwitchSlot, LimitSlot, OptionalLimitSlot,
+                          DurationSlot, CountSlot>;
 using Words = std::span<const std::string_view>;
 
 struct Key {
@@ -44,6 +45,7 @@ struct Key {
   bool (*check)(std::string_view) = nullptr;
   bool number = false;    // may also be an integer
   bool from_env = false;  // may be "env:NAME"
+  uint32_t most = 0;      // of a count, which is 1 at least
 };
 
 enum class Repeat : uint8_t {
@@ -64,6 +66,7 @@ struct Section {
 std::span<const Section> Sections();
 const Section& FindSection(std::string_view name);  // REQUIRES: it exists
 const Section& RuleSection();
+const Section& ApprovalSection();  // inside a rule
 
 /// Keys and sections to come, refused with a sentence that says so: section ("" for the top
 /// level), key, and what to write instead.

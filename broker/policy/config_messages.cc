@@ -92,6 +92,7 @@ std::string UnknownKeyMessage(const Section& section, std::string_view key, cons
   std::vector<std::string_view> known;
   for (const Key& one : section.keys) known.push_back(one.name);
   if (section.name == "agent") known.push_back(RuleSection().name);
+  if (section.name == "allow") known.push_back(ApprovalSection().name);
   const std::string message = "unknown key " + Inert(key);
   if (const std::string guess = DidYouMean(key, known); !guess.empty()) {
     return message + ": " + guess;

@@ -145,7 +145,22 @@ void ConfigReader::ReadAgent(const toml::table& table, const std::string& path, 
     draft_->places[rule_path] = agent->rules.back().place;
     ReadKeys(RuleSection(), *rule, rule_path,
              {.config = &draft_->config, .agent = agent, .rule = &agent->rules.back()});
+    if (const toml::node* approval = rule->get(ApprovalSection().name)) {
+      ReadApproval(*approval, rule_path + ".approval",
+                   {.config = &draft_->config, .agent = agent, .rule = &agent->rules.back()});
+    }
   }
+}
+
+void ConfigReader::ReadApproval(const toml::node& node, const std::string& path, Target target) {
+  const Place place = At(node.source());
+  draft_->places[path] = place;
+  const toml::table* table = node.as_table();
+  if (table == nullptr) {
+    return draft_->Fault(
+        place, "\"approval\" must be a table: write approval = { by = [\"group:NAME\"] }");
+  }
+  ReadKeys(ApprovalSection(), *table, path, target);
 }
 
 void ConfigReader::ReadKeys(const Section& section, const toml::table& table,
@@ -154,8 +169,9 @@ void ConfigReader::ReadKeys(const Section& section, const toml::table& table,
                        section.name == "credential" && table.contains("vault")};
   const ValueReader values(env_, file_, draft_);
   for (const auto& [key, node] : table) {
-    const bool is_rules = section.name == "agent" && key.str() == RuleSection().name;
-    if (!is_rules && std::ranges::find(section.keys, key.str(), &Key::name) == section.keys.end()) {
+    const bool inside = (section.name == "agent" && key.str() == RuleSection().name) ||
+                        (section.name == RuleSection().name && key.str() == ApprovalSection().name);
+    if (!inside && std::ranges::find(section.keys, key.str(), &Key::name) == section.keys.end()) {
       draft_->Fault(At(key.source()), UnknownKeyMessage(section, key.str(), owner));
       // Faulted here, and not once more for its absence.
       if (owner.vaulted && MeansVaultName(key.str())) draft_->unread.insert(path + ".name");

@@ -27,6 +27,7 @@ class ConfigReader {
   bool IsDefinable(const std::string& kind, const toml::key& key, const toml::node& entry);
   void ReadNamed(const Section& section, const toml::node& node);
   void ReadAgent(const toml::table& table, const std::string& path, Agent* agent);
+  void ReadApproval(const toml::node& node, const std::string& path, Target target);
   void ReadKeys(const Section& section, const toml::table& table, const std::string& path,
                 Target target);
   [[nodiscard]] Place At(const toml::source_region& region) const;

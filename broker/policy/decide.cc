@@ -9,11 +9,16 @@
 namespace broker::policy {
 namespace {
 
+// Whether the rule counts: one that waits for approval only where nothing is granted without.
+bool Serves(const Rule& rule, bool gated) {
+  return IsUngatedToken(rule) || (gated && rule.deliver == "token");
+}
+
 // The credentials that exist and that the agent's token rules name, in the order of the file.
-std::vector<std::string> CredentialsOf(const Config& config, const Agent& agent) {
+std::vector<std::string> CredentialsOf(const Config& config, const Agent& agent, bool gated) {
   std::vector<std::string> names;
   for (const Rule& rule : agent.rules) {
-    if (IsUngatedToken(rule) && config.credentials.contains(rule.credential) &&
+    if (Serves(rule, gated) && config.credentials.contains(rule.credential) &&
         std::ranges::find(names, rule.credential) == names.end()) {
       names.push_back(rule.credential);
     }
@@ -21,25 +26,33 @@ std::vector<std::string> CredentialsOf(const Config& config, const Agent& agent)
   return names;
 }
 
-// The rule that grants `scope`: one without a limit before one with, then the order of the file.
-const Rule* RuleFor(const Agent& agent, const std::string& credential, const std::string& scope) {
+// The rule that grants `scope`: one without a limit before one with, one that waits for approval
+// last, then the order of the file.
+const Rule* RuleFor(const Agent& agent, const std::string& credential, const std::string& scope,
+                    bool gated) {
   const Rule* limited = nullptr;
+  const Rule* waiting = nullptr;
   for (const Rule& rule : agent.rules) {
-    if (rule.credential != credential || !IsUngatedToken(rule)) continue;
+    if (rule.credential != credential || !Serves(rule, gated)) continue;
     if (std::ranges::find(rule.scopes, scope) == rule.scopes.end()) continue;
+    if (!IsUngatedToken(rule)) {
+      if (waiting == nullptr) waiting = &rule;
+      continue;
+    }
     if (!rule.limit) return &rule;
     if (limited == nullptr) limited = &rule;
   }
-  return limited;
+  return limited != nullptr ? limited : waiting;
 }
 
 // The rules that together cover all of `scopes`, in the order of the file; empty when some is not.
 std::vector<const Rule*> Cover(const Config& config, const Agent& agent,
-                               const std::string& credential, const RequestedScopes& scopes) {
+                               const std::string& credential, const RequestedScopes& scopes,
+                               bool gated) {
   std::set<const Rule*> chosen;  // all in one array: the order of addresses is that of the file
   for (const std::string& name : scopes.names) {
-    const Rule* rule =
-        RuleFor(agent, credential, QualifiedScope(scopes.resource, name, config.tenant.graph));
+    const Rule* rule = RuleFor(agent, credential,
+                               QualifiedScope(scopes.resource, name, config.tenant.graph), gated);
     if (rule == nullptr) return {};
     chosen.insert(rule);
   }
@@ -64,7 +77,7 @@ std::vector<std::string> DefaultNames(const Config& config, const Agent& agent,
 std::expected<RequestedScopes, Refusal> ResolveDefault(const Config& config, const Agent& agent,
                                                        RequestedScopes scopes) {
   std::vector<std::string> choices;
-  for (const std::string& credential : CredentialsOf(config, agent)) {
+  for (const std::string& credential : CredentialsOf(config, agent, /*gated=*/false)) {
     const auto names = DefaultNames(config, agent, credential, scopes.resource);
     if (names.empty()) continue;
     choices.push_back("[" + JoinNames(names, " ") + "]");
@@ -87,21 +100,35 @@ size_t Excess(const Config& config, const Credential& credential, const Requeste
   }));
 }
 
+// Of several rules that wait: the strictest of each term, and the groups of all.
+void TakeApproval(const Rule& rule, Grant* grant) {
+  const ApprovalTerms& more = rule.approval;
+  if (!grant->approval) grant->approval = more;
+  ApprovalTerms& terms = *grant->approval;
+  if (!rule.approval_by.names.empty()) terms.by.push_back(rule.approval_by);
+  terms.expires = std::min(terms.expires, more.expires);
+  terms.within = std::min(terms.within, more.within);
+  terms.uses = std::min(terms.uses, more.uses);
+  terms.quorum = std::max(terms.quorum, more.quorum);
+}
+
 void TakeTerms(Grant* grant) {
   grant->continuous_access = std::ranges::all_of(grant->rules, &Rule::continuous_access);
   for (const Rule* rule : grant->rules) {
     const bool shorter =
         grant->max_lifetime.count() == 0 || rule->max_lifetime < grant->max_lifetime;
     if (rule->max_lifetime.count() != 0 && shorter) grant->max_lifetime = rule->max_lifetime;
+    if (rule->decision == "notify") grant->notify = true;
+    if (NeedsApproval(*rule)) TakeApproval(*rule, grant);
   }
 }
 
 std::expected<Grant, Refusal> OneCredential(const Config& config, const Agent& agent,
-                                            RequestedScopes scopes) {
+                                            RequestedScopes scopes, bool gated) {
   Grant grant{.agent = &agent, .scopes = std::move(scopes)};
   size_t least = 0;
-  for (const std::string& name : CredentialsOf(config, agent)) {
-    auto rules = Cover(config, agent, name, grant.scopes);
+  for (const std::string& name : CredentialsOf(config, agent, gated)) {
+    auto rules = Cover(config, agent, name, grant.scopes, gated);
     if (rules.empty()) continue;
     const Credential& credential = config.credentials.at(name);
     if (grant.credential != nullptr && PrincipalOf(*grant.credential) != PrincipalOf(credential)) {
@@ -118,6 +145,9 @@ std::expected<Grant, Refusal> OneCredential(const Config& config, const Agent& a
     grant.credential = &credential;
     grant.rules = std::move(rules);
     least = excess;
+  }
+  if (grant.credential == nullptr && !gated) {
+    return OneCredential(config, agent, std::move(grant.scopes), /*gated=*/true);
   }
   if (grant.credential == nullptr) return Refuse(Reason::kNoRule);
   TakeTerms(&grant);
@@ -140,7 +170,7 @@ std::expected<Grant, Refusal> Decide(const Config& config, const std::string& ag
     scopes = ResolveDefault(config, agent->second, *scopes);
     if (!scopes) return std::unexpected(scopes.error());
   }
-  return OneCredential(config, agent->second, *std::move(scopes));
+  return OneCredential(config, agent->second, *std::move(scopes), /*gated=*/false);
 }
 
 std::vector<std::string> AllowedScopes(const Config& config, const Grant& grant) {

@@ -1,5 +1,6 @@
 // broker/policy/decide.h: may this agent have this?
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct Grant {
   std::vector<const Credential*> passed_over;  // would have served too, in the order of the file
   std::chrono::seconds max_lifetime{0};        // the shortest of the rules'; 0: none has one
   bool continuous_access = false;              // every rule asks for it
+  bool notify = false;                         // some rule says so
+  std::optional<ApprovalTerms> approval;       // of the rules that wait for one, together
 };
 
 /// Pure. `agent_name` is what the kernel attested, never what was sent.
@@ -25,10 +28,11 @@ struct Grant {
 /// beyond the request at its resource; of equals the one that the agent's rules name first. Their
 /// rights must be the same one's (PrincipalOf): whose token it is, is never in doubt (the parser
 /// refuses such configurations). For a scope that two rules grant, the one without a limit is
-/// taken. Scope names are compared exactly: Entra reads them without regard to case, so a request
-/// in another case would be served there, but is refused here. `never` alone is compared without
-/// regard to case, so that no spelling gets around it. Refuses: kNoRule, kNever, kAmbiguousDefault
-/// (the hint lists the choices), and what ParseScopes refuses.
+/// taken; rules that wait for approval serve only what no credential serves without. Scope names
+/// are compared exactly: Entra reads them without regard to case, so a request in another case
+/// would be served there, but is refused here. `never` alone is compared without regard to case, so
+/// that no spelling gets around it. Refuses: kNoRule, kNever, kAmbiguousDefault (the hint lists the
+/// choices), and what ParseScopes refuses.
 std::expected<Grant, Refusal> Decide(const Config& config, const std::string& agent_name,
                                      const TokenRequest& request);
 

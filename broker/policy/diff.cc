@@ -39,9 +39,21 @@ std::string Known(const Selectors& by) {
   return text;
 }
 
+// What stands between the rule and a token.
+std::string Condition(const Rule& rule) {
+  if (rule.decision == "notify") return ", and whoever watches is told";
+  if (rule.decision != "approve") return "";
+  std::string by;
+  for (const std::string& name : rule.approval_by.names) by += (by.empty() ? "" : " or ") + name;
+  const ApprovalTerms& terms = rule.approval;
+  return ", each " + std::to_string(terms.uses) + " within " + Format(terms.within) +
+         " approved by " + std::to_string(terms.quorum) + " of " +
+         (by.empty() ? "the approvers" : by) + " within " + Format(terms.expires);
+}
+
 std::string Granted(const Config& config, const Rule& rule, const std::string& scope) {
   return " may have " + scope + " from " + Identity(config, rule.credential) + ", " +
-         Allowance(rule.limit.value_or(Limit{})) + ", by rule " + rule.name;
+         Allowance(rule.limit.value_or(Limit{})) + ", by rule " + rule.name + Condition(rule);
 }
 
 void AddAgent(const Config& config, const Agent& agent, Lines* lines) {

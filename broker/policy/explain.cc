@@ -124,7 +124,7 @@ std::vector<std::string> ChangesForNoRule(const Config& config, const Agent& age
   std::set<std::string> sources;
   for (const std::string& scope : asked) {
     const auto rule = std::ranges::find_if(agent.rules, [&](const Rule& one) {
-      return IsUngatedToken(one) && Contains(one.scopes, scope);
+      return one.deliver == "token" && Contains(one.scopes, scope);
     });
     if (rule == agent.rules.end()) {
       changes.push_back(HowToGrant(config, agent, scope));
@@ -183,9 +183,16 @@ void AddVerdict(const Config& config, const Agent* agent, const std::vector<std:
   out->granted = true;
   out->credential = grant->credential->name;
   out->verdict = "granted from credential " + out->credential +
+                 (grant->approval ? ", each time people have approved it" : "") +
                  ", as long as a minted token holds "
                  "no more than " +
                  JoinNames(AllowedScopes(config, *grant), ", ");
+  if (grant->approval) {
+    const ApprovalTerms& terms = *grant->approval;
+    out->changes.push_back("it waits at most " + Format(terms.expires) + " for the yes of " +
+                           std::to_string(terms.quorum) +
+                           (terms.quorum == 1 ? " person" : " people") + ": purser approvals");
+  }
   if (agent->limit.count > 0) {
     out->changes.push_back("every token counts against the agent's limit of " +
                            Format(agent->limit));

@@ -15,6 +15,9 @@ namespace {
 constexpr std::chrono::minutes kShortestLife{10};
 constexpr std::chrono::hours kContinuousLife{20};
 constexpr std::chrono::hours kLongestLife{28};
+// A person needs a few seconds to read, and is asked anew the next day.
+constexpr std::chrono::seconds kShortestDecision{5};
+constexpr std::chrono::hours kLongestDecision{24};
 
 // One rule against everything around it.
 class RuleCheck {
@@ -41,15 +44,17 @@ class RuleCheck {
     const auto writing = std::ranges::find_if(rule_->scopes, GrantsWriting);
     rule_->decision = writing == rule_->scopes.end() ? "log" : draft_->config.writes;
     if (!rule_->decision.empty()) return;
-    draft_->Fault(rule_->place, Name() + " grants " + *writing +
-                                    ", which does more than read: say decision = \"log\" here, or "
-                                    "writes = \"log\" in [policy]");
+    draft_->Fault(rule_->place,
+                  Name() + " grants " + *writing +
+                      ", which does more than read: say decision = \"log\" (or \"approve\") "
+                      "here, or writes = \"log\" in [policy]");
     rule_->decision = "log";
   }
 
   // REQUIRES: Prepare() was called for all rules of the agent.
   void Run() {
     CheckName();
+    CheckApproval();
     const auto credential = draft_->config.credentials.find(rule_->credential);
     if (credential == draft_->config.credentials.end()) {
       if (!rule_->credential.empty()) FaultNoCredential();
@@ -79,6 +84,61 @@ class RuleCheck {
                                      "\" already, in line " + std::to_string(other.place.line) +
                                      ": give this one another name");
       return;
+    }
+  }
+
+  void CheckApproval() {
+    const bool approve = rule_->decision == "approve";
+    const bool terms = draft_->IsWritten(path_ + ".approval");
+    if (!approve && (terms || rule_->approve_bearer)) {
+      draft_->Fault(At(terms ? ".approval" : ".approve_bearer"),
+                    "nothing of " + Name() +
+                        " waits for approval: remove it, or write decision = \"approve\"");
+    }
+    if (!approve) return;
+    if (!rule_->approve_bearer && rule_->deliver == "token") {
+      draft_->Fault(
+          At(".decision"),
+          Name() +
+              " hands out a token: one yes would be good for all that its scopes "
+              "allow, for as long as the token lives; write approve_bearer = true to accept that");
+    }
+    for (const char* key : {".approval.expires", ".approval.within"}) {
+      const auto given = key == std::string_view(".approval.expires") ? rule_->approval.expires
+                                                                      : rule_->approval.within;
+      if (given >= kShortestDecision && given <= kLongestDecision) continue;
+      draft_->Fault(At(key), "\"" + std::string(key).substr(10) + "\" must be from 5s to 24h");
+    }
+    if (rule_->approval.uses > 1 && !draft_->IsWritten(path_ + ".approval.within")) {
+      draft_->Fault(At(".approval.uses"),
+                    "several uses need a time: write within = \"…\" beside them, such as \"1h\"");
+    }
+    CheckApprovers();
+  }
+
+  void CheckApprovers() {
+    const Admin& admin = draft_->config.admin;
+    const std::string by = path_ + ".approval.by";
+    if (admin.approvers.empty()) {
+      return draft_->Fault(rule_->place, Name() +
+                                             " waits for approval, and nobody may give it: "
+                                             "write approvers = [\"group:NAME\"] in [admin]");
+    }
+    auto& groups = rule_->approval_by;
+    if (draft_->IsWritten(by) && groups.names.empty() && !draft_->IsUnread(by)) {
+      draft_->Fault(At(".approval.by"), "\"by\" names nobody: remove it, or name a group");
+    }
+    for (size_t i = 0; i < groups.names.size(); ++i) {
+      const auto found = std::ranges::find(admin.approvers, groups.names[i]);
+      const auto place = static_cast<size_t>(found - admin.approvers.begin());
+      if (found == admin.approvers.end()) {
+        draft_->Fault(At(".approval.by." + std::to_string(i)),
+                      groups.names[i] +
+                          " is not among [admin] approvers, who alone may approve: "
+                          "add it there");
+      } else if (place < admin.approver_gids.size()) {
+        groups.gids.push_back(admin.approver_gids[place]);
+      }
     }
   }
 
@@ -118,7 +178,7 @@ class RuleCheck {
 
   void CheckCanIssue(const Credential& credential) {
     const auto excess = ExcessScopes(*agent_, *rule_, credential, draft_->config.tenant.graph);
-    if (!IsUngatedToken(*rule_) || excess.empty()) return;
+    if (rule_->deliver != "token" || excess.empty()) return;
     draft_->Fault(rule_->place,
                   Name() + " can never issue: " + credential.name + " is also consented to " +
                       JoinNames(excess, ", ") +

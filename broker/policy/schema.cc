@@ -38,6 +38,9 @@ struct TypeOf {
     return {{"type", "string"}, {"pattern", kDurationPattern}};
   }
   Json operator()(OptionalLimitSlot) const { return (*this)(LimitSlot{}); }
+  Json operator()(CountSlot) const {
+    return {{"type", "integer"}, {"minimum", 1}, {"maximum", key.most}};
+  }
 };
 
 Json KeySchema(const Key& key) {
@@ -49,6 +52,8 @@ Json KeySchema(const Key& key) {
   if (key.fallback.empty()) return schema;
   if (std::holds_alternative<SwitchSlot>(key.slot) && key.words.empty()) {
     schema["default"] = key.fallback == "true";
+  } else if (std::holds_alternative<CountSlot>(key.slot)) {
+    schema["default"] = std::stoi(std::string(key.fallback));
   } else {
     schema["default"] = std::string(key.fallback);
   }
@@ -66,6 +71,9 @@ Json TableSchema(const Section& section) {
     if (key.required) required.push_back(std::string(key.name));
   }
   if (!required.empty()) schema["required"] = std::move(required);
+  if (section.name == RuleSection().name) {
+    schema["properties"][std::string(ApprovalSection().name)] = TableSchema(ApprovalSection());
+  }
   if (section.name != "agent") return schema;
   schema["properties"][std::string(RuleSection().name)] = {{"type", "array"},
                                                            {"items", TableSchema(RuleSection())}};

@@ -34,6 +34,9 @@ bool GrantsWriting(std::string_view scope);
 /// Whether the rule hands out tokens that nobody has to approve one by one.
 bool IsUngatedToken(const Rule& rule);
 
+/// Whether the rule waits for a person's yes.
+inline bool NeedsApproval(const Rule& rule) { return rule.decision == "approve"; }
+
 /// What Entra would put into a token for `rule` (it returns all that the registration is consented
 /// to for a resource) though neither the rule nor any unlimited rule of this agent grants it. Not
 /// empty: every token for the rule is over-scoped, and the rule can never issue by itself.

@@ -39,6 +39,10 @@ std::vector<Table> TablesOf(Config& config) {
           tables.push_back({{name, key, "allow"},
                             &RuleSection(),
                             {.config = &config, .agent = &agent, .rule = &rule}});
+          if (rule.decision != "approve") continue;
+          tables.push_back({{name, key, "allow", "approval"},
+                            &ApprovalSection(),
+                            {.config = &config, .agent = &agent, .rule = &rule}});
         }
       }
     }
@@ -68,6 +72,7 @@ struct ValueOf {
     const std::chrono::seconds duration = slot(target);
     return duration.count() == 0 ? Json() : Json(Format(duration));
   }
+  Json operator()(CountSlot slot) const { return slot(target); }
   Json operator()(OptionalLimitSlot slot) const {
     const std::optional<Limit>& limit = slot(target);
     return limit ? Json(Format(*limit)) : Json();
@@ -131,7 +136,10 @@ nlohmann::ordered_json ConfigAsJson(const Config& config) {
       if (!value.is_null() && BelongsHere(table, key)) object[std::string(key.name)] = value;
     }
     Json* place = &root;
-    for (const std::string& part : table.path) place = &(*place)[part];
+    for (const std::string& part : table.path) {
+      if (place->is_array()) place = &place->back();  // the rule that it is about
+      place = &(*place)[part];
+    }
     if (table.section->repeat == Repeat::kArray) {
       place->push_back(std::move(object));
     } else {

@@ -56,6 +56,14 @@ void ValueReader::ReadValue(const Key& key, const toml::node& node, const std::s
     }
     return draft_->Fault(place, must + std::string(key.wants));
   }
+  if (const CountSlot* count = std::get_if<CountSlot>(&key.slot)) {
+    const auto number = node.value_exact<int64_t>();
+    if (!number || *number < 1 || *number > key.most) {
+      return draft_->Fault(place, must + std::string(key.wants));
+    }
+    (*count)(target) = static_cast<uint32_t>(*number);
+    return;
+  }
   if (const auto number = node.value_exact<int64_t>(); number && key.number) {
     return Assign(key, std::to_string(*number), place, target);
   }
@@ -79,6 +87,11 @@ void ValueReader::ReadList(const Key& key, const toml::array& array, const std::
       draft_->Fault(place, kLooksSecretMessage);
     } else if (text->starts_with("env:")) {
       draft_->Fault(place, "policy never comes from the environment: write the value itself");
+    } else if (key.name == "by" && *text == "requester") {
+      draft_->Fault(
+          place,
+          "\"requester\" is the person that user_assertion proves, and no person can sign "
+          "in on the operator's socket in this version: name a group, \"group:NAME\"");
     } else if (key.check != nullptr && !key.check(*text)) {
       draft_->Fault(place, must + std::string(key.wants));
     } else if (std::ranges::find(*list, *text) != list->end()) {
@@ -142,6 +155,10 @@ void ValueReader::Assign(const Key& key, const std::string& text, const Place& p
   }
   if (const TextSlot* slot = std::get_if<TextSlot>(&key.slot)) {
     (*slot)(target) = text;
+    return;
+  }
+  if (const CountSlot* slot = std::get_if<CountSlot>(&key.slot)) {  // a default
+    (*slot)(target) = static_cast<uint32_t>(std::stoul(text));
     return;
   }
   if (const DurationSlot* slot = std::get_if<DurationSlot>(&key.slot)) {

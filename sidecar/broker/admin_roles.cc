@@ -17,6 +17,7 @@ bool InAny(const std::vector<uint32_t>& gids, const broker::policy::Facts& facts
 bool Holds(const broker::policy::Admin& admin, const broker::policy::Facts& facts,
            AdminRole needed) {
   if (needed == AdminRole::kAnyone || facts.uid == 0 || facts.uid == admin.owner_uid) return true;
+  if (needed == AdminRole::kApprover) return InAny(admin.approver_gids, facts);
   if (InAny(admin.operator_gids, facts)) return true;
   return needed == AdminRole::kAuditor && InAny(admin.auditor_gids, facts);
 }
@@ -29,6 +30,8 @@ std::string_view NameOf(AdminRole role) {
       return "auditor";
     case AdminRole::kOperator:
       return "operator";
+    case AdminRole::kApprover:
+      return "approver";
   }
   return "unknown";
 }

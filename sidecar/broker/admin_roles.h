@@ -7,11 +7,12 @@
 
 namespace sidecar::broker_role {
 
-/// By what they may do: each holds what stands before it.
-enum class AdminRole { kAnyone, kAuditor, kOperator };
+/// An operator holds what an auditor does; an approver's role is apart: who runs purser need not be
+/// who may say yes.
+enum class AdminRole { kAnyone, kAuditor, kOperator, kApprover };
 
-/// Whether the peer holds `needed`. Roles come from the peer's groups ([admin]); root, the user
-/// that purserd runs as, and an operator hold each. Any peer that may connect holds kAnyone.
+/// Whether the peer holds `needed`. Roles come from the peer's groups ([admin]); root and
+/// the user that purserd runs as hold each. Any peer that may connect holds kAnyone.
 bool Holds(const broker::policy::Admin& admin, const broker::policy::Facts& facts,
            AdminRole needed);
 

@@ -54,6 +54,9 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/release",                         kOperator, kOwn,    {"agent?", "all?", "credential?", "why"}, &AdminService::Release},
       {"POST", "/v1/revoke",                          kOperator, kOwn,    {"credential?", "agent?", "token_seq?", "why?", "upstream?"}, &AdminService::Revoke},
       {"POST", "/v1/upstream",                        kOperator, kOwn,    {"agent?", "all?"},         &AdminService::Upstream},
+      {"GET",  "/v1/approvals",                       kAnyone,   kNone,   {},                         &AdminService::ListApprovals},
+      {"POST", "/v1/approvals/{}/approve",            kApprover, kOwn,    {"digest", "why?"},         &AdminService::Approve},
+      {"POST", "/v1/approvals/{}/deny",               kApprover, kOwn,    {"digest", "why?"},         &AdminService::DenyApproval},
       {"POST", "/v1/doctor/credentials/{}",           kOperator, kAction, {},                         &AdminService::TryCredential},
       {"POST", "/v1/doctor/hosts",                    kOperator, kAction, {},                         &AdminService::TryHosts},
   };

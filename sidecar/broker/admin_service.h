@@ -33,6 +33,7 @@ struct AdminPorts {
   std::function<broker::Status()> keep_uses;  // in the store
   broker::Metrics& metrics;
   RevokedCredentials& revoked;
+  broker::Approvals& approvals;
   std::function<broker::Status(const broker::Secret& passphrase)> unseal;
   std::function<broker::Result<uint64_t>(const broker::policy::Seal&, const broker::Secret& key)>
       rotate_seal;
@@ -100,6 +101,10 @@ class AdminService {
   broker::Secret TakeForRemoval(const Call& call, const broker::policy::Credential& credential);
   Outcome RevokeToken(const Call& call, const std::string& why);
   Json Destroy(const broker::policy::Credential& credential, std::string* trouble);
+  Outcome ListApprovals(const Call& call);
+  Outcome Approve(const Call& call);
+  Outcome DenyApproval(const Call& call);
+  Outcome Decided(const Call& call, bool yes);
   Outcome TryCredential(const Call& call);
   Outcome TryHosts(const Call& call);
 

@@ -78,6 +78,7 @@ void AgentService::Handle(std::string_view request, const Connections::Answerer&
   const auto type = ipc::TypeOf(request);
   if (type == ipc::MessageType::kTokenRequest) return IssueToken(request, answerer);
   if (type == ipc::MessageType::kRejected) return Reject(request, answerer);
+  if (type == ipc::MessageType::kApproval) return AnswerApproval(request, answerer);
   const auto plain = ipc::DecodePlainRequest(request);
   if (plain && plain->type == ipc::MessageType::kReady)
     return AnswerReady(plain->request_id, answerer);
@@ -125,13 +126,37 @@ void AgentService::IssueToken(std::string_view request, const Connections::Answe
   broker_.IssueToken(caller, message->request, message->request_id, answer);
 }
 
+// Its own alone: of another agent's it is not even said that there is one.
+void AgentService::AnswerApproval(std::string_view request,
+                                  const Connections::Answerer& answerer) const {
+  const auto question = ipc::DecodeApprovalQuestion(request);
+  if (!question) return SendRefusal(Reason::kMalformedRequest, {}, answerer);
+  const auto approval = approvals_.Find(question->id);
+  if (!approval || approval->agent != answerer.peer().caller.agent) {
+    return SendRefusal(Reason::kNotFound, question->request_id, answerer);
+  }
+  json body = {{"approval", approval->id},
+               {"state", broker::NameOf(approval->state)},
+               {"scopes", approval->about.scopes},
+               {"digest", approval->digest},
+               {"request_id", question->request_id}};
+  if (approval->open()) body["expires_in"] = approvals_.LeftOf(*approval).count();
+  if (approval->state == broker::ApprovalState::kPending) {
+    body["interval"] = approvals_.IntervalOf(*approval).count();
+  }
+  if (approval->state == broker::ApprovalState::kGranted) body["uses_left"] = approval->uses_left;
+  std::string answer;
+  EncodeJson(200, body, &answer);
+  answerer.Send(&answer);
+}
+
 void AgentService::Issued(const broker::IssuedToken& issued, const std::string& request_id,
                           const Connections::Answerer& answerer) const {
   std::string answer;
   if (!issued.token) {
     EncodeJson(200,
                {{"dry_run", true},
-                {"decision", "allow"},
+                {"decision", issued.waits ? "approve" : "allow"},
                 {"rules", issued.rules},
                 {"request_id", request_id}},
                &answer);

@@ -14,8 +14,9 @@ namespace sidecar::broker_role {
 /// Turns one message of a window into one kAnswer. Thread-safe. Borrows its collaborators.
 class AgentService {
  public:
-  AgentService(broker::Broker& broker, const broker::Clock& clock, SharedReadiness& readiness)
-      : broker_(broker), clock_(clock), readiness_(readiness) {}
+  AgentService(broker::Broker& broker, const broker::Clock& clock, SharedReadiness& readiness,
+               const broker::Approvals& approvals)
+      : broker_(broker), clock_(clock), readiness_(readiness), approvals_(approvals) {}
 
   /// Has the message answered, a malformed one too. Blocks only where NeedsToWait says so.
   void Handle(std::string_view request, const Connections::Answerer& answerer);
@@ -23,6 +24,7 @@ class AgentService {
  private:
   void IssueToken(std::string_view request, const Connections::Answerer& answerer);
   void Reject(std::string_view request, const Connections::Answerer& answerer);
+  void AnswerApproval(std::string_view request, const Connections::Answerer& answerer) const;
   void AnswerWhoami(const std::string& request_id, const Connections::Answerer& answerer);
   void AnswerReady(const std::string& request_id, const Connections::Answerer& answerer);
   broker::AuditRef RefOf(const broker::LedgerReceipt& receipt) const;
@@ -34,6 +36,7 @@ class AgentService {
   broker::Broker& broker_;
   const broker::Clock& clock_;
   SharedReadiness& readiness_;
+  const broker::Approvals& approvals_;
   MintRoom room_;
 };
 

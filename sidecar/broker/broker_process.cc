@@ -18,6 +18,7 @@ constexpr std::chrono::seconds kDrainDeadline{35};
 void BrokerProcess::Serve() {
   while (HandleControl()) {
   }
+  approvals_.Close();  // who waits for a person has the answer of now
   const bool drained = connections_.Drain(kDrainDeadline);
   if (seal_.usable()) {
     [[maybe_unused]] const Status kept = kept_uses_.Keep();
@@ -73,6 +74,7 @@ Status BrokerProcess::OnUnsealed() {
   broker_.kills().Adopt({ledger->all_killed, {ledger->killed.begin(), ledger->killed.end()}});
   if (const Status known = revoked_.Load(); !known) return known;
   if (const Status loaded = kept_uses_.Load(); !loaded) return loaded;
+  if (const Status loaded = approvals_.Load(); !loaded) return loaded;
   return fingerprint_key_.Load();
 }
 
@@ -140,6 +142,7 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
       .keep_uses = [this] { return kept_uses_.Keep(); },
       .metrics = metrics_,
       .revoked = revoked_,
+      .approvals = approvals_,
       .unseal = [this](const Secret& typed) { return seal_.UnsealWithPassphrase(typed); },
       .rotate_seal = [this](const broker::policy::Seal& seal,
                             const Secret& key) { return seal_.Rotate(seal, key); },

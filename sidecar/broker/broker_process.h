@@ -111,13 +111,16 @@ class BrokerProcess {
   broker::Minter minter_{minter_ports_};
   token_cache::AccessTokenCache cache_{clock_};
   Workers workers_{kMaxWorkers};
-  broker::Broker broker_{
-      {cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
-       [this](Workers::Job job) { return StartGuarded(std::move(job)); }, &metrics_, &revocations_},
-      std::make_shared<const broker::policy::Config>()};
+  broker::Approvals approvals_{{*store_, ledger_, clock_, random_, [this](std::string_view agent) {
+                                  return broker_.kills().IsStopped(agent);
+                                }}};
+  broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
+                          [this](Workers::Job job) { return StartGuarded(std::move(job)); },
+                          &metrics_, &revocations_, &approvals_},
+                         std::make_shared<const broker::policy::Config>()};
   SharedReadiness readiness_{[this] { return Look(); },
                              [this](Workers::Job job) { return StartGuarded(std::move(job)); }};
-  AgentService agents_{broker_, clock_, readiness_};
+  AgentService agents_{broker_, clock_, readiness_, approvals_};
   AdminService admins_{PortsOfAdmins()};
   Connections connections_{
       Guarded([this](std::string_view request,
@@ -137,6 +140,9 @@ class BrokerProcess {
         const broker::Status kept = kept_uses_.Keep();  // else a minute later
       return usable;
     });
+  }};
+  std::jthread approvals_thread_{[this](const std::stop_token& stop) {
+    while (approvals_.WaitDue(stop)) approvals_.Tick();
   }};
   std::jthread unseal_thread_{[this](const std::stop_token& stop) { unseal_retry_.Run(stop); }};
   std::optional<Prepared> prepared_;

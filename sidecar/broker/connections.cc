@@ -168,8 +168,10 @@ void Connections::Serve(Entry& entry) {
   begun ? Clear(&message) : message.bytes.clear();
 }
 
-// A request under way keeps its entry; its answer finds nobody.
+// A request under way keeps its entry; its answer finds nobody, and nothing is released to it any
+// more: least of all what a person has approved once.
 void Connections::End(Entry& entry) {
+  entry.dismissed = true;
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, entry.pair.get(), nullptr);
   shutdown(entry.pair.get(), SHUT_RDWR);
   const std::scoped_lock lock(mutex_);

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <optional>
 
+#include "sidecar/cli/approval_commands.h"
 #include "sidecar/cli/completion.h"
 #include "sidecar/cli/config_command.h"
 #include "sidecar/cli/daemon_commands.h"
@@ -302,6 +303,7 @@ int RunPurser(int argc, char** argv) {
   std::vector<std::string> command;
   NewConfigOptions init;
   StopOrder order;
+  ApprovalOrder approval;
   RestoreOrder restore;
   AddInit(app, session, init);
   AddDaemonCommands(app, session);
@@ -309,6 +311,7 @@ int RunPurser(int argc, char** argv) {
   AddRestore(app, session, restore);
   RevokeOrder revoke;
   AddRevoke(app, session, revoke);
+  AddApprovals(app, session, approval);
   AddSecretCommands(app, session, credential);
   AddRun(app, session, agent, command);
   ExplainQuestion question;

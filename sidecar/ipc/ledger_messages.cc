@@ -71,7 +71,8 @@ void ForEachText(Entry& entry, Visit visit) {
        {&entry.reason, &entry.agent, &entry.user_oid, &entry.request_id, &entry.trace,
         &entry.target_kind, &entry.target_id, &entry.target_resource, &entry.credential_name,
         &entry.credential_kind, &entry.credential_version, &entry.token_fp, &entry.token_uti,
-        &entry.policy_sha256, &entry.policy_rule, &entry.upstream_host}) {
+        &entry.policy_sha256, &entry.policy_rule, &entry.approval_id, &entry.approval_by,
+        &entry.approval_digest, &entry.upstream_host}) {
     visit(*text);
   }
 }
@@ -92,7 +93,7 @@ Append GetAppend(Reader& r) {
   message.entry.upstream_ms = r.I64();
   GetChange(r, &message.entry);
   const bool known =
-      type >= 1 && type <= static_cast<uint8_t>(broker::ledger::EntryType::kLedgerRecovered) &&
+      type >= 1 && type <= static_cast<uint8_t>(broker::ledger::EntryType::kApprovalExpired) &&
       outcome >= 1 && outcome <= static_cast<uint8_t>(broker::ledger::Outcome::kPending);
   if (!known) r.Fault();
   return message;

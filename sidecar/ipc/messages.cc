@@ -12,6 +12,7 @@ namespace {
 using broker::Result, broker::TokenRequest;
 
 constexpr size_t kMaxRequestId = 64;
+constexpr size_t kMaxApprovalId = 64;          // as the window's routes have it
 constexpr size_t kMaxHint = 512;               // two sentences
 constexpr size_t kMaxBody = size_t{64} << 10;  // what the framer lets through
 
@@ -26,6 +27,8 @@ bool WithinLimits(const TokenRequest& request) {
                              }) &&
          request.claims.size() <= TokenRequest::kMaxClaimsBytes &&
          request.min_validity.count() <= TokenRequest::kMaxMinValidity &&
+         request.wait.count() <= TokenRequest::kMaxWait &&
+         request.approval.size() <= TokenRequest::kApprovalIdBytes &&
          request.trace.size() <= TokenRequest::kMaxTraceBytes && fits(request.context.purpose) &&
          fits(request.context.task) && fits(request.context.requested_by);
 }
@@ -75,7 +78,7 @@ std::optional<MessageType> TypeOf(std::string_view message) {
     return byte >= static_cast<uint8_t>(first) && byte <= static_cast<uint8_t>(last);
   };
   using enum MessageType;
-  if (within(kTokenRequest, kAnswer) || within(kConnection, kStopAgents) ||
+  if (within(kTokenRequest, kApproval) || within(kConnection, kStopAgents) ||
       within(kStarted, kOpenFile) || within(kAppend, kAuditPage) || within(kDial, kDial)) {
     return static_cast<MessageType>(byte);
   }
@@ -90,6 +93,8 @@ void Encode(const TokenRequestMessage& message, std::string* out) {
   w.U32(static_cast<uint32_t>(message.request.min_validity.count()));
   w.Text(message.request.claims);
   w.Bool(message.request.dry_run);
+  w.Text(message.request.approval);
+  w.U32(static_cast<uint32_t>(message.request.wait.count()));
   PutContext(w, message.request.context);
   w.Text(message.request.trace);
   w.Text(message.request.user_assertion
@@ -105,6 +110,8 @@ Result<TokenRequestMessage> DecodeTokenRequest(std::string_view bytes) {
   message.request.min_validity = std::chrono::seconds(r.U32());
   message.request.claims = r.Text();
   message.request.dry_run = r.Bool();
+  message.request.approval = r.Text();
+  message.request.wait = std::chrono::seconds(r.U32());
   message.request.context = GetContext(r);
   message.request.trace = r.Text();
   const std::string_view assertion = r.TextView();
@@ -129,6 +136,21 @@ Result<PlainRequest> DecodePlainRequest(std::string_view bytes) {
   PlainRequest message{static_cast<MessageType>(r.U8()), r.Text()};
   const bool known = message.type == MessageType::kWhoami || message.type == MessageType::kReady;
   return Finish(r, std::move(message), known && message.request_id.size() <= kMaxRequestId);
+}
+
+void Encode(const ApprovalQuestion& message, std::string* out) {
+  Writer w(out);
+  PutType(w, MessageType::kApproval);
+  w.Text(message.request_id);
+  w.Text(message.id);
+}
+
+Result<ApprovalQuestion> DecodeApprovalQuestion(std::string_view bytes) {
+  Reader r = Open(bytes, MessageType::kApproval);
+  ApprovalQuestion message{r.Text(), r.Text()};
+  const bool fits =
+      message.request_id.size() <= kMaxRequestId && message.id.size() <= kMaxApprovalId;
+  return Finish(r, std::move(message), fits);
 }
 
 void Encode(const Rejected& message, std::string* out) {

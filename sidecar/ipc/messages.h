@@ -21,51 +21,52 @@ enum class MessageType : uint8_t {
   kReady,
   kRejected,      // the window refused the bytes itself: for the trace in the ledger
   kAdminRequest,  // admin windows only
-  kAnswer,        // broker -> window, one for each of the above
+  kAnswer,        // broker -> window, one for each of these
+  kApproval,      // an agent asks what became of one of its own
 
   // supervisor -> role, on the role's control pair (descriptor 3)
-  kConnection = 20,     // to window: fds {peer, pair}; to broker: fds {pair, pidfd if any}
-  kConfigure,           // to broker: fds {sealed memfd with the configuration, CA bundle (PEM)};
-                        // answered by kConfigured
-  kCommitConfig,        // the last kConfigure takes effect
-  kAbortConfig,         // it does not
-  kHosts,               // to dialer: the host list, answered by kConfigured
-  kBrokerChannel,       // to ledger, dialer: fd {pair to the broker}
-  kSupervisorChannel,   // to ledger: fd {pair to the supervisor, for its own entries}
-  kDialerChannel,       // to broker: fd {pair to the dialer}; to ledger: fd {pair to the dialer}
-  kLedgerChannel,       // to broker, dialer: fd {pair to the ledger}
-  kReaderChannel,       // to ledger, window: fd {pair between the two}, with the agent's name
-  kUnseal,              // to broker: fd {key file, or memfd_secret kept from its predecessor}; one
-                        // for each key there is, the first that opens the store counts
-  kStop,                // drain and exit
-  kStatusReport,        // to broker: JSON about the roles, the answer to kStatusQuery
-  kReloadReport,        // to broker: the answer to kReloadRequest
-  kPing,                // to broker, ledger, dialer: answered by kWatchdog
-  kOpenedFile,          // to broker: fd {the file}, or why there is none; the answer to kOpenFile
-  kStopAgents,          // to broker: all agents are stopped, from now on ("") or for as long as a
-                        // file is there ("file"), which is over with "file-gone"
+  kConnection = 20,    // to window: fds {peer, pair}; to broker: fds {pair, pidfd if any}
+  kConfigure,          // to broker: fds {sealed memfd with the configuration, CA bundle (PEM)};
+                       // answered by kConfigured
+  kCommitConfig,       // the last kConfigure takes effect
+  kAbortConfig,        // it does not
+  kHosts,              // to dialer: the host list, answered by kConfigured
+  kBrokerChannel,      // to ledger, dialer: fd {pair to the broker}
+  kSupervisorChannel,  // to ledger: fd {pair to the supervisor, for its own entries}
+  kDialerChannel,      // to broker: fd {pair to the dialer}; to ledger: fd {pair to the dialer}
+  kLedgerChannel,      // to broker, dialer: fd {pair to the ledger}
+  kReaderChannel,      // to ledger, window: fd {pair between the two}, with the agent's name
+  kUnseal,             // to broker: fd {key file, or memfd_secret kept from its predecessor}; one
+                       // for each key there is, the first that opens the store counts
+  kStop,               // drain and exit
+  kStatusReport,       // to broker: JSON about the roles, the answer to kStatusQuery
+  kReloadReport,       // to broker: the answer to kReloadRequest
+  kPing,               // to broker, ledger, dialer: answered by kWatchdog
+  kOpenedFile,         // to broker: fd {the file}, or why there is none; the answer to kOpenFile
+  kStopAgents,         // to broker: all agents are stopped, from now on ("") or for as long as a
+                       // file is there ("file"), which is over with "file-gone"
 
   // role -> supervisor, on the control pair
-  kStarted = 60,     // hardened and listening; carries the self-test's findings
-  kConfigured,       // prepared, or the reason why not
-  kKeepUnsealed,     // broker: fd {memfd_secret}
-  kStatusQuery,      // broker: for an operator
-  kReloadRequest,    // broker: for an operator
-  kStopped,          // drained
-  kWatchdog,         // the answer to kPing, from the thread that does the role's work
-  kOfferKeys,        // broker: answered by kUnseal, with all keys there are
-  kLatched,          // ledger: why it denies from now on, or empty: it writes again
-  kOpenFile,         // broker: a place that the configuration names
+  kStarted = 60,   // hardened and listening; carries the self-test's findings
+  kConfigured,     // prepared, or the reason why not
+  kKeepUnsealed,   // broker: fd {memfd_secret}
+  kStatusQuery,    // broker: for an operator
+  kReloadRequest,  // broker: for an operator
+  kStopped,        // drained
+  kWatchdog,       // the answer to kPing, from the thread that does the role's work
+  kOfferKeys,      // broker: answered by kUnseal, with all keys there are
+  kLatched,        // ledger: why it denies from now on, or empty: it writes again
+  kOpenFile,       // broker: a place that the configuration names
 
   // to the ledger, on the channels of broker, supervisor and dialer
   kAppend = 80,
-  kAcks,           // ledger -> appender: one or more results
-  kLedgerQuery,    // state: latched, head, store generations
-  kLedgerState,    // its answer
-  kLedgerResume,   // an operator's `purser ledger resume`
+  kAcks,          // ledger -> appender: one or more results
+  kLedgerQuery,   // state: latched, head, store generations
+  kLedgerState,   // its answer
+  kLedgerResume,  // an operator's `purser ledger resume`
   // window -> ledger, on the window's reader channel
   kReadAudit,
-  kAuditPage,      // its answer
+  kAuditPage,  // its answer
 
   // broker -> dialer: fd {stream socket end that SOCKS5 is spoken on}
   kDial = 100,
@@ -91,6 +92,14 @@ struct PlainRequest {
 };
 void Encode(const PlainRequest& message, std::string* out);
 broker::Result<PlainRequest> DecodePlainRequest(std::string_view bytes);
+
+/// kApproval.
+struct ApprovalQuestion {
+  std::string request_id;
+  std::string id;
+};
+void Encode(const ApprovalQuestion& message, std::string* out);
+broker::Result<ApprovalQuestion> DecodeApprovalQuestion(std::string_view bytes);
 
 struct Rejected {
   std::string request_id;
@@ -132,8 +141,8 @@ broker::Result<Connection> DecodeConnection(std::string_view bytes);
 /// "kept" | "kept-next"), kKeepUnsealed ("" | "next": besides the one before | "as-next": the key
 /// of the file "next"), kHosts ("host:port" lines, "direct " before those that no proxy leads to,
 /// then "proxy <url>"), kStarted (findings as JSON, see IPC.md), kStatusReport,
-/// kReloadReport, kReloadRequest ("" | "dry-run"), kLatched (reason), kOpenFile (place), kOpenedFile
-/// (empty, or an error), and all without content.
+/// kReloadReport, kReloadRequest ("" | "dry-run"), kLatched (reason), kOpenFile (place),
+/// kOpenedFile (empty, or an error), and all without content.
 struct TextMessage {
   MessageType type;
   std::string text;

@@ -156,6 +156,9 @@ std::string VisibleToAgent(std::string_view line) {
   while (const auto member = NextMember(&inside)) {
     if (std::ranges::find(kOpenMembers, member->key) != kOpenMembers.end()) {
       Append(*member, &out);
+    } else if (member->key == "approval") {
+      constexpr std::array<std::string_view, 2> kWhich{"digest", "id"};  // not by whom
+      AppendPart(*member, kWhich, &out);
     } else if (member->key == "caller" && IsAgentsOwnAct(scanned.type)) {
       constexpr std::array<std::string_view, 5> kOwnFacts{"exe_sha256", "gid", "pid", "uid",
                                                           "unit"};

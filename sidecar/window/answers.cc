@@ -61,6 +61,8 @@ void Connection::Answer() {
       return AnswerToken();
     case Route::kAudit:
       return AnswerAudit();
+    case Route::kApproval:
+      return AnswerApproval();
     case Route::kMetrics:
     case Route::kAdmin:
       return AnswerAdmin();
@@ -96,6 +98,14 @@ void Connection::AnswerAudit() {
   state_ = State::kAuditing;
   shared_.deadlines.Clear(slot_);
   shared_.audit.Ask(slot_, *after);
+}
+
+void Connection::AnswerApproval() {
+  const std::string_view path = framer_.head().path;
+  shared_.question.clear();
+  ipc::Encode(ipc::ApprovalQuestion{request_id_, std::string(path.substr(path.rfind('/') + 1))},
+              &shared_.question);
+  Ask();
 }
 
 void Connection::OnAudit(std::optional<std::string_view> page) {

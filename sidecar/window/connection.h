@@ -72,6 +72,7 @@ class Connection {
   void Answer();
   void AnswerToken();
   void AnswerAudit();
+  void AnswerApproval();
   void AnswerAdmin();
   void AnswerPlain(ipc::MessageType type);
   void Ask();

@@ -67,6 +67,7 @@ enum class Known {
   kContentType,
   kAuthorization,
   kTraceparent,
+  kPrefer,
   kConnection,
   kTransferEncoding,
   kContentEncoding,
@@ -74,10 +75,10 @@ enum class Known {
   kRange,
   kIfRange,
 };
-constexpr std::array<std::string_view, 11> kKnown = {
-    "host",        "content-length", "content-type",      "authorization",
-    "traceparent", "connection",     "transfer-encoding", "content-encoding",
-    "expect",      "range",          "if-range"};
+constexpr std::array<std::string_view, 12> kKnown = {
+    "host",   "content-length", "content-type",      "authorization",    "traceparent",
+    "prefer", "connection",     "transfer-encoding", "content-encoding", "expect",
+    "range",  "if-range"};
 
 Checked Apply(Known header, std::string_view value, Head* head) {
   switch (header) {
@@ -103,6 +104,9 @@ Checked Apply(Known header, std::string_view value, Head* head) {
       return {};
     case Known::kTraceparent:
       head->traceparent = value;
+      return {};
+    case Known::kPrefer:
+      head->prefer = value;
       return {};
     case Known::kConnection:
       head->close = HasElement(value, "close");

@@ -16,6 +16,7 @@ struct Head {
   std::string_view content_type;
   std::string_view authorization;
   std::string_view traceparent;
+  std::string_view prefer;
   size_t content_length = 0;
   bool close = false;  // the sender asked for the connection to end after the answer
 };

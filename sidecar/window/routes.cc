@@ -20,6 +20,7 @@ constexpr auto kAgentRoutes = std::to_array<Row>({
     {"POST", "/v1/token",  Route::kToken},
     {"GET",  "/v1/whoami", Route::kWhoami},
     {"GET",  "/v1/audit",  Route::kAudit},
+    {"GET",  "/v1/approvals/{id}", Route::kApproval},
     {"GET",  "/healthz",   Route::kHealth},
     {"GET",  "/readyz",    Route::kReady},
 });
@@ -43,6 +44,9 @@ constexpr auto kAdminRoutes = std::to_array<Row>({
     {"POST", "/v1/restore",                             Route::kAdmin},
     {"POST", "/v1/kill",                                Route::kAdmin},
     {"POST", "/v1/revoke",                              Route::kAdmin},
+    {"GET",  "/v1/approvals",                           Route::kAdmin},
+    {"POST", "/v1/approvals/{id}/approve",              Route::kAdmin},
+    {"POST", "/v1/approvals/{id}/deny",                 Route::kAdmin},
     {"POST", "/v1/release",                             Route::kAdmin},
     {"POST", "/v1/upstream",                            Route::kAdmin},
     {"POST", "/v1/doctor/credentials/{name}",           Route::kAdmin},

@@ -14,6 +14,7 @@ enum class Route {
   kToken,
   kWhoami,
   kAudit,
+  kApproval,
   kHealth,  // answered by the window itself
   kReady,
   kMetrics,  // as kAdmin, answered with text

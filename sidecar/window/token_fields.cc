@@ -62,6 +62,19 @@ Checked SetClaims(const std::string& claims, TokenDraft* draft) {
   return {};
 }
 
+Checked SetApproval(std::string_view id, TokenDraft* draft) {
+  const bool fits =
+      id.size() == TokenRequest::kApprovalIdBytes && std::ranges::all_of(id, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+      });
+  if (!fits) {
+    return Refuse(Reason::kValueOutOfRange,
+                  "approval is the id of one, as an answer gave it: 32 hex digits.");
+  }
+  draft->request.approval = id;
+  return {};
+}
+
 // What is in it is for the broker, which alone has the keys to verify it with.
 Checked SetUserAssertion(std::string& token, TokenDraft* draft) {
   if (token.empty() || token.size() > TokenRequest::kMaxUserAssertionBytes) {

@@ -25,6 +25,7 @@ Checked SetScopes(std::vector<std::string> scopes, TokenDraft* draft);
 Checked SetScopeText(std::string_view text, TokenDraft* draft);  // "Mail.Read User.Read"
 Checked SetMinValidity(int64_t seconds, TokenDraft* draft);
 Checked SetClaims(const std::string& claims, TokenDraft* draft);
+Checked SetApproval(std::string_view id, TokenDraft* draft);
 Checked SetUserAssertion(std::string& token, TokenDraft* draft);  // wipes and empties `token`
 
 /// The field's name in quotes, if it is a plain one, for a hint: it goes back into a model's

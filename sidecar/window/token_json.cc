@@ -55,6 +55,11 @@ Checked ReadDryRun(const json& value, TokenDraft* draft) {
   return {};
 }
 
+Checked ReadApproval(const json& value, TokenDraft* draft) {
+  if (!value.is_string()) return WrongType("approval is a string.");
+  return SetApproval(value.get_ref<const std::string&>(), draft);
+}
+
 Checked ReadContext(const json& value, TokenDraft* draft) {
   if (!value.is_object()) return WrongType("context is an object of purpose, task, requested_by.");
   auto& context = draft->request.context;
@@ -95,6 +100,7 @@ constexpr auto kFields = std::to_array<Field>({
     {"claims", ReadClaims},
     {"dry_run", ReadDryRun},
     {"context", ReadContext},
+    {"approval", ReadApproval},
     {"client_secret", RefuseSecret},
     {"client_assertion", RefuseSecret},
 });
@@ -115,8 +121,8 @@ std::expected<TokenDraft, Refusal> ReadTokenJson(std::string_view body) {
       return Refuse(
           Reason::kUnknownField,
           "Remove " + Named(name) +
-              "; known are scopes or scope, min_validity, claims, user_assertion, dry_run "
-              "and context.");
+              "; known are scopes or scope, min_validity, claims, user_assertion, dry_run, "
+              "approval and context.");
     }
     if (const Checked read = field->read(value, &draft); !read)
       return std::unexpected(read.error());

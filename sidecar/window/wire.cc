@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/base/strict_json.h"
+#include "sidecar/window/header_text.h"
 #include "sidecar/window/media_type.h"
 #include "sidecar/window/token_fields.h"
 
@@ -24,6 +25,7 @@ std::expected<TokenRequest, Refusal> ParseTokenRequest(const Head& head, std::st
     return Refuse(Reason::kMissingField, "Send scopes, e.g. {\"scopes\":[\"Mail.Read\"]}.");
   }
   draft->request.trace = TraceIdOf(head.traceparent);
+  draft->request.wait = WaitOf(head.prefer);
   return std::move(draft->request);
 }
 
@@ -54,6 +56,25 @@ Checked CheckAdminBody(const Head& head, std::string_view body) {
     return std::unexpected(std::move(refusal));
   }
   if (!root->is_object()) return Refuse(Reason::kMalformedJson);
+  return {};
+}
+
+std::chrono::seconds WaitOf(std::string_view prefer) {
+  while (!prefer.empty()) {
+    const size_t comma = std::min(prefer.find(','), prefer.size());
+    const std::string_view one = Trim(prefer.substr(0, comma));
+    prefer.remove_prefix(std::min(comma + 1, prefer.size()));
+    constexpr std::string_view kWait = "wait=";
+    if (one.size() <= kWait.size() || !EqualsIgnoringCase(one.substr(0, kWait.size()), kWait)) {
+      continue;
+    }
+    const std::string_view digits = one.substr(kWait.size());
+    uint32_t seconds = 0;
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+    if (error != std::errc{} || end != digits.data() + digits.size()) return {};
+    return std::chrono::seconds(std::min(seconds, TokenRequest::kMaxWait));
+  }
   return {};
 }
 

@@ -1,5 +1,6 @@
 // sidecar/window/wire.h: what an agent's bytes mean. Pure: header values and a body in, values out.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -24,6 +25,10 @@ std::expected<uint64_t, broker::Refusal> ParseAuditQuery(std::string_view query)
 /// The body of an admin route: empty, or a JSON object under Content-Type application/json. What is
 /// in it is for the broker to read.
 std::expected<void, broker::Refusal> CheckAdminBody(const Head& head, std::string_view body);
+
+/// The N of a Prefer header with wait=N (RFC 7240 §4.3), at most TokenRequest::kMaxWait; 0 where it
+/// is absent or is something else: a preference that is not understood is ignored.
+std::chrono::seconds WaitOf(std::string_view prefer);
 
 /// The trace id of a W3C traceparent header (Trace Context level 1 §3.2), or "" where it is absent
 /// or malformed: that specification has a receiver start a trace anew, and telemetry that is out of

@@ -38,6 +38,8 @@ HELPDESK, BROAD, ROBOT = "helpdesk", "clerk", "robot"  # the default configurati
 def to_toml(config):
     """A nested dict as TOML; tables in lists become arrays of tables."""
     def scalar(value):
+        if isinstance(value, dict):
+            return "{ " + ", ".join(f"{k} = {scalar(v)}" for k, v in value.items()) + " }"
         return "[" + ", ".join(map(scalar, value)) + "]" if isinstance(value, list) \
             else json.dumps(value)
 

@@ -19,13 +19,13 @@ LEAVE = b"\x1b[?7h\x1b[?25h\x1b[?1049l"  # wraps again, cursor shown, the screen
 class Screen:
     """A terminal with a command on it."""
 
-    def __init__(self, purser, *arguments):
+    def __init__(self, purser, *arguments, **options):
         self.main, self.other = pty.openpty()
         self.before = termios.tcgetattr(self.other)
         self.seen = b""
         self.command = subprocess.Popen(
             [BIN / "purser", *arguments], stdin=self.other, stdout=self.other, stderr=self.other,
-            env=purser.cli_environment(), start_new_session=True)
+            env=purser.cli_environment(), start_new_session=True, **options)
 
     def __enter__(self):
         return self

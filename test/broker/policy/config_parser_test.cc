@@ -76,7 +76,7 @@ TEST_CASE("What is written wrong is refused where it stands, with what to write 
       {"a rule's credential as a key", With("credential = \"mail\"", "credential = \"aid_mail\""), 19, "there is no [credential.\"aid_mail\"]: did you mean \"mail\""},
       {"a rule's credential unknown", With("credential = \"mail\"", "credential = \"calendar\""), 19, "add it, or name one of mail"},
       {"a rule without a credential's name", With("credential = \"mail\"", "credential = \"\""), 19, "must be the name of a [credential.NAME]"},
-      {"a word of a later day",     With("credential = \"mail\"", "credential = \"mail\"\ndecision = \"approve\""), 20, "this version serves only"},
+      {"a word of a later day",     With("credential = \"mail\"", "credential = \"mail\"\ndeliver = \"call\""), 20, "this version serves only"},
       {"a limit without a unit",    Of("user = \"helpdesk\"\nlimit = \"600\""),             16, "\"600/hour\""},
       {"a limit of nothing",        Of("user = \"helpdesk\"\nlimit = \"0/hour\""),          16, "\"none\""},
       {"a limit a week",            Of("user = \"helpdesk\"\nlimit = \"5/week\""),          16, "\"600/hour\""},
@@ -229,15 +229,55 @@ TEST_CASE("A rule that means nothing, or can never issue, is refused") {
       {"the rest is another's",     With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"Mail.Send\"]") + "[agent.billing]\nuser = \"billing\"\n[[agent.billing.allow]]\nname = \"send\"\nscopes = [\"Mail.Send\"]\ncredential = \"mail\"\ndecision = \"log\"\n", 16, "rule read-mail can never issue"},
       {"two identities",            With("", two + rule("both", "[\"Mail.Read\", \"Calendars.Read\"]", "credential = \"two\"")), 27, "could not say which identity"},
       {"writing, undecided",        With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"Mail.Send\"]") + rule("send", "[\"Mail.Send\"]", "credential = \"mail\""), 20, "rule send grants Mail.Send, which does more than read"},
-      {"approval",                  MailRule("credential = \"mail\"\ndecision = \"approve\"\n"), 20, "this version serves only \"log\""},
-      {"notification",              MailRule("credential = \"mail\"\ndecision = \"notify\"\n"), 20, "this version serves only \"log\""},
       {"brokered calls",            MailRule("credential = \"mail\"\ndeliver = \"call\"\n"),   20, "this version serves only \"token\""},
       {"paths",                     MailRule("credential = \"mail\"\npaths = [\"GET /me\"]\n"), 20, "not served by this version"},
-      {"an approval's terms",       MailRule("credential = \"mail\"\napproval = { quorum = 1 }\n"), 20, "not served by this version"},
-      {"writes that wait",          With("[admin]", "[policy]\nwrites = \"approve\"\n[admin]"), 13, "this version serves only \"log\""},
   };
   // clang-format on
   CheckFaults(rows);
+}
+
+TEST_CASE("What waits for approval says who may give it, for how long, and that a token is meant") {
+  const auto rule = [](const std::string& more) {
+    return With("credential = \"mail\"\n",
+                "credential = \"mail\"\ndecision = \"approve\"\n" + more);
+  };
+  const auto led = [&](const std::string& more) {
+    std::string text = rule("approve_bearer = true\n" + more);
+    const std::string_view admin = "[admin]\n";
+    return text.replace(text.find(admin), admin.size(),
+                        "[admin]\napprovers = [\"group:helpdesk-leads\"]\n");
+  };
+  // clang-format off
+  const Row rows[] = {
+      {"a token for one yes",       rule(""),                                              20, "approve_bearer = true to accept that"},
+      {"nobody to give it",         rule("approve_bearer = true\n"),                       16, "approvers = [\"group:NAME\"]"},
+      {"terms without approval",    MailRule("credential = \"mail\"\napproval = { quorum = 1 }\n"), 20, "or write decision = \"approve\""},
+      {"a bearer without approval", MailRule("credential = \"mail\"\napprove_bearer = true\n"), 20, "nothing of rule read-mail waits"},
+      {"terms that are no table",   led("approval = \"leads\"\n"),                        23, "must be a table"},
+      {"an unknown term",           led("approval = { expire = \"10m\" }\n"),             23, "did you mean \"expires\""},
+      {"who is no approver",        led("approval = { by = [\"group:purser-operators\"] }\n"), 23, "not among [admin] approvers"},
+      {"by nobody",                 led("approval = { by = [] }\n"),                       23, "names nobody"},
+      {"by no group",               led("approval = { by = [\"leads\"] }\n"),             23, "group:NAME"},
+      {"by the person it is for",   led("approval = { by = [\"requester\"] }\n"),         23, "no person can sign in on the operator's socket"},
+      {"too little time",           led("approval = { expires = \"1s\" }\n"),             23, "from 5s to 24h"},
+      {"too much time",             led("approval = { within = \"2d\" }\n"),              23, "from 5s to 24h"},
+      {"no uses",                   led("approval = { uses = 0, within = \"1h\" }\n"),    23, "from 1 to 100"},
+      {"uses without a time",       led("approval = { uses = 3 }\n"),                      23, "several uses need a time"},
+      {"a quorum of nobody",        led("approval = { quorum = 0 }\n"),                    23, "from 1 to 10"},
+      {"a quorum as a text",        led("approval = { quorum = \"2\" }\n"),               23, "from 1 to 10"},
+      {"somewhere to be told",      With("[admin]", "[notify.team]\nkind = \"webhook\"\n[admin]"), 12, "purser approvals"},
+  };
+  // clang-format on
+  CheckFaults(rows);
+  const auto config = fixture::Valid(
+      led("approval = { by = [\"group:helpdesk-leads\"], expires = \"5m\", quorum = 2, uses "
+          "= 3, within = \"1h\" }\n"));
+  const auto& got = config.agents.at("helpdesk").rules[0];
+  CHECK(got.approval_by.gids == config.admin.approver_gids);
+  CHECK(got.approval.expires == std::chrono::minutes(5));
+  CHECK(got.approval.within == std::chrono::hours(1));
+  CHECK(got.approval.quorum == 2);
+  CHECK(got.approval.uses == 3);
 }
 
 TEST_CASE("Every fault of a set is reported at once, from top to bottom") {

@@ -77,7 +77,7 @@ TEST_CASE("Absent means denied") {
       {"the resource in another case",           "helpdesk", {"https://Graph.microsoft.com/Mail.Read"},  Reason::kNoRule},
       {"a resource's name at Graph",             "helpdesk", {"user"},                                   Reason::kNoRule},
       {"another resource by default",            "helpdesk", {"https://storage.azure.com/.default"},     Reason::kNoRule},
-      {"what needs approval",                    "helpdesk", {"Files.Read"},                             Reason::kNoRule},
+      {"what needs approval and what another has", "helpdesk", {"Files.Read", "Mail.Read"},               Reason::kNoRule},
       {"what is delivered as calls only",        "helpdesk", {"Files.ReadWrite"},                        Reason::kNoRule},
       {"a rule whose credential is gone",        "helpdesk", {"Sites.Read.All"},                         Reason::kNoRule},
       {"what policy never grants, despite a rule", "helpdesk", {"Directory.ReadWrite.All"},              Reason::kNever},
@@ -124,6 +124,48 @@ TEST_CASE("What rules on one credential cover together is granted") {
     CHECK(rules == row.rules);
     CHECK(got->scopes.names == row.names);
   }
+}
+
+TEST_CASE("What waits for approval is granted with its terms, and only where nothing else serves") {
+  Config config = TwoAgents();
+  Rule& gated = config.agents["helpdesk"].rules[5];
+  gated.approval.quorum = 2;
+  gated.approval_by = {{"group:leads"}, {30}};
+  const auto waits = Ask(config, "helpdesk", {"Files.Read"});
+  REQUIRE(waits.has_value());
+  REQUIRE(waits->approval.has_value());
+  CHECK(waits->approval->quorum == 2);
+  REQUIRE(waits->approval->by.size() == 1);
+  CHECK(waits->approval->by[0].gids == std::vector<uint32_t>{30});
+  CHECK(AllowedScopes(config, *waits) == Scopes{"Files.Read"});
+  CHECK_FALSE(Ask(config, "helpdesk", {"Mail.Read"})->approval.has_value());
+  config.agents["helpdesk"].rules[1].scopes.push_back("Files.Read");  // the same without a person
+  CHECK_FALSE(Ask(config, "helpdesk", {"Files.Read"})->approval.has_value());
+}
+
+TEST_CASE("Of rules that wait together the strictest terms hold, and the people of all") {
+  Config config = TwoAgents();
+  auto& rules = config.agents["helpdesk"].rules;
+  Rule more = rules[5];
+  more.name = "more";
+  more.scopes = {"Files.Read.All"};
+  more.approval = {.by = {},
+                   .expires = std::chrono::minutes(1),
+                   .within = std::chrono::hours(5),
+                   .uses = 3,
+                   .quorum = 1};
+  more.approval_by = {{"group:owners"}, {31}};
+  rules[5].approval.quorum = 2;
+  rules[5].approval_by = {{"group:leads"}, {30}};
+  rules.push_back(more);
+  const auto waits = Ask(config, "helpdesk", {"Files.Read", "Files.Read.All"});
+  REQUIRE(waits.has_value());
+  REQUIRE(waits->approval.has_value());
+  CHECK(waits->approval->by.size() == 2);
+  CHECK(waits->approval->expires == std::chrono::minutes(1));
+  CHECK(waits->approval->within == std::chrono::minutes(10));
+  CHECK(waits->approval->uses == 1);
+  CHECK(waits->approval->quorum == 2);
 }
 
 TEST_CASE(".default that is ambiguous lists the choices, and none that need approval") {

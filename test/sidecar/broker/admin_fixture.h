@@ -51,6 +51,8 @@ struct Fixture : FakeMintPorts {
   broker::Broker broker{
       {cache, minter, ledger, clock, [] { return true; }, {}, &metrics, &revocations},
       std::make_shared<const broker::policy::Config>(ThreeCredentials())};
+  broker::Approvals approvals{
+      {vault.store, ledger, clock, random, [](std::string_view) { return false; }}};
   std::vector<std::string> done;  // what reached another process
   bool latched = false;
   AdminService service{Ports()};
@@ -73,6 +75,7 @@ struct Fixture : FakeMintPorts {
             },
             .metrics = metrics,
             .revoked = revoked,
+            .approvals = approvals,
             .unseal = [this](const Secret& typed) -> broker::Status {
               done.emplace_back("unseal");
               if (typed.Expose(broker::Exit::kTest) == "right") return {};

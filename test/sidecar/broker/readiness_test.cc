@@ -115,7 +115,8 @@ TEST_CASE("whoami says whether the agent is stopped, as the ledger has it") {
     Workers workers{2};
     SharedReadiness readiness{[&row] { return Readiness{{}, {}, row.ledger}; },
                               [&](Workers::Job job) { return workers.Start(std::move(job)); }};
-    AgentService agents{broker, bench.clock, readiness};
+    broker::Approvals approvals{{bench.vault.store, bench.ledger, bench.clock, bench.random, {}}};
+    AgentService agents{broker, bench.clock, readiness, approvals};
     RunningConnections running(
         [&](std::string_view request, const Connections::Answerer& answerer) {
           agents.Handle(request, answerer);
@@ -139,7 +140,8 @@ TEST_CASE("/readyz that waits for the ledger delays no other agent's token reque
   broker::Broker broker{{cache, minter, bench.ledger, bench.clock, [] { return true; }},
                         std::make_shared<const broker::policy::Config>(bench.config)};
   StalledLook stalled;
-  AgentService agents{broker, bench.clock, stalled.readiness};
+  broker::Approvals approvals{{bench.vault.store, bench.ledger, bench.clock, bench.random, {}}};
+  AgentService agents{broker, bench.clock, stalled.readiness, approvals};
   // No threads but the one that serves all: what it waits for, everybody waits for.
   RunningConnections running([&](std::string_view request, const Connections::Answerer& answerer) {
     REQUIRE_FALSE(NeedsToWait(request));

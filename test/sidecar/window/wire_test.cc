@@ -43,7 +43,9 @@ TEST_CASE("A JSON body that has two readings, or says what is not known, is refu
       {"too deep",                 Repeat("[", 5000),                                   Reason::kMalformedJson,  ""},
       {"no scopes",                "{}",                                                Reason::kMissingField,   "scopes"},
       {"unknown field",            R"({"scopes":["a"],"color":1})",                     Reason::kUnknownField,   "\"color\""},
-      {"of a later version",       R"({"scopes":["a"],"approval":"x"})",                Reason::kUnknownField,   "\"approval\""},
+      {"no id of an approval",     R"({"scopes":["a"],"approval":"x"})",                Reason::kValueOutOfRange, "32 hex digits"},
+      {"an approval in capitals",  R"({"scopes":["a"],"approval":"0123456789ABCDEF0123456789ABCDEF"})", Reason::kValueOutOfRange, "32 hex digits"},
+      {"an approval as a number",  R"({"scopes":["a"],"approval":7})",                  Reason::kWrongType,      "approval is a string"},
       {"a user's token as object", R"({"scopes":["a"],"user_assertion":{}})",           Reason::kWrongType,      "user_assertion is a string"},
       {"no user's token",          R"({"scopes":["a"],"user_assertion":null})",         Reason::kWrongType,      "user_assertion is a string"},
       {"an empty user's token",    R"({"scopes":["a"],"user_assertion":""})",           Reason::kValueOutOfRange, "16384"},
@@ -225,6 +227,31 @@ TEST_CASE("A trace id is taken from a well-formed traceparent, and a malformed o
         "0g" + good.substr(2), "00_" + good.substr(3)}) {
     CAPTURE(bad);
     CHECK(TraceIdOf(bad).empty());
+  }
+}
+
+TEST_CASE("An agent may ask to be kept waiting, and is not kept for longer than there is patience") {
+  // clang-format off
+  struct Row { const char* prefer; int64_t seconds; };
+  const Row rows[] = {
+      {"",                        0},
+      {"wait",                    0},
+      {"wait=",                   0},
+      {"wait=-1",                 0},
+      {"wait=1x",                 0},
+      {"wait=4294967296",         0},
+      {"waits=30",                0},
+      {"respond-async",           0},
+      {"wait=30",                 30},
+      {"WAIT=30",                 30},
+      {"respond-async, wait=10",  10},
+      {"wait=10, wait=20",        10},
+      {"wait=3600",               60},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.prefer));
+    CHECK(sidecar::window::WaitOf(row.prefer).count() == row.seconds);
   }
 }
 

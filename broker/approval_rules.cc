@@ -1,0 +1,112 @@
+#include "broker/approval_rules.h"
+
+#include <algorithm>
+
+#include "broker/approvals.h"
+#include "broker/policy/scopes.h"
+
+namespace broker {
+namespace {
+
+using Duration = Clock::Steady::duration;
+
+constexpr size_t kMaxLately = 5;  // what is read at a glance
+
+bool IsIn(const policy::Facts& facts, uint32_t gid) {
+  return facts.gid == gid || std::ranges::find(facts.groups, gid) != facts.groups.end();
+}
+
+bool IsInAny(const policy::Facts& facts, const std::vector<uint32_t>& gids) {
+  return std::ranges::any_of(gids, [&](uint32_t gid) { return IsIn(facts, gid); });
+}
+
+std::vector<const Approval*> OfAgent(const ApprovalsById& approvals, const std::string& agent,
+                                     Clock::Steady since) {
+  std::vector<const Approval*> own;
+  for (const auto& [id, one] : approvals) {
+    if (one.agent == agent && (one.open() || one.asked >= since)) own.push_back(&one);
+  }
+  std::ranges::sort(own, [](const Approval* a, const Approval* b) { return a->asked > b->asked; });
+  return own;
+}
+
+}  // namespace
+
+ApprovalVote VoteOf(const policy::Facts& person) { return {person.uid, person.loginuid}; }
+
+std::string VotersOf(const Approval& approval) {
+  std::string text;
+  for (const ApprovalVote& vote : approval.votes) text += (text.empty() ? "" : " ") + vote.text();
+  return text;
+}
+
+std::optional<Refusal> CheckVoter(const Approval& approval, const policy::Facts& person,
+                                  const std::vector<uint32_t>& asker_gids) {
+  const bool own = person.uid == approval.asker_uid || person.loginuid == approval.asker_uid ||
+                   IsInAny(person, asker_gids);
+  if (own) return Refusal{Reason::kOwnRequest, {}, {}, {}};
+  for (const auto& one : approval.terms.by) {
+    if (IsInAny(person, one.gids)) continue;
+    return Refusal{Reason::kRoleMissing, "The rule says whose approval it needs.", {}, {}};
+  }
+  const ApprovalVote vote = VoteOf(person);
+  const bool again = std::ranges::any_of(
+      approval.votes, [&](const ApprovalVote& one) { return one.person() == vote.person(); });
+  if (again) {
+    return Refusal{Reason::kConflict, "You have approved it; another person must, too.", {}, {}};
+  }
+  return std::nullopt;
+}
+
+Duration PauseBefore(const ApprovalsById& approvals, const std::string& agent, Clock::Steady now) {
+  const auto own = OfAgent(approvals, agent, now - std::chrono::hours(1));
+  const auto open = std::ranges::count_if(own, [](const Approval* one) { return one->open(); });
+  Duration wait = Duration::zero();
+  if (static_cast<size_t>(open) >= Approvals::kMaxOpenPerAgent) wait = Approvals::kFirstPause;
+  if (own.size() >= Approvals::kMaxPerHour) {
+    const Approval& earliest = *own[Approvals::kMaxPerHour - 1];
+    wait = std::max(wait, earliest.asked + std::chrono::hours(1) - now);
+  }
+  Duration pause = Approvals::kFirstPause;
+  std::optional<Clock::Steady> ended;
+  for (const Approval* one : own) {
+    if (one->state == ApprovalState::kPending) continue;
+    const bool granted = one->state == ApprovalState::kGranted ||
+                         one->state == ApprovalState::kUsed || !one->votes.empty();
+    if (granted && one->state != ApprovalState::kDenied) break;
+    if (one->state == ApprovalState::kKilled) continue;
+    if (ended) pause = std::min<Duration>(2 * pause, Approvals::kLongestPause);
+    ended = std::max(ended.value_or(one->ends), one->ends);
+  }
+  return ended ? std::max(wait, *ended + pause - now) : wait;
+}
+
+std::optional<std::string> OldestEnded(const ApprovalsById& approvals, Clock::Steady before) {
+  const Approval* oldest = nullptr;
+  for (const auto& [id, one] : approvals) {
+    if (one.open() || one.unwritten || one.reserved > 0 || one.ends > before) continue;
+    const bool denied = one.state == ApprovalState::kDenied;
+    const bool other_denied = oldest != nullptr && oldest->state == ApprovalState::kDenied;
+    const bool better = oldest == nullptr || (other_denied && !denied) ||
+                        (other_denied == denied && one.ends < oldest->ends);
+    if (better) oldest = &one;
+  }
+  return oldest == nullptr ? std::nullopt : std::optional(oldest->id);
+}
+
+std::vector<std::string> LatelyOf(const ApprovalsById& approvals, const ApprovalAsk& ask,
+                                  Clock::Steady since) {
+  std::vector<std::string> lately;
+  for (const Approval* one : OfAgent(approvals, ask.entry.agent, since)) {
+    if (lately.size() == kMaxLately) return lately;
+    lately.push_back(policy::JoinNames(one->about.scopes, " ") + ": " +
+                     std::string(NameOf(one->state)));
+  }
+  for (const std::string& token : ask.alive) {
+    if (lately.size() == kMaxLately) return lately;
+    lately.push_back(token);
+  }
+  return lately;
+}
+
+}  // namespace broker

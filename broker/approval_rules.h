@@ -1,0 +1,37 @@
+// broker/approval_rules.h: who may decide, and how often may be asked. Pure.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/approval.h"
+#include "broker/policy/facts.h"
+#include "broker/reason.h"
+
+namespace broker {
+
+using ApprovalsById = std::map<std::string, Approval>;
+
+ApprovalVote VoteOf(const policy::Facts& person);
+/// All who said yes, as the ledger has it: "uid:2001 uid:0,loginuid:2002".
+std::string VotersOf(const Approval& approval);
+
+/// Why this person may not decide on it: kOwnRequest (the asker's own user, by itself or behind
+/// sudo, or one in a group of `asker_gids`, by which the agent is known), kRoleMissing (not in a
+/// group that the rule names), kConflict (has said yes already).
+std::optional<Refusal> CheckVoter(const Approval& approval, const policy::Facts& person,
+                                  const std::vector<uint32_t>& asker_gids);
+
+/// How long the agent must wait before it may open another one; zero or less: not at all.
+Clock::Steady::duration PauseBefore(const ApprovalsById& approvals, const std::string& agent,
+                                    Clock::Steady now);
+
+/// The one that ended first, before `before`, if any. Those that are to be recorded stay.
+std::optional<std::string> OldestEnded(const ApprovalsById& approvals, Clock::Steady before);
+
+/// What else the agent asked for since then, newest first, and which of its tokens still work.
+std::vector<std::string> LatelyOf(const ApprovalsById& approvals, const ApprovalAsk& ask,
+                                  Clock::Steady since);
+
+}  // namespace broker

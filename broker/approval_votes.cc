@@ -1,0 +1,98 @@
+// Approvals: what people say, and how it is recorded.
+#include <utility>
+
+#include "broker/approval_rules.h"
+#include "broker/approvals.h"
+#include "broker/credential_access.h"
+
+namespace broker {
+namespace {
+
+using ledger::Entry, ledger::EntryType, ledger::Outcome;
+using std::chrono::seconds;
+
+int64_t Unix(Clock::Wall time) {
+  return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();
+}
+
+Refusal NotOpen(const Approval& approval) {
+  return {Reason::kConflict,
+          "It is " + std::string(NameOf(approval.state)) + " already; look again.",
+          {},
+          {}};
+}
+
+}  // namespace
+
+// Why this person does not decide this; else the approval as it stands.
+std::expected<Approval, Refusal> Approvals::Votable(const Decision& decision) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = approvals_.find(decision.id);
+  if (found == approvals_.end() || found->second.agent.empty()) {
+    return Refuse(Reason::kNotFound, "There is no such approval; `purser approvals` lists them.");
+  }
+  EndIfOver(found->second, ports_.clock.Now());
+  const Approval& approval = found->second;
+  if (approval.state != ApprovalState::kPending) return std::unexpected(NotOpen(approval));
+  if (approval.digest != decision.digest) {
+    return Refuse(Reason::kConflict, "It is not what was shown to you; look again.");
+  }
+  if (auto refusal = CheckVoter(approval, decision.person, decision.asker_gids)) {
+    return std::unexpected(std::move(*refusal));
+  }
+  return approval;
+}
+
+Entry Approvals::EntryOf(const Approval& approval, EntryType type) const {
+  Entry entry = approval.about;
+  entry.type = type;
+  entry.outcome = Outcome::kSuccess;
+  entry.reason.clear();
+  entry.approval_id = approval.id;
+  entry.approval_digest = approval.digest;
+  entry.approval_by = VotersOf(approval);
+  return entry;
+}
+
+std::expected<Approval, Refusal> Approvals::Decide(const Decision& decision, bool yes) {
+  auto decided = DecideInTurn(decision, yes);
+  if (decided) ResumeReady();
+  return decided;
+}
+
+std::expected<Approval, Refusal> Approvals::DecideInTurn(const Decision& decision, bool yes) {
+  const std::scoped_lock turn(turn_);
+  Settle();
+  auto checked = Votable(decision);
+  if (!checked) return checked;
+  Approval approval = std::move(*checked);
+  approval.votes.push_back(VoteOf(decision.person));
+  const bool decided = !yes || approval.votes.size() >= approval.terms.quorum;
+  if (decided) {
+    const Clock::Steady now = ports_.clock.Now();
+    approval.state = yes ? ApprovalState::kGranted : ApprovalState::kDenied;
+    const seconds more = yes ? approval.terms.within : seconds(0);
+    approval.uses_left = yes ? approval.terms.uses : 0;
+    approval.ends = now + more;
+    approval.ends_unix = Unix(ports_.clock.WallNow()) + more.count();
+  }
+  Entry entry = EntryOf(approval, yes ? EntryType::kApprovalGranted : EntryType::kApprovalDenied);
+  entry.caller = decision.who.caller;
+  entry.request_id = decision.who.request_id;
+  entry.policy_sha256 = decision.who.policy_sha256;
+  entry.outcome = decided ? (yes ? Outcome::kSuccess : Outcome::kFailure) : Outcome::kPending;
+  if (!yes) {
+    entry.approval_by = approval.votes.back().text();
+    entry.reason = Describe(Reason::kApprovalDenied).name;
+  }
+  entry.change = {{"how", "admin_socket"}, {"why", decision.why}};
+  if (yes) {
+    entry.change["votes"] = static_cast<int64_t>(approval.votes.size());
+    entry.change["quorum"] = approval.terms.quorum;
+  }
+  const auto receipt = ports_.ledger.Append(entry);
+  if (!receipt) return std::unexpected(LedgerRefusal(receipt.error()));
+  return Put(std::move(approval));
+}
+
+}  // namespace broker
