@@ -90,6 +90,7 @@ class Broker {
 
   /// How many requests the agent could make now; nothing where it has no limit.
   std::optional<uint32_t> RemainingBudget(const std::string& agent);
+  Budgets& budgets() { return budgets_; }
 
   /// Stops the agent, or all agents where the name is empty. When it returns, every decision that
   /// follows refuses with kKilled, whoever waited for a token is refused, and the tokens kept for

@@ -290,7 +290,7 @@ Status SealedStore::PutMarker(const std::string& name, const std::string& text) 
     const SecretId id{name, broker::SecretKind::kInternal};
     if (const auto sound = CheckId(id); !sound) return sound;
     if (text.size() > kMaxMarkerBytes)
-      return Fail(ErrorCode::kInvalidRequest, "a marker is at most 256 bytes");
+      return Fail(ErrorCode::kInvalidRequest, "a marker is at most 32 KiB");
     const std::scoped_lock lock(write_mutex_);
     if (sealed()) return Fail(ErrorCode::kUnavailable, "the store is sealed");
     SqliteFile::Row row{

@@ -20,7 +20,8 @@ inline constexpr size_t kBuckets = 256;
 inline constexpr size_t kMaxNameBytes = 255;  // a credential's name in purser.toml
 inline constexpr size_t kMaxSecretBytes =
     64 << 10;  // an RSA key with a long certificate chain is < 20 KiB
-inline constexpr size_t kMaxMarkerBytes = 256;  // "instance seq leaf"
+// The ledger's head, and what agents have used of some 700 limits.
+inline constexpr size_t kMaxMarkerBytes = size_t{32} << 10;
 inline constexpr size_t kMaxMarkers = 16;  // the ledger's head is one; the state record stays small
 
 using StoreId = std::array<uint8_t, 16>;

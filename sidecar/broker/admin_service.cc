@@ -37,6 +37,8 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"GET",  "/v1/status",                          kAuditor,  kNone,   {},                         &AdminService::Status},
       {"GET",  "/readyz",                             kAnyone,   kNone,   {},                         &AdminService::Ready},
       {"GET",  "/v1/agents",                          kAuditor,  kNone,   {},                         &AdminService::Agents},
+      {"GET",  "/v1/agents/{}/budget",                kAuditor,  kNone,   {},                         &AdminService::ShowBudget},
+      {"POST", "/v1/agents/{}/budget",                kOperator, kOwn,    {"rule?", "count", "why", "seconds?"}, &AdminService::RaiseBudget},
       {"GET",  "/v1/credentials",                     kAuditor,  kNone,   {},                         &AdminService::Credentials},
       {"GET",  "/metrics",                            kAuditor,  kNone,   {},                         &AdminService::ShowMetrics},
       {"GET",  "/v1/seal-key",                        kOperator, kNone,   {},                         &AdminService::SealKey},

@@ -34,6 +34,7 @@ struct AdminPorts {
   broker::Metrics& metrics;
   RevokedCredentials& revoked;
   broker::Approvals& approvals;
+  std::function<broker::Status()> keep_budgets;  // in the store
   std::function<broker::Status(const broker::Secret& passphrase)> unseal;
   std::function<broker::Result<uint64_t>(const broker::policy::Seal&, const broker::Secret& key)>
       rotate_seal;
@@ -81,6 +82,8 @@ class AdminService {
   Outcome Agents(const Call& call);
   Outcome Credentials(const Call& call);
   Outcome ShowMetrics(const Call& call);
+  Outcome ShowBudget(const Call& call);
+  Outcome RaiseBudget(const Call& call);
   Outcome Reload(const Call& call);
   Outcome StartLogin(const Call& call);
   Outcome PollLogin(const Call& call);

@@ -22,6 +22,7 @@ void BrokerProcess::Serve() {
   const bool drained = connections_.Drain(kDrainDeadline);
   if (seal_.usable()) {
     [[maybe_unused]] const Status kept = kept_uses_.Keep();
+    [[maybe_unused]] const Status used = kept_budgets_.Keep();
     [[maybe_unused]] const Status noted = head_.Keep();
   }
   log_.Info("stopped", {{"drained", drained}});
@@ -75,6 +76,7 @@ Status BrokerProcess::OnUnsealed() {
   if (const Status known = revoked_.Load(); !known) return known;
   if (const Status loaded = kept_uses_.Load(); !loaded) return loaded;
   if (const Status loaded = approvals_.Load(); !loaded) return loaded;
+  if (const Status loaded = kept_budgets_.Load(); !loaded) return loaded;
   return fingerprint_key_.Load();
 }
 
@@ -143,6 +145,7 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
       .metrics = metrics_,
       .revoked = revoked_,
       .approvals = approvals_,
+      .keep_budgets = [this] { return kept_budgets_.Keep(); },
       .unseal = [this](const Secret& typed) { return seal_.UnsealWithPassphrase(typed); },
       .rotate_seal = [this](const broker::policy::Seal& seal,
                             const Secret& key) { return seal_.Rotate(seal, key); },

@@ -18,6 +18,7 @@
 #include "sidecar/broker/fingerprint_key.h"
 #include "sidecar/broker/guarded_handler.h"
 #include "sidecar/broker/head_keeper.h"
+#include "sidecar/broker/kept_budgets.h"
 #include "sidecar/broker/kept_uses.h"
 #include "sidecar/broker/metered_transport.h"
 #include "sidecar/broker/readiness.h"
@@ -58,6 +59,7 @@ class BrokerProcess {
   // Above what can wait at the same time: each connection has one request under way.
   static constexpr size_t kMaxWorkers = Seats::kMaxOfAgents + Seats::kMaxOfAdmins;
   static constexpr const char* kHeadMarker = "ledger-head";  // in the store
+  static constexpr const char* kBudgetsMarker = "budgets";
 
   // control.cc: what the supervisor says
   bool HandleControl();
@@ -118,6 +120,10 @@ class BrokerProcess {
                           [this](Workers::Job job) { return StartGuarded(std::move(job)); },
                           &metrics_, &revocations_, &approvals_},
                          std::make_shared<const broker::policy::Config>()};
+  KeptBudgets kept_budgets_{
+      broker_.budgets(),
+      {[this] { return store_->GetMarker(kBudgetsMarker); },
+       [this](const std::string& text) { return store_->PutMarker(kBudgetsMarker, text); }}};
   SharedReadiness readiness_{[this] { return Look(); },
                              [this](Workers::Job job) { return StartGuarded(std::move(job)); }};
   AgentService agents_{broker_, clock_, readiness_, approvals_};
@@ -144,6 +150,7 @@ class BrokerProcess {
   std::jthread approvals_thread_{[this](const std::stop_token& stop) {
     while (approvals_.WaitDue(stop)) approvals_.Tick();
   }};
+  std::jthread budgets_thread_{[this](const std::stop_token& stop) { kept_budgets_.Run(stop); }};
   std::jthread unseal_thread_{[this](const std::stop_token& stop) { unseal_retry_.Run(stop); }};
   std::optional<Prepared> prepared_;
 };

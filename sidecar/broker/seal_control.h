@@ -88,8 +88,8 @@ class SealControl {
   std::atomic<bool> accepts_restored_ = false;
   std::mutex vault_turn_;  // held while the key vault is asked
   bool vault_unasked_ = true;
-  mutable std::mutex mutex_;  // guards what follows
-  std::string not_kept_;      // why a successor will not have the key; empty: it will
+  mutable std::mutex mutex_;   // guards what follows
+  std::string not_kept_;       // why a successor will not have the key; empty: it will
   bool does_not_fit_ = false;  // store and ledger: why the store is closed
   std::string trouble_ = "sealed: an operator must unseal it (purser unseal)";
 };

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sidecar/cli/approval_commands.h"
+#include "sidecar/cli/budget_command.h"
 #include "sidecar/cli/completion.h"
 #include "sidecar/cli/config_command.h"
 #include "sidecar/cli/daemon_commands.h"
@@ -304,10 +305,12 @@ int RunPurser(int argc, char** argv) {
   NewConfigOptions init;
   StopOrder order;
   ApprovalOrder approval;
+  BudgetOrder budget;
   RestoreOrder restore;
   AddInit(app, session, init);
   AddDaemonCommands(app, session);
   AddStops(app, session, order);
+  AddBudget(app, session, budget);
   AddRestore(app, session, restore);
   RevokeOrder revoke;
   AddRevoke(app, session, revoke);

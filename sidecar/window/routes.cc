@@ -30,6 +30,8 @@ constexpr auto kAdminRoutes = std::to_array<Row>({
     {"GET",  "/metrics",                                Route::kMetrics},
     {"GET",  "/v1/status",                              Route::kAdmin},
     {"GET",  "/v1/agents",                              Route::kAdmin},
+    {"GET",  "/v1/agents/{name}/budget",                Route::kAdmin},
+    {"POST", "/v1/agents/{name}/budget",                Route::kAdmin},
     {"GET",  "/v1/credentials",                         Route::kAdmin},
     {"PUT",  "/v1/credentials/{name}/secret",           Route::kAdmin},
     {"POST", "/v1/credentials/{name}/login",            Route::kAdmin},

@@ -76,6 +76,7 @@ struct Fixture : FakeMintPorts {
             .metrics = metrics,
             .revoked = revoked,
             .approvals = approvals,
+            .keep_budgets = []() -> broker::Status { return {}; },
             .unseal = [this](const Secret& typed) -> broker::Status {
               done.emplace_back("unseal");
               if (typed.Expose(broker::Exit::kTest) == "right") return {};

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Limits that survive restarts and crashes, and operators who allow more for a time."""
+import json
+import os
+import signal
+import unittest
+
+import harness
+from harness import CLIENT_SECRET, HELPDESK, DevTenant, Purser
+
+DONE, REFUSED, USAGE = 0, 1, 2
+RULE = "read-users"
+
+
+def five_a_day(config):
+    for rule in config["agent"][HELPDESK]["allow"]:
+        if rule["name"] == RULE:
+            rule["limit"] = "5/day"
+
+
+class Budget(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.entra = cls.enterClassContext(DevTenant())
+
+    def setUp(self):
+        self.purser = self.enterContext(Purser(self.entra, edit=five_a_day))
+        self.assertEqual(self.purser.cli("secret", "set", "app", stdin=CLIENT_SECRET).returncode,
+                         DONE)
+
+    def ask(self):
+        """The answer, once it is a decision."""
+        while True:
+            answer = self.purser.token(HELPDESK, ["User.Read.All"])
+            if answer.status != 503:
+                return answer
+
+    def statuses(self, count):
+        return [self.ask().status for _ in range(count)]
+
+    def shown(self):
+        done = self.purser.cli("--json", "budget", HELPDESK)
+        self.assertEqual(done.returncode, DONE, done.stderr)
+        limits = json.loads(done.stdout)["limits"]
+        return next(limit for limit in limits if limit.get("rule") == RULE)
+
+    def restart(self):
+        self.purser.stop()
+        self.purser.start()
+
+    def test_a_used_up_budget_says_when_it_refills_and_survives_a_restart(self):
+        self.assertEqual(self.statuses(5), [200] * 5)
+        refused = self.ask()
+        self.assertEqual((refused.status, refused.json()["reason"]), (429, "budget"))
+        self.assertTrue(0 < int(refused.headers["Retry-After"]) <= 17280)
+        self.assertRegex(refused.json()["error_description"], "read-users, 5 in 86400 seconds, allows")
+        self.assertEqual(self.shown()["remaining"], 0)
+        self.restart()
+        self.assertEqual(self.shown()["remaining"], 0)
+        self.assertEqual(self.ask().status, 429)
+
+    def test_a_crash_gives_back_no_more_than_the_last_moment(self):
+        store = self.purser.dir / "state" / "store"
+
+        def written():
+            return sum(path.stat().st_mtime_ns for path in store.iterdir())
+
+        before = written()
+        self.assertEqual(self.statuses(1), [200])
+        harness.until(lambda: written() != before)  # the note is a commit of the store
+        self.assertEqual(self.statuses(4), [200] * 4)
+        # A raise is noted at once, with all that was used before it.
+        self.assertEqual(self.purser.cli("budget", HELPDESK, "--raise", f"{RULE}=0", "--why",
+                                         "note").returncode, DONE)
+        broker = self.purser.roles()["purser-broker"][0]
+        os.kill(broker, signal.SIGKILL)
+        harness.until(lambda: self.purser.roles().get("purser-broker", [broker]) != [broker])
+        self.assertEqual(self.ask().status, 429)
+
+    def test_an_operator_allows_more_for_a_time_and_the_ledger_knows(self):
+        self.assertEqual(self.statuses(6), [200] * 5 + [429])
+        raised = self.purser.cli("budget", HELPDESK, "--raise", f"{RULE}=2", "--for", "2h",
+                                 "--why", "phones lost")
+        self.assertEqual(raised.returncode, DONE, raised.stderr)
+        self.assertIn("2 more until", raised.stdout)
+        entry = next(entry for entry in self.purser.ledger_lines()
+                     if entry.get("change", {}).get("why") == "phones lost")
+        self.assertEqual((entry["type"], entry["agent"]["name"], entry["policy"]["rule"],
+                          entry["change"]["raised"]), ("admin.action", HELPDESK, RULE, 2))
+        self.assertEqual(self.ask().status, 200)
+        self.restart()
+        self.assertEqual(self.shown()["raised"], 1)
+        self.assertEqual(self.statuses(2), [200, 429])
+
+    def test_what_is_no_order_changes_nothing(self):
+        rows = [([HELPDESK, "--raise", "nonesuch=2", "--why", "x"], REFUSED),
+                (["nobody", "--raise", f"{RULE}=2", "--why", "x"], REFUSED),
+                ([HELPDESK, "--raise", "2", "--why", "x"], REFUSED),  # it has no limit of its own
+                ([HELPDESK, "--raise", f"{RULE}=2", "--why", "x", "--for", "30d"], REFUSED),
+                ([HELPDESK, "--raise", f"{RULE}=2", "--why", ""], REFUSED),
+                ([HELPDESK, "--raise", f"{RULE}=many", "--why", "x"], USAGE),
+                ([HELPDESK, "--raise", f"{RULE}=2"], USAGE), ([HELPDESK, "--why", "x"], USAGE)]
+        for row, code in rows:
+            with self.subTest(row):
+                self.assertEqual(self.purser.cli("budget", *row).returncode, code)
+        self.assertNotIn("raised", self.shown())
+
+
+if __name__ == "__main__":
+    harness.main()
