@@ -142,7 +142,7 @@ std::expected<std::string, Refusal> Rotation::OldKey(const graph::Application& a
   };
   if (IsCertificate(credential_)) {
     const std::string sha1 = Sha1Of(now.value);
-    look(app.keys, [&](const auto& key) { return key.sha1 == sha1; });
+    look(app.keys, [&](const auto& key) { return !sha1.empty() && key.sha1 == sha1; });
   } else {
     const std::string_view text = now.value.Expose(Exit::kInspectClaims);
     look(app.passwords,

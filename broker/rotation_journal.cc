@@ -50,6 +50,12 @@ std::string_view RotationStepName(RotationStep step) {
   return std::ranges::find(kSteps, step, &std::pair<RotationStep, std::string_view>::first)->second;
 }
 
+int64_t NewJitter(Random& random) {
+  std::array<std::byte, 2> bytes{};
+  random.Fill(bytes);
+  return (std::to_integer<int64_t>(bytes[0]) << 8 | std::to_integer<int64_t>(bytes[1])) % 1000;
+}
+
 SecretId RotationJournalId(const std::string& credential) {
   return {"rotation/" + credential, SecretKind::kInternal};
 }

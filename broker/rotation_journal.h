@@ -6,6 +6,7 @@
 
 #include "broker/base/result.h"
 #include "broker/base/secret.h"
+#include "broker/ports/random.h"
 #include "broker/ports/sealed_store.h"
 
 namespace broker {
@@ -43,6 +44,9 @@ struct RotationJournal {
   Secret secret;  // the new one, from before Entra knows it (a certificate) or from the moment that
                   // Entra has made it (a client secret), until the vault has it
 };
+
+/// For RotationJournal::jitter.
+int64_t NewJitter(Random& random);
 
 /// Where it is kept. No credential's name has a slash.
 SecretId RotationJournalId(const std::string& credential);

@@ -1,6 +1,5 @@
 // What each step of a rotation does. It may have been done already, wholly or in part.
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "broker/credential_access.h"
@@ -235,10 +234,7 @@ Rotation::Step Rotation::End(std::string failure) {
   last.failure = failed ? journal_.failure : std::string();
   last.started = journal_.started;
   last.rotated = journal_.rotated;
-  std::array<std::byte, 2> bytes{};
-  ports_.random.Fill(bytes);
-  last.jitter =
-      (std::to_integer<int64_t>(bytes[0]) << 8 | std::to_integer<int64_t>(bytes[1])) % 1000;
+  last.jitter = NewJitter(ports_.random);
   journal_ = std::move(last);
   return MoveTo(RotationStep::kIdle);
 }

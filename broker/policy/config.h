@@ -90,9 +90,11 @@ struct Credential {
   /// All that the registration is consented to. Canonical, as in Rule and `never`: short names for
   /// Microsoft Graph, full URIs for other resources (broker/policy/scopes.h).
   std::vector<std::string> scopes;
-  std::string vault;    // [vault.NAME]; empty: purser's own store
-  std::string secret;   // `name`: what it is called there
-  std::string version;  // azure-key-vault: pinned; empty: the newest
+  std::string vault;                     // [vault.NAME]; empty: purser's own store
+  std::string secret;                    // `name`: what it is called there
+  std::string version;                   // azure-key-vault: pinned; empty: the newest
+  std::chrono::seconds rotate_every{0};  // 0: only when an operator says so
+  std::string rotate_with;  // another credential, whose rights change this one's registration
   Place place;
 };
 

@@ -139,13 +139,17 @@ constexpr auto kCredential = std::to_array<Key>({
     {.name = "client_auth", .slot = +[](Target& t) -> bool& { return t.credential->confidential; }, .wants = "how the registration proves itself when it renews",
      .doc = "secret: a confidential client with a client secret of its own; with kind = \"refresh-token\" only.", .fallback = "none", .words = kClientAuth},
     {.name = "scopes", .slot = +[](Target& t) -> List { return t.credential->scopes; }, .wants = kScopeWants,
-     .doc = "All that this registration is consented to, and no more; required unless it is but the proof of another, or a vault's identity."},
+     .doc = "All that this registration is consented to, and no more; required unless it is but the proof of another, a vault's identity, or what rotates another."},
     {.name = "vault", .slot = +[](Target& t) -> Text { return t.credential->vault; }, .wants = "NAME of a [vault.NAME]",
      .doc = "Where the secret comes from; absent: purser's own store.", .check = IsReference},
     {.name = "name", .slot = +[](Target& t) -> Text { return t.credential->secret; }, .wants = "what the vault calls the secret: a Key Vault name, or a file's name",
      .doc = "What the vault calls the secret, certificate or file.", .check = IsSecretName},
     {.name = "version", .slot = +[](Target& t) -> Text { return t.credential->version; }, .wants = "a Key Vault version, 32 hexadecimal digits",
      .doc = "The one version to use; absent: the newest.", .check = IsKeyVaultVersion},
+    {.name = "rotate_every", .slot = +[](Target& t) -> std::chrono::seconds& { return t.credential->rotate_every; }, .wants = "a duration such as \"30d\", from 1h to 90d",
+     .doc = "How often purser rotates it by itself, up to a tenth earlier each time; absent: only with purser rotate."},
+    {.name = "rotate_with", .slot = +[](Target& t) -> Text { return t.credential->rotate_with; }, .wants = "the name of a [credential.NAME]",
+     .doc = "The credential whose permissions in Microsoft Graph change this one's registration; absent: its own.", .check = IsReference},
 });
 
 constexpr auto kPolicy = std::to_array<Key>({

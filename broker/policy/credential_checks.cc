@@ -13,6 +13,10 @@ namespace {
 
 // The Arc agent's stand-in for IMDS.
 constexpr const char* kArc = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
+// More often Entra would hold a heap of keys at once; less often than half the life of what purser
+// makes (Rotation::kLife), one missed turn would be an outage.
+constexpr std::chrono::hours kShortestTurn{1};
+constexpr std::chrono::hours kLongestTurn{90 * 24};
 constexpr const char* kArcKeys = "/var/opt/azcmagent/tokens";
 
 // One [credential.NAME] against everything around it.
@@ -31,6 +35,7 @@ class CredentialCheck {
     if (kind == "managed-identity") CheckManagedIdentity();
     if (kind == "agent-identity") CheckAgentIdentity();
     if (kind == "on-behalf-of") CheckOnBehalfOf();
+    CheckRotation();
     CheckScopes();
   }
 
@@ -129,6 +134,31 @@ class CredentialCheck {
     }
   }
 
+  void CheckRotation() {
+    const auto every = credential_->rotate_every;
+    const bool elsewhere = !credential_->vault.empty() && credential_->kind != "refresh-token";
+    for (const char* key : {"rotate_every", "rotate_with"}) {
+      if (!IsWritten(key) || !elsewhere) continue;
+      Fault(key, std::string("purser rotates what is in its own store; this secret is in a vault: "
+                             "remove ") +
+                     key);
+    }
+    if (IsWritten("rotate_every") && !draft_->IsUnread(path_ + ".rotate_every") &&
+        (every < kShortestTurn || every > kLongestTurn)) {
+      Fault("rotate_every", "\"rotate_every\" must be from 1h to 90d");
+    }
+    if (credential_->rotate_with.empty()) return;
+    const auto with = draft_->config.credentials.find(credential_->rotate_with);
+    if (with == draft_->config.credentials.end()) {
+      Fault("rotate_with", NoSuchMessage("credential", credential_->rotate_with,
+                                         NamesOf(draft_->config.credentials), "add it"));
+    } else if (const std::string& kind = with->second.kind;
+               !kind.empty() && !ProvesApplication(kind) && kind != "managed-identity") {
+      Fault("rotate_with", "name a credential of an application's own: kind " +
+                               OneOf(ProvingKinds()) + " or \"managed-identity\"");
+    }
+  }
+
   void FaultProof() {
     Fault("proof", "name a credential of kind " + OneOf(ProvingKinds()) +
                        ": no other proves an application");
@@ -155,6 +185,11 @@ class CredentialCheck {
       return one.second.proof == credential_->name;
     });
   }
+  [[nodiscard]] bool IsRotatorOfAnother() const {
+    return std::ranges::any_of(draft_->config.credentials, [&](const auto& one) {
+      return one.second.rotate_with == credential_->name;
+    });
+  }
   [[nodiscard]] bool IsIdentityOfVault() const {
     return std::ranges::any_of(draft_->config.vaults, [&](const auto& one) {
       return one.second.auth == "credential:" + credential_->name;
@@ -164,7 +199,10 @@ class CredentialCheck {
   void CheckScopes() {
     if (draft_->IsUnread(path_ + ".scopes")) return;
     const bool written = IsWritten("scopes");
-    if (written ? !credential_->scopes.empty() : IsProofOfAnother() || IsIdentityOfVault()) return;
+    if (written ? !credential_->scopes.empty()
+                : IsProofOfAnother() || IsIdentityOfVault() || IsRotatorOfAnother()) {
+      return;
+    }
     Fault("scopes", written ? "list every scope that this registration is consented to"
                             : "this credential lacks \"scopes\": write scopes = [\"…\"], every "
                               "scope that this registration is consented to");

@@ -37,6 +37,11 @@ constexpr auto kOwnKeys = std::to_array<OwnKey>({
     {"endpoint",    "managed-identity"},
     {"key_folder",  "managed-identity"},
     {"act",         "agent-identity"},
+    {"rotate_every", "refresh-token"},
+    {"rotate_every", "client-secret"},
+    {"rotate_every", "certificate"},
+    {"rotate_with", "client-secret"},
+    {"rotate_with", "certificate"},
 });
 // clang-format on
 constexpr std::array<std::string_view, 4> kProving = {"client-secret", "certificate",

@@ -8,6 +8,7 @@
 
 #include "broker/base/seal_box.h"
 #include "broker/broker.h"
+#include "broker/rotations.h"
 #include "broker/second_person.h"
 #include "sidecar/broker/admin_roles.h"
 #include "sidecar/broker/agent_service.h"
@@ -29,6 +30,7 @@ struct AdminPorts {
   broker::Minter& minter;
   broker::TokenCache& cache;
   broker::SealedStore& store;
+  broker::Rotations& rotations;
   broker::CredentialUses& uses;
   std::function<broker::Status()> keep_uses;  // in the store
   broker::Metrics& metrics;
@@ -93,6 +95,8 @@ class AdminService {
   Outcome SetSecret(const Call& call);
   Outcome Unseal(const Call& call);
   Outcome RotateSeal(const Call& call);
+  Outcome Rotate(const Call& call);
+  Outcome ShowRotation(const Call& call);
   Outcome ResumeLedger(const Call& call);
   Outcome AcceptRestored(const Call& call);
   Outcome Kill(const Call& call);
@@ -130,6 +134,9 @@ class AdminService {
 /// `unavailable` stands for kUnavailable and kCorrupt. On the operator's socket the detail is
 /// shown: it names causes, never secrets.
 broker::Refusal RefusalOf(const broker::Error& error, broker::Reason unavailable);
+
+/// With its times in seconds since the epoch; what is not known is left out.
+nlohmann::json AsJson(const broker::RotationView& view);
 
 /// Those of `held`, names of one resource, that the configuration does not list for the credential:
 /// with them in its tokens, its rules are refused as over_scoped.

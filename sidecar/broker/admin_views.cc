@@ -37,6 +37,12 @@ Outcome AdminService::Status(const Call& /*call*/) {
   } else {
     status["ledger"] = {{"reachable", false}, {"reason", ledger.error().detail}};
   }
+  json rotations = json::array();
+  for (const broker::RotationView& view : ports_.rotations.All()) {
+    const bool quiet = view.step == broker::RotationStep::kIdle && view.failure.empty();
+    if (!quiet) rotations.push_back(AsJson(view));
+  }
+  status["rotations"] = std::move(rotations);
   const broker::Stops stops = ports_.broker.kills().stops();
   status["stopped"] = {
       {"all", stops.all}, {"agents", stops.agents}, {"file", ports_.broker.kills().held_by_file()}};

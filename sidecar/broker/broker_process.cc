@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "broker/entra_registration.h"
 #include "broker/minted_check.h"
 
 namespace sidecar::broker_role {
@@ -133,6 +134,42 @@ Readiness BrokerProcess::Look() {
   return now;
 }
 
+broker::Rotations::Ports BrokerProcess::PortsOfRotations() {
+  const auto entry = [](const std::string& request_id) {
+    broker::ledger::Entry who;
+    who.request_id = request_id;
+    who.target_kind = "rotation";
+    return who;
+  };
+  return {.journal = *store_,
+          .vault = vaults_,
+          .ledger = ledger_,
+          .clock = clock_,
+          .random = random_,
+          .config = [this] { return broker_.config(); },
+          .usable = [this] { return seal_.usable(); },
+          .registration =
+              [this, entry](const broker::policy::Config& config,
+                            const broker::policy::Credential& credential,
+                            const std::string& request_id) {
+                return std::make_unique<broker::EntraRegistration>(
+                    broker::EntraRegistration::Ports{http_, graph_, clock_, random_}, config,
+                    credential, entry(request_id));
+              },
+          .redeem = [this, entry](const std::string& credential, const std::string& request_id)
+              -> broker::MintResult { return broker_.Try(credential, entry(request_id)); },
+          .switched =
+              [this](const broker::RotationView& now) {
+                // What was remembered of the old secret no longer holds; tokens in the cache do.
+                minter_.Forget(now.credential);
+                const broker::Clock::Wall ends{std::chrono::seconds(now.rotated) +
+                                               broker::Rotation::kLife};
+                uses_.Enrolled(now.credential, broker::Expiry{ends, broker::Expiry::By::kOperator,
+                                                              now.new_version});
+              },
+          .log = &log_};
+}
+
 AdminPorts BrokerProcess::PortsOfAdmins() {
   return {
       .broker = broker_,
@@ -140,6 +177,7 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
       .minter = minter_,
       .cache = cache_,
       .store = *store_,
+      .rotations = rotations_,
       .uses = uses_,
       .keep_uses = [this] { return kept_uses_.Keep(); },
       .metrics = metrics_,

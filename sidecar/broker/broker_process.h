@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "broker/base/log.h"
+#include "broker/graph_client.h"
+#include "broker/rotations.h"
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/broker/agent_service.h"
 #include "sidecar/broker/configuration.h"
@@ -73,6 +75,7 @@ class BrokerProcess {
   void Handle(std::string_view request, const Connections::Answerer& answerer);
   void HandleWaiting(const std::string& request, const Connections::Answerer& answerer);
   bool StartGuarded(Workers::Job job);
+  broker::Rotations::Ports PortsOfRotations();
   broker::Status OnUnsealed();
   broker::Status StopAllAfterRestore();
   std::shared_ptr<const VaultSet> VaultsOf(const broker::SharedConfig& config);
@@ -127,6 +130,8 @@ class BrokerProcess {
   SharedReadiness readiness_{[this] { return Look(); },
                              [this](Workers::Job job) { return StartGuarded(std::move(job)); }};
   AgentService agents_{broker_, clock_, readiness_, approvals_};
+  broker::GraphClient graph_{http_, minter_, clock_};
+  broker::Rotations rotations_{PortsOfRotations()};
   AdminService admins_{PortsOfAdmins()};
   Connections connections_{
       Guarded([this](std::string_view request,
@@ -151,6 +156,7 @@ class BrokerProcess {
     while (approvals_.WaitDue(stop)) approvals_.Tick();
   }};
   std::jthread budgets_thread_{[this](const std::stop_token& stop) { kept_budgets_.Run(stop); }};
+  std::jthread rotation_thread_{[this](const std::stop_token& stop) { rotations_.Run(stop); }};
   std::jthread unseal_thread_{[this](const std::stop_token& stop) { unseal_retry_.Run(stop); }};
   std::optional<Prepared> prepared_;
 };

@@ -16,6 +16,7 @@
 #include "sidecar/cli/registrations.h"
 #include "sidecar/cli/restore_command.h"
 #include "sidecar/cli/revoke_command.h"
+#include "sidecar/cli/rotate_command.h"
 #include "sidecar/cli/run_command.h"
 #include "sidecar/cli/session.h"
 #include "sidecar/cli/stop_commands.h"
@@ -307,6 +308,7 @@ int RunPurser(int argc, char** argv) {
   ApprovalOrder approval;
   BudgetOrder budget;
   RestoreOrder restore;
+  RotateOrder rotation;
   AddInit(app, session, init);
   AddDaemonCommands(app, session);
   AddStops(app, session, order);
@@ -316,6 +318,7 @@ int RunPurser(int argc, char** argv) {
   AddRevoke(app, session, revoke);
   AddApprovals(app, session, approval);
   AddSecretCommands(app, session, credential);
+  AddRotate(app, session, rotation);
   AddRun(app, session, agent, command);
   ExplainQuestion question;
   AuditQuestion audit;

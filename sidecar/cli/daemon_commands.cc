@@ -6,6 +6,7 @@
 #include "broker/base/seal_box.h"
 #include "sidecar/cli/credential_lines.h"
 #include "sidecar/cli/json_text.h"
+#include "sidecar/cli/rotate_command.h"
 #include "sidecar/cli/terminal.h"
 
 namespace sidecar::cli {
@@ -133,6 +134,7 @@ int RunStatus(const Console& console) {
   PrintSeparation(console, body);
   PrintProblems(console, body);
   PrintEnding(console, ending);
+  PrintRotations(console, body.value("rotations", json::array()));
   PrintProcesses(console, body["processes"]);
   return code;
 }

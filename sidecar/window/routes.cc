@@ -40,6 +40,8 @@ constexpr auto kAdminRoutes = std::to_array<Row>({
     {"GET",  "/v1/logins/{id}",                         Route::kAdmin},
     {"GET",  "/v1/seal-key",                            Route::kAdmin},
     {"POST", "/v1/unseal",                              Route::kAdmin},
+    {"POST", "/v1/credentials/{name}/rotate",           Route::kAdmin},
+    {"GET",  "/v1/credentials/{name}/rotation",         Route::kAdmin},
     {"POST", "/v1/seal/rotate",                         Route::kAdmin},
     {"POST", "/v1/reload",                              Route::kAdmin},
     {"POST", "/v1/ledger/resume",                       Route::kAdmin},

@@ -18,7 +18,7 @@ from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, OTHER_UID, SOLO_UID,
 DONE, REFUSED, USAGE, TAMPERING, UNREACHABLE = range(5)
 OPERATORS, AUDITORS, REVIEWERS = "operator", "adm", "src"  # groups of every Debian; nobody's here
 COMMANDS = ["init", "status", "budget", "metrics", "ready", "agents", "credentials", "reload", "doctor",
-            "ledger resume", "login", "secret set", "unseal", "seal rotate", "run", "config check",
+            "ledger resume", "login", "secret set", "unseal", "seal rotate", "rotate", "run", "config check",
             "config show", "config egress", "config schema", "explain", "audit tail", "audit show", "audit search",
             "audit verify", "version", "completion", "kill", "release", "revoke"]
 

@@ -43,6 +43,13 @@ TEST_CASE("Each kind of credential says what it needs, and what is not its own")
   struct Row { const char* why; std::string text; const char* says; };
   const Row rows[] = {
       {"federated by nothing",                   With(Table("x", "federated", app) + Table("y", "on-behalf-of", app + "proof = \"x\"\n")), "needs one of token_file"},
+      {"rotated more often than hourly",         X("certificate", app + "rotate_every = \"59m\"\n"),      "from 1h to 90d"},
+      {"rotated too seldom",                     X("client-secret", app + "rotate_every = \"91d\"\n"),    "from 1h to 90d"},
+      {"a rotation that is no duration",         X("client-secret", app + "rotate_every = \"monthly\"\n"), "\"30d\""},
+      {"a managed identity rotated",             X("managed-identity", app + "rotate_every = \"30d\"\n"), "has no rotate_every"},
+      {"rotated with what is not there",         X("client-secret", app + "rotate_with = \"gone\"\n"),    "there is no [credential.gone]"},
+      {"rotated with a user's token",            With(Table("x", "client-secret", app + "rotate_with = \"u\"\n") + Table("u", "refresh-token", app + kUser)), "an application's own"},
+      {"rotated in a vault",                     X("client-secret", app + "vault = \"corp\"\nname = \"s\"\nrotate_every = \"30d\"\n"), "its own store"},
       {"federated twice over",                   X("federated", app + "token_file = \"/run/t\"\nproof = \"host\"\n"), "needs one of token_file"},
       {"a relative token file",                  X("federated", app + "token_file = \"t\"\n"),             "absolute path"},
       {"a token file upwards",                   X("federated", app + "token_file = \"/run/../etc/shadow\"\n"), "absolute path"},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sidecar/broker/admin_service.h"
+#include "test/fakes/fake_app_registration.h"
 #include "test/fakes/fake_mint_ports.h"
 #include "test/fakes/fake_token_cache.h"
 
@@ -55,6 +56,21 @@ struct Fixture : FakeMintPorts {
       {vault.store, ledger, clock, random, [](std::string_view) { return false; }}};
   std::vector<std::string> done;  // what reached another process
   bool latched = false;
+  FakeAppRegistration entra{false};
+  broker::Rotations rotations{
+      {.journal = vault.store,
+       .vault = vault,
+       .ledger = ledger,
+       .clock = clock,
+       .random = random,
+       .config = [this] { return broker.config(); },
+       .usable = [] { return true; },
+       .registration = [this](const auto&, const auto&,
+                              const auto&) { return std::make_unique<FakeAppRegistration>(entra); },
+       .redeem = [](const auto&, const auto&) -> broker::MintResult {
+         return broker::Refuse(broker::Reason::kLoginRequired, "log in");
+       },
+       .switched = [](const broker::RotationView&) {}}};
   AdminService service{Ports()};
 
   broker::Minter::Ports WithRevocations() {
@@ -68,6 +84,7 @@ struct Fixture : FakeMintPorts {
             .minter = minter,
             .cache = cache,
             .store = vault.store,
+            .rotations = rotations,
             .uses = uses,
             .keep_uses = [this]() -> broker::Status {
               done.push_back("keep:" + uses.Kept());

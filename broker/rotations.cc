@@ -1,0 +1,358 @@
+#include "broker/rotations.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/credential_access.h"
+
+namespace broker {
+namespace {
+
+using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::seconds;
+
+constexpr std::string_view kJournals = "rotation/";
+
+std::string TimeText(seconds duration) { return std::to_string(duration.count()) + " s"; }
+
+}  // namespace
+
+int64_t Rotations::Now() const {
+  return duration_cast<seconds>(ports_.clock.WallNow().time_since_epoch()).count();
+}
+
+Rotation::Ports Rotations::PortsWith(AppRegistration& registration) const {
+  return {ports_.journal, ports_.vault, ports_.ledger, ports_.clock, ports_.random, registration};
+}
+
+void Rotations::Keep(One& one, const RotationJournal& journal) const {
+  RotationView& view = one.view;
+  view.step = journal.step;
+  view.since = journal.since;
+  view.started = journal.started;
+  view.remove_after = journal.remove_after;
+  view.rotated = journal.rotated;
+  view.old_key = journal.old_key;
+  view.new_key = journal.new_key;
+  view.new_version = journal.new_version;
+  view.failure = journal.step == RotationStep::kIdle ? journal.failure : std::string();
+  one.request_id = journal.request_id;
+  one.jitter = journal.jitter;
+  one.failed_at = view.failure.empty() ? 0 : journal.since;
+}
+
+// What the store remembers of the configured credentials. REQUIRES: mutex_.
+void Rotations::Load(const Config& config) {
+  if (loaded_ == config) return;
+  const auto rows = ports_.journal.List();
+  if (!rows) return;
+  for (const auto& row : *rows) {
+    if (row.id.kind != SecretKind::kInternal || !row.id.name.starts_with(kJournals)) continue;
+    const std::string name = row.id.name.substr(kJournals.size());
+    if (all_.contains(name)) continue;
+    const auto stored = ports_.journal.Get(row.id);
+    const auto journal = stored ? ParseRotationJournal(stored->value)
+                                : Result<RotationJournal>(std::unexpected(stored.error()));
+    One& one = all_[name];
+    one.view.credential = name;
+    if (journal) {
+      Keep(one, *journal);
+    } else {
+      one.view.failure = "its journal cannot be read: " + journal.error().detail;
+    }
+  }
+  loaded_ = config;
+}
+
+int64_t Rotations::DueAt(const One& one, const policy::Credential& credential) const {
+  const int64_t every = credential.rotate_every.count();
+  if (every == 0) return 0;
+  const int64_t early = every * kJitterTenths * one.jitter / 10 / 1000;
+  const int64_t again = one.failed_at + seconds(kRetryAfter).count();
+  // Never rotated: since it was first seen, unless that was a failure.
+  if (one.view.rotated == 0) return one.failed_at != 0 ? again : one.view.since + every - early;
+  const int64_t due = one.view.rotated + every - early;
+  return one.failed_at != 0 ? std::max(due, again) : due;
+}
+
+std::expected<const policy::Credential*, Refusal> Rotations::Rotatable(
+    const Config& config, const std::string& name) const {
+  const auto found = config->credentials.find(name);
+  if (found == config->credentials.end()) {
+    return Refuse(Reason::kNotFound, "No credential has this name; purser credentials lists them.");
+  }
+  if (const std::string why = WhyNotRotated(found->second); !why.empty()) {
+    return Refuse(Reason::kValueOutOfRange, why);
+  }
+  if (!ports_.usable()) return Refuse(Reason::kSealed);
+  return &found->second;
+}
+
+// From then on the credential is the caller's until it clears `busy`. REQUIRES: mutex_.
+std::expected<void, Refusal> Rotations::Reserve(const std::string& name) {
+  One& one = all_[name];
+  one.view.credential = name;
+  if (one.busy || one.view.step != RotationStep::kIdle) {
+    const bool begins = one.view.step == RotationStep::kIdle;
+    return Refuse(Reason::kConflict,
+                  "A rotation of " + name + " is under way: " +
+                      (begins ? "it begins" : std::string(RotationStepName(one.view.step))) + ".");
+  }
+  one.busy = true;
+  return {};
+}
+
+std::expected<void, Refusal> Rotations::Begin(const policy::Config& config,
+                                              const policy::Credential& credential,
+                                              const Rotation::Ask& ask, RotationMemory* memory) {
+  if (credential.kind == "refresh-token") return Redeem(credential, ask.request_id);
+  const auto registration = ports_.registration(config, credential, ask.request_id);
+  return Rotation(PortsWith(*registration), config, credential, *memory).Begin(ask);
+}
+
+std::expected<RotationView, Refusal> Rotations::Start(const std::string& name,
+                                                      const Rotation::Ask& ask) {
+  const Config config = ports_.config();
+  const auto credential = Rotatable(config, name);
+  if (!credential) return std::unexpected(credential.error());
+  Lock lock(mutex_);
+  Load(config);
+  if (auto reserved = Reserve(name); !reserved) return std::unexpected(reserved.error());
+  lock.unlock();
+  RotationMemory memory;
+  const auto begun = Begin(*config, **credential, ask, &memory);
+  const auto row = ports_.journal.Get(RotationJournalId(name));
+  lock.lock();
+  One& one = all_[name];
+  one.busy = false;
+  if (const auto journal = row ? ParseRotationJournal(row->value)
+                               : Result<RotationJournal>(std::unexpected(row.error()))) {
+    Keep(one, *journal);
+  }
+  if (!begun) return std::unexpected(begun.error());
+  one.memory = std::move(memory);
+  one.next = ports_.clock.WallNow();
+  woken_ = true;
+  changed_.notify_all();
+  return one.view;
+}
+
+std::expected<std::vector<std::string>, Refusal> Rotations::DryRun(const std::string& name,
+                                                                   const Rotation::Ask& ask) {
+  const Config config = ports_.config();
+  const auto credential = Rotatable(config, name);
+  if (!credential) return std::unexpected(credential.error());
+  if ((*credential)->kind == "refresh-token") {
+    return std::vector<std::string>{
+        "redeem the refresh token at Entra, and store the new one that comes with the answer",
+        "nothing is removed: Entra leaves the old one valid until it expires or is revoked"};
+  }
+  {
+    const Lock lock(mutex_);
+    Load(config);
+    if (auto reserved = Reserve(name); !reserved) return std::unexpected(reserved.error());
+  }
+  RotationMemory memory;
+  const auto registration = ports_.registration(*config, **credential, ask.request_id);
+  const auto plan = Rotation(PortsWith(*registration), *config, **credential, memory).Examine(ask);
+  {
+    const Lock lock(mutex_);
+    all_[name].busy = false;
+  }
+  if (!plan) return std::unexpected(plan.error());
+  const bool certificate = (*credential)->kind == "certificate";
+  return std::vector<std::string>{
+      certificate ? "make a key and a certificate for " + TimeText(Rotation::kLife) +
+                        ", and add the certificate to application " + (*credential)->client_id
+                  : "add a client secret to application " + (*credential)->client_id + " for " +
+                        TimeText(Rotation::kLife),
+      "ask Entra for tokens with it until " + std::to_string(Rotation::kProofs) +
+          " in a row are given, for 15 minutes at the most; else remove it and keep what is in use",
+      "store it in the place of version " + plan->old_version + ", and use it from then on",
+      "remove key " + plan->old_key + " at Entra " + TimeText(ask.grace) + " later"};
+}
+
+// The row of what is no Rotation: when it was, for the schedule.
+Status Rotations::Note(const std::string& name, const std::string& failure,
+                       const std::string& version) {
+  const SecretId id = RotationJournalId(name);
+  const auto row = ports_.journal.Get(id);
+  if (!row && row.error().code != ErrorCode::kNotFound) return std::unexpected(row.error());
+  auto journal = row ? ParseRotationJournal(row->value) : RotationJournal{};
+  if (!journal) return std::unexpected(journal.error());
+  journal->jitter = NewJitter(ports_.random);
+  journal->since = Now();
+  journal->failure = failure;
+  if (!version.empty()) journal->new_version = version;
+  if (!version.empty()) journal->rotated = Now();
+  const auto put = ports_.journal.Put(id, EncodeRotationJournal(*journal), row ? row->version : 0);
+  if (!put) return std::unexpected(put.error());
+  return {};
+}
+
+std::expected<void, Refusal> Rotations::Redeem(const policy::Credential& credential,
+                                               const std::string& request_id) {
+  const SecretId id{credential.name, SecretKind::kRefreshToken};
+  const auto version = [&]() -> std::string {
+    if (!credential.vault.empty()) return "of vault " + credential.vault;
+    const auto rows = ports_.journal.List();
+    if (!rows) return {};
+    const auto row = std::ranges::find(*rows, id, &StoredSecretInfo::id);
+    return row == rows->end() ? std::string() : std::to_string(row->version);
+  };
+  const std::string before = version();
+  const auto token = ports_.redeem(credential.name, request_id);
+  std::expected<void, Refusal> done;
+  if (!token) {
+    done = std::unexpected(token.error());
+    if (done.error().hint.empty()) done.error().hint = done.error().detail;
+  } else if (credential.vault.empty() && version() == before) {
+    done =
+        Refuse(Reason::kUpstreamInvalid, "Entra gave no new refresh token: the one in use stays.");
+  }
+  const Status noted =
+      done ? Note(credential.name, {}, version()) : Note(credential.name, done.error().hint, {});
+  if (done && !noted) return Refuse(Reason::kStoreUnavailable, noted.error().detail);
+  return done;
+}
+
+std::optional<RotationView> Rotations::Find(const std::string& credential) {
+  for (RotationView& view : All()) {
+    if (view.credential == credential) return std::move(view);
+  }
+  return std::nullopt;
+}
+
+std::vector<RotationView> Rotations::All() {
+  const Config config = ports_.config();
+  const Lock lock(mutex_);
+  if (ports_.usable()) Load(config);
+  std::vector<RotationView> views;
+  for (const auto& [name, one] : all_) {
+    if (one.view.started == 0 && one.view.since == 0 && one.view.failure.empty()) continue;
+    RotationView view = one.view;
+    view.trouble = one.memory.trouble;
+    view.stuck = one.memory.failures >= kStuckAfter && view.step != RotationStep::kProving;
+    const auto credential = config->credentials.find(name);
+    if (credential != config->credentials.end()) view.next_due = DueAt(one, credential->second);
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+void Rotations::Told(const RotationView& before, const RotationView& now) const {
+  if (before.step == RotationStep::kSwitching && now.step == RotationStep::kGrace) {
+    ports_.switched(now);
+  }
+  if (ports_.log == nullptr || before.step == now.step) return;
+  if (now.step != RotationStep::kIdle) {
+    ports_.log->Info("rotation_step",
+                     {{"credential", now.credential}, {"step", RotationStepName(now.step)}});
+  } else if (now.failure.empty()) {
+    ports_.log->Info("rotation_done", {{"credential", now.credential}, {"key", now.new_key}});
+  } else {
+    ports_.log->Warn("rotation_failed", {{"credential", now.credential}, {"why", now.failure}});
+  }
+}
+
+// One step, without the lock.
+void Rotations::Advance(Lock& lock, const Config& config, const std::string& name) {
+  One& one = all_[name];  // stays where it is: nothing is ever erased
+  const auto credential = config->credentials.find(name);
+  if (credential == config->credentials.end() || !WhyNotRotated(credential->second).empty()) {
+    one.memory.trouble = "the configuration has no such credential to rotate any more: put it back";
+    one.memory.failures = kStuckAfter;
+    one.next = ports_.clock.WallNow() + kLook;
+    return;
+  }
+  one.busy = true;
+  RotationMemory memory = one.memory;
+  const RotationView before = one.view;
+  lock.unlock();
+  const auto registration = ports_.registration(*config, credential->second, one.request_id);
+  const auto state =
+      Rotation(PortsWith(*registration), *config, credential->second, memory).Advance();
+  const auto row = ports_.journal.Get(RotationJournalId(name));
+  auto journal = row ? ParseRotationJournal(row->value)
+                     : Result<RotationJournal>(std::unexpected(row.error()));
+  lock.lock();
+  one.busy = false;
+  one.memory = std::move(memory);
+  one.next = state ? state->next : ports_.clock.WallNow() + kUnwritable;
+  if (!state) one.memory.trouble = state.error().detail;
+  if (!state) ++one.memory.failures;
+  if (journal) Keep(one, *journal);
+  const bool first = one.memory.failures == kStuckAfter && one.view.step != RotationStep::kProving;
+  if (first && ports_.log != nullptr) {
+    ports_.log->Warn("rotation_stuck", {{"credential", name},
+                                        {"step", RotationStepName(one.view.step)},
+                                        {"why", one.memory.trouble},
+                                        {"remedy", "mend the cause: it is tried again by itself"}});
+  }
+  const RotationView now = one.view;
+  lock.unlock();
+  Told(before, now);
+  lock.lock();
+}
+
+// A schedule counts from when it is first seen. REQUIRES: mutex_.
+void Rotations::StartDue(Lock& lock, const Config& config) {
+  for (const auto& [name, credential] : config->credentials) {
+    if (credential.rotate_every.count() == 0) continue;
+    One& one = all_[name];
+    one.view.credential = name;
+    if (one.busy || one.view.step != RotationStep::kIdle) continue;
+    const bool seen = one.view.since != 0 || one.view.rotated != 0;
+    if (seen && DueAt(one, credential) > Now()) continue;
+    lock.unlock();
+    if (!seen) {
+      const Status noted = Note(name, {}, {});
+      const auto row = ports_.journal.Get(RotationJournalId(name));
+      const auto journal = row ? ParseRotationJournal(row->value) : RotationJournal{};
+      lock.lock();
+      if (noted && row && journal) Keep(one, *journal);
+      continue;
+    }
+    const auto begun = Start(name, {.request_id = "schedule"});
+    const std::string why = begun ? std::string() : begun.error().hint;
+    const bool note = !begun && begun.error().reason != Reason::kConflict;
+    if (note) [[maybe_unused]]
+      const Status noted = Note(name, why, {});
+    if (note && ports_.log != nullptr) {
+      ports_.log->Warn("rotation_failed", {{"credential", name}, {"why", why}});
+    }
+    lock.lock();
+    if (note) one.failed_at = Now();
+    if (note) one.view.failure = why;
+  }
+}
+
+milliseconds Rotations::Tick() {
+  if (!ports_.usable()) return kLook;
+  const Config config = ports_.config();
+  Lock lock(mutex_);
+  woken_ = false;
+  Load(config);
+  StartDue(lock, config);
+  std::vector<std::string> due;
+  for (const auto& [name, one] : all_) {
+    const bool under_way = one.view.step != RotationStep::kIdle && !one.busy;
+    if (under_way && one.next <= ports_.clock.WallNow()) due.push_back(name);
+  }
+  for (const std::string& name : due) Advance(lock, config, name);
+  milliseconds wait = kLook;
+  for (const auto& [name, one] : all_) {
+    if (one.view.step == RotationStep::kIdle) continue;
+    wait = std::min(wait, duration_cast<milliseconds>(one.next - ports_.clock.WallNow()));
+  }
+  return std::max(wait, milliseconds{0});
+}
+
+void Rotations::Run(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const milliseconds wait = Tick();
+    Lock lock(mutex_);
+    changed_.wait_for(lock, stop, wait, [this] { return std::exchange(woken_, false); });
+  }
+}
+
+}  // namespace broker

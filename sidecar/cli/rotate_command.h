@@ -1,0 +1,28 @@
+// sidecar/cli/rotate_command.h: `purser rotate`.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "sidecar/cli/daemon_commands.h"
+#include "sidecar/cli/session.h"
+
+namespace sidecar::cli {
+
+struct RotateOrder {
+  std::string credential;
+  std::string grace = "1h";
+  std::string object_id, key_id;
+  bool dry_run = false;
+};
+
+/// Begins a rotation, or finds one under way, and shows how it comes along until the new secret is
+/// in use. The broker goes on by itself: ending this ends nothing. Returns an ExitCode.
+int RunRotate(const Console& console, const RotateOrder& order);
+
+/// `session` and `order` must outlive the parsing and the run.
+void AddRotate(CLI::App& app, Session& session, RotateOrder& order);
+
+/// A line for each rotation of /v1/status that is under way or failed last.
+void PrintRotations(const Console& console, const nlohmann::json& rotations);
+
+}  // namespace sidecar::cli

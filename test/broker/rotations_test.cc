@@ -1,0 +1,234 @@
+#include "broker/rotations.h"
+
+#include <doctest/doctest.h>
+
+#include "test/fakes/fake_app_registration.h"
+#include "test/fakes/fake_clock.h"
+#include "test/fakes/fake_ledger.h"
+#include "test/fakes/fake_random.h"
+#include "test/fakes/fake_store.h"
+
+using namespace broker;
+using std::chrono::hours, std::chrono::seconds;
+
+namespace {
+
+/// Stands for the registration, which outlives each step.
+class Shared final : public AppRegistration {
+ public:
+  explicit Shared(FakeAppRegistration& entra) : entra_(entra) {}
+  GraphResult<graph::Application> Read() override { return entra_.Read(); }
+  GraphResult<graph::AddedPassword> Add(const graph::NewCredential& about, const Owner& owner,
+                                        const Secret& made) override {
+    return entra_.Add(about, owner, made);
+  }
+  GraphResult<void> Remove(const std::string& key_id, const Owner& owner) override {
+    return entra_.Remove(key_id, owner);
+  }
+  GraphResult<void> Prove(const Secret& secret) override { return entra_.Prove(secret); }
+
+ private:
+  FakeAppRegistration& entra_;
+};
+
+/// What outlives a process; `rotations` is one.
+struct World {
+  explicit World(seconds every = seconds{0}) {
+    policy::Config made;
+    made.instance.name = "test";
+    made.credentials["app"] = {
+        .name = "app", .kind = "client-secret", .client_id = "c", .rotate_every = every};
+    made.credentials["user"] = {.name = "user", .kind = "refresh-token", .client_id = "c"};
+    made.credentials["vm"] = {.name = "vm", .kind = "managed-identity"};
+    config = std::make_shared<const policy::Config>(std::move(made));
+    entra.held.push_back({"key-old", "by hand", "old~secret", 0});
+    REQUIRE(vault.store.Put({"app", SecretKind::kClientSecret}, Secret::CopyOf("old~secret"), 0)
+                .has_value());
+    Restart();
+  }
+  void Restart() {
+    rotations = std::make_unique<Rotations>(Rotations::Ports{
+        .journal = vault.store,
+        .vault = vault,
+        .ledger = ledger,
+        .clock = clock,
+        .random = random,
+        .config = [this] { return config; },
+        .usable = [this] { return usable; },
+        .registration = [this](const auto&, const auto&,
+                               const auto&) { return std::make_unique<Shared>(entra); },
+        .redeem = [this](const std::string& name, const auto&) -> MintResult {
+          if (refuse) return Refuse(Reason::kLoginRequired, "no");
+          if (renews) {
+            [[maybe_unused]] const auto put = vault.store.Put({name, SecretKind::kRefreshToken},
+                                                              Secret::CopyOf("r"), std::nullopt);
+          }
+          return std::make_shared<const AccessToken>();
+        },
+        .switched = [this](const RotationView& now) { switched.push_back(now.credential); },
+    });
+  }
+  /// Lets so much time pass, with what is due in it.
+  void Pass(seconds time) {
+    const auto end = clock.WallNow() + time;
+    while (clock.WallNow() < end) {
+      const auto wait =
+          std::max<std::chrono::milliseconds>(rotations->Tick(), std::chrono::milliseconds(100));
+      clock.Advance(std::min<std::chrono::nanoseconds>(wait, end - clock.WallNow()));
+    }
+    rotations->Tick();
+  }
+  std::string Keys() const {
+    std::string keys;
+    for (const auto& one : entra.held) keys += (keys.empty() ? "" : " ") + one.key_id;
+    return keys;
+  }
+
+  FakeVault vault;
+  FakeLedger ledger;
+  FakeClock clock;
+  FakeRandom random;
+  FakeAppRegistration entra{false};
+  std::shared_ptr<const policy::Config> config;
+  bool usable = true, refuse = false, renews = true;
+  std::vector<std::string> switched;
+  std::unique_ptr<Rotations> rotations;
+};
+
+}  // namespace
+
+TEST_CASE("What was begun comes to its end by itself, also in another process") {
+  World world;
+  REQUIRE(world.rotations->Start("app", {.grace = seconds(60)}).has_value());
+  CHECK(world.rotations->Find("app")->step == RotationStep::kAdding);
+  world.Restart();
+  CHECK(world.rotations->Find("app")->step == RotationStep::kAdding);
+  world.Pass(seconds(30));
+  CHECK(world.rotations->Find("app")->step == RotationStep::kGrace);
+  CHECK(world.switched == std::vector<std::string>{"app"});
+  world.Restart();
+  world.Pass(seconds(60));
+  CHECK(world.Keys() == "key-1");
+  CHECK(world.rotations->Find("app")->step == RotationStep::kIdle);
+  CHECK(world.rotations->Find("app")->failure.empty());
+}
+
+TEST_CASE("What cannot begin is refused with a sentence, and nothing is under way after") {
+  World world;
+  CHECK(world.rotations->Start("nobody", {}).error().reason == Reason::kNotFound);
+  CHECK(world.rotations->Start("vm", {}).error().hint.find("Azure rotates it") !=
+        std::string::npos);
+  CHECK(world.rotations->DryRun("vm", {}).error().reason == Reason::kValueOutOfRange);
+  REQUIRE(world.rotations->Start("app", {}).has_value());
+  CHECK(world.rotations->Start("app", {}).error().reason == Reason::kConflict);
+  CHECK(world.rotations->DryRun("app", {}).error().reason == Reason::kConflict);
+  World sealed;
+  sealed.usable = false;
+  CHECK(sealed.rotations->Start("app", {}).error().reason == Reason::kSealed);
+  CHECK(sealed.rotations->Tick() == Rotations::kLook);
+  World gone;
+  gone.entra.held.clear();
+  CHECK_FALSE(gone.rotations->Start("app", {}).has_value());
+  CHECK_FALSE(gone.rotations->Find("app").has_value());
+  gone.entra.held.push_back({"key-old", "by hand", "old~secret", 0});
+  CHECK(gone.rotations->Start("app", {}).has_value());
+}
+
+TEST_CASE("A dry run says what would happen, and changes nothing") {
+  World world;
+  const auto would = world.rotations->DryRun("app", {});
+  REQUIRE(would.has_value());
+  CHECK(would->back().find("key-old") != std::string::npos);
+  CHECK(world.Keys() == "key-old");
+  world.Pass(seconds(60));
+  CHECK(world.Keys() == "key-old");
+  CHECK(world.rotations->Start("app", {}).has_value());
+}
+
+TEST_CASE("A schedule counts from when it is seen, up to a tenth early, and over restarts") {
+  World world(hours(10));
+  world.Pass(hours(8));
+  world.Restart();
+  CHECK(world.Keys() == "key-old");
+  const auto due = world.rotations->Find("app")->next_due;
+  world.Pass(hours(2));
+  CHECK(world.Keys() == "key-old key-1");
+  world.Pass(hours(2));
+  CHECK(world.Keys() == "key-1");
+  CHECK(world.rotations->Find("app")->next_due > due + 8 * 3600);
+  world.Restart();
+  world.Pass(hours(6));
+  CHECK(world.entra.added == 1);
+  world.Pass(hours(4));
+  CHECK(world.Keys() == "key-2");
+}
+
+TEST_CASE("A scheduled one that fails is tried again an hour later, not sooner") {
+  World world(hours(10));
+  world.entra.fail.emplace_back(
+      "read", graph::GraphError{graph::Fault::kMissingPermission, {}, "403: grant X", {}});
+  world.Pass(hours(10));
+  CHECK(world.rotations->Find("app")->failure.find("grant X") != std::string::npos);
+  const size_t tried = world.ledger.entries.size();
+  world.Pass(seconds(1800));
+  CHECK(world.ledger.entries.size() <= tried + 1);
+  world.Restart();
+  world.entra.fail.clear();
+  world.Pass(hours(3));
+  CHECK(world.Keys() == "key-1");
+  CHECK(world.rotations->Find("app")->failure.empty());
+}
+
+TEST_CASE("One that fails over and over is stuck, says why, and goes on when it can") {
+  World world;
+  REQUIRE(world.rotations->Start("app", {.grace = seconds(1)}).has_value());
+  world.Pass(seconds(1));
+  world.entra.fail.emplace_back(
+      "remove", graph::GraphError{graph::Fault::kUnavailable, {}, "Graph answered 503", {}});
+  world.Pass(seconds(300));
+  const auto stuck = world.rotations->Find("app");
+  CHECK(stuck->stuck);
+  CHECK(stuck->trouble == "Graph answered 503");
+  CHECK(world.Keys() == "key-old key-1");
+  world.entra.fail.clear();
+  world.Pass(seconds(60));
+  CHECK_FALSE(world.rotations->Find("app")->stuck);
+  CHECK(world.Keys() == "key-1");
+}
+
+TEST_CASE("A credential that left the configuration meanwhile waits for its return") {
+  World world;
+  REQUIRE(world.rotations->Start("app", {.grace = seconds(1)}).has_value());
+  const auto before = world.config;
+  world.config = std::make_shared<const policy::Config>();
+  world.Pass(seconds(30));
+  CHECK(world.rotations->Find("app")->stuck);
+  CHECK(world.Keys() == "key-old");
+  world.config = before;
+  world.Pass(seconds(30));
+  CHECK(world.Keys() == "key-1");
+}
+
+TEST_CASE("A ledger that cannot write lets nothing go on") {
+  World world;
+  REQUIRE(world.rotations->Start("app", {.grace = seconds(1)}).has_value());
+  world.ledger.fail_with = ErrorCode::kUnavailable;
+  world.Pass(seconds(60));
+  CHECK(world.vault.Fetch({"app", SecretKind::kClientSecret})->version == "1");
+  world.ledger.fail_with.reset();
+  world.Pass(seconds(60));
+  CHECK(world.Keys() == "key-1");
+}
+
+TEST_CASE("A refresh token is rotated by redeeming it, and must have become another one") {
+  World world;
+  const auto done = world.rotations->Start("user", {});
+  REQUIRE(done.has_value());
+  CHECK(done->new_version == "1");
+  CHECK(done->step == RotationStep::kIdle);
+  world.renews = false;
+  CHECK(world.rotations->Start("user", {}).error().reason == Reason::kUpstreamInvalid);
+  world.refuse = true;
+  CHECK(world.rotations->Start("user", {}).error().reason == Reason::kLoginRequired);
+  CHECK(world.rotations->Find("user")->failure == "no");
+}
