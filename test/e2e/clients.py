@@ -3,6 +3,8 @@
 They stand in build/, where PURSER_NPM_DIR and PURSER_VENV_DIR do not say otherwise, and are
 installed again when their list changes.
 """
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -19,6 +21,15 @@ NPM_DIR = pathlib.Path(os.environ.get("PURSER_NPM_DIR", ROOT / "build" / "npm"))
 VENV_DIR = pathlib.Path(os.environ.get("PURSER_VENV_DIR", ROOT / "build" / "venv"))
 
 
+@contextlib.contextmanager
+def alone(folder):
+    """Tests that run beside each other install one after the other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_name(folder.name + ".lock"), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def once(stamp, wanted, install):
     """Calls `install()` unless it was done for `wanted`, which the file `stamp` remembers."""
     if not stamp.exists() or stamp.read_text() != wanted:
@@ -30,12 +41,12 @@ def once(stamp, wanted, install):
 def install_npm(source):
     """The folder with a copy of `source` and the modules that its package-lock.json names."""
     folder = NPM_DIR / source.name
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in source.iterdir():
-        shutil.copyfile(path, folder / path.name)
-    once(folder / "installed", (source / "package-lock.json").read_text(), lambda: subprocess.run(
-        ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder, check=True,
-        stdout=subprocess.DEVNULL))
+    with alone(folder):
+        for path in source.iterdir():
+            shutil.copyfile(path, folder / path.name)
+        once(folder / "installed", (source / "package-lock.json").read_text(),
+             lambda: subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+                                    cwd=folder, check=True, stdout=subprocess.DEVNULL))
     return folder
 
 
@@ -46,8 +57,8 @@ def install_python(requirements=HERE / "clients" / "requirements.txt"):
         subprocess.run([VENV_DIR / "bin" / "python", "-m", "pip", "install", "--quiet",
                         "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:",
                         "-r", requirements], check=True)
-    VENV_DIR.mkdir(parents=True, exist_ok=True)
-    once(VENV_DIR / "installed", sys.version + requirements.read_text(), install)
+    with alone(VENV_DIR):
+        once(VENV_DIR / "installed", sys.version + requirements.read_text(), install)
     sys.path.insert(0, sysconfig.get_path("purelib", "venv", {"base": str(VENV_DIR)}))
 
 

@@ -324,8 +324,10 @@ TEST_CASE("A marker is replaced without a new generation, and missed when it van
     const uint64_t generation = (*store)->generation();
     REQUIRE((*store)->PutMarker("head", "helpdesk 2 bb").has_value());
     CHECK((*store)->generation() == generation);
-    CHECK((*store)->PutMarker("head", std::string(257, 'x')).error().code ==
-          ErrorCode::kInvalidRequest);
+    CHECK((*store)
+              ->PutMarker("head", std::string(token_cache::kMaxMarkerBytes + 1, 'x'))
+              .error()
+              .code == ErrorCode::kInvalidRequest);
   }
   CHECK((*folder.Unsealed())->GetMarker("head").value() == "helpdesk 2 bb");
   Tamper(folder.path(), "DELETE FROM marker");

@@ -126,9 +126,11 @@ TEST_CASE("verify --json names the first bad entry") {
 TEST_CASE("tail shows the last entries, across segments") {
   const OnDisk ledger;
   std::ostringstream out, err;
-  REQUIRE(AuditTail({.folder = ledger.path(), .count = 20, .json = true}, out, err) == 0);
-  CHECK(Count(out.str(), "\n") == 20);
-  CHECK(out.str().starts_with(ledger.sample.files[0].lines[14]));
+  const auto& first = ledger.sample.files[0].lines;
+  const size_t count = ledger.sample.files[1].lines.size() + 3;
+  REQUIRE(AuditTail({.folder = ledger.path(), .count = count, .json = true}, out, err) == 0);
+  CHECK(Count(out.str(), "\n") == count);
+  CHECK(out.str().starts_with(first[first.size() - 3]));
   CHECK(out.str().ends_with(ledger.sample.files[1].lines.back() + "\n"));
 }
 
@@ -175,7 +177,8 @@ TEST_CASE("show prints proven and claimed apart") {
 TEST_CASE("show of an entry that is not there fails") {
   const OnDisk ledger;
   std::ostringstream out, err;
-  CHECK(AuditShow({.folder = ledger.path(), .seq = 35}, out, err) == 1);
+  CHECK(AuditShow({.folder = ledger.path(), .seq = ledger.sample.head.state.seq + 1}, out, err) ==
+        1);
   CHECK(AuditShow({.folder = ledger.path(), .seq = 0}, out, err) == 1);
   CHECK(out.str().empty());
 }
@@ -187,20 +190,21 @@ TEST_CASE("search finds what matches all its filters") {
     AuditFilter filter;
     size_t found;
   };
+  const size_t all = ledger.sample.head.state.seq;
   const Row rows[] = {
-      {"everything", {}, 34},
+      {"everything", {}, all},
       {"one type", {.type = "token.issued"}, 2},
-      {"one agent", {.agent = "agent-2"}, 11},
+      {"one agent", {.agent = "agent-2"}, all / 3},
       {"an agent's name is not a prefix", {.agent = "agent"}, 0},
       {"a token in Entra's own logs", {.uti = "uti-7"}, 1},
       {"a uti is not a prefix", {.uti = "uti-"}, 0},
-      {"a reason", {.reason = "no_rule"}, 17},
+      {"a reason", {.reason = "no_rule"}, all / 2},
       {"a reason is not any text", {.reason = "read-mail"}, 0},
-      {"a rule", {.rule = "read-mail"}, 34},
+      {"a rule", {.rule = "read-mail"}, all},
       {"a request", {.request = "request-33"}, 1},
-      {"since the very second", {.since = "2026-11-18T11:06:50"}, 24},
+      {"since the very second", {.since = "2026-11-18T11:06:50"}, all - 10},
       {"until another day", {.until = "2026-11-17"}, 0},
-      {"until that day", {.until = "2026-11-18"}, 34},
+      {"until that day", {.until = "2026-11-18"}, all},
       {"two filters", {.type = "token.denied", .reason = "no_rule"}, 1},
   };
   for (const Row& row : rows) {

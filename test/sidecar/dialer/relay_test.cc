@@ -98,7 +98,8 @@ TEST_CASE("an idle connection ends") {
 
 TEST_CASE("a connection that is never idle ends, too") {
   Path path;
-  path.Start({.idle = 1h, .total = 20ms});
+  REQUIRE(send(path.server.get(), "x", 1, MSG_NOSIGNAL) == 1);  // however late the thread begins
+  path.Start({.idle = 1h, .total = 200ms});
   std::jthread busy([&] {
     while (send(path.server.get(), "x", 1, MSG_NOSIGNAL) == 1) {
     }
