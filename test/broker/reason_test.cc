@@ -14,7 +14,8 @@ TEST_CASE("Every reason has a unique name and an answer that HTTP and OAuth clie
     CHECK(names.insert(info.name).second);
     CHECK(info.http_status >= 400);
     CHECK(info.http_status < 600);
-    CHECK(std::set<std::string_view>{"none", "wait", "login", "consent", "admin"}.contains(info.action));
+    CHECK(std::set<std::string_view>{"none", "wait", "login", "consent", "admin"}.contains(
+        info.action));
     CHECK_FALSE(info.description.empty());
   }
 }

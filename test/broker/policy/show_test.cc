@@ -65,6 +65,7 @@ TEST_CASE("The schema has every key of the parser's table, and no room for other
   }
   const auto& rule =
       schema["properties"]["agent"]["additionalProperties"]["properties"]["allow"]["items"];
-  CHECK(rule["properties"]["decision"]["enum"] == nlohmann::ordered_json({"log", "notify", "approve"}));
+  CHECK(rule["properties"]["decision"]["enum"] ==
+        nlohmann::ordered_json({"log", "notify", "approve"}));
   CHECK(rule["required"] == nlohmann::ordered_json({"name", "scopes", "credential"}));
 }

@@ -37,7 +37,8 @@ TEST_CASE("Roles get what they need, in order, and only then is anybody accepted
     CAPTURE(std::string(line));
     CHECK(world.Logged("broker", line));
   }
-  CHECK(world.Logged("dialer", "24 graph.microsoft.com:443\nlogin.microsoftonline.com:443\n fds=0"));
+  CHECK(
+      world.Logged("dialer", "24 graph.microsoft.com:443\nlogin.microsoftonline.com:443\n fds=0"));
   CHECK(world.Logged("ledger", "entry 14 "));  // daemon.started
 }
 

@@ -230,7 +230,8 @@ TEST_CASE("A trace id is taken from a well-formed traceparent, and a malformed o
   }
 }
 
-TEST_CASE("An agent may ask to be kept waiting, and is not kept for longer than there is patience") {
+TEST_CASE(
+    "An agent may ask to be kept waiting, and is not kept for longer than there is patience") {
   // clang-format off
   struct Row { const char* prefer; int64_t seconds; };
   const Row rows[] = {
