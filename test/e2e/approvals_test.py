@@ -140,7 +140,7 @@ class Approving(enrolled.TenantCase):
         for how in (None, signal.SIGKILL):
             if how:
                 self.purser.stop(how)
-                self.purser.start()
+                self.purser.start_ready()
             self.refused(self.purser, self.ask(), 403, "approval_denied")
             self.refused(self.purser, self.ask(context={"purpose": "urgent"}), 403, "approval_denied")
         self.assertEqual(self.types(), ["approval.requested", "approval.denied"])
@@ -149,14 +149,14 @@ class Approving(enrolled.TenantCase):
     def test_pending_and_granted_survive_a_crash_and_a_use_does_not_come_back(self):
         identity = self.pending()
         self.purser.stop(signal.SIGKILL)
-        self.purser.start()
+        self.purser.start_ready()
         self.assertEqual(self.pending(), identity)
         self.done(self.lead("approve", identity))
         self.purser.stop(signal.SIGKILL)
-        self.purser.start()
+        self.purser.start_ready()
         self.granted(self.purser, self.ask())
         self.purser.stop(signal.SIGKILL)
-        self.purser.start()
+        self.purser.start_ready()
         self.assertNotEqual(self.pending(), identity)
         self.assertEqual(self.purser.request(HELPDESK, "GET", f"/v1/approvals/{identity}").json()["state"], "used")
         self.assert_verifies(self.purser)

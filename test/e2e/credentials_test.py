@@ -66,7 +66,7 @@ class Credentials(unittest.TestCase):
         self.assertEqual([user["agent"] for user in shown["used_by"]], [HELPDESK])
 
         self.purser.stop()
-        self.purser.start()
+        self.purser.start_ready()
         self.assertEqual(self.ends("cert"), [("certificate", 19)])
         self.assertEqual(self.ends("app"), [("operator", 4)])
         self.assertEqual(self.ends("mail")[0][0], "inactivity")

@@ -175,6 +175,11 @@ class Purser:
         self.wait_for_state("READY=1")
         return self
 
+    def start_ready(self):
+        """The same, and returns when the store is open, too: the key is asked for behind the start."""
+        self.start()
+        until(lambda: self.cli("ready").returncode == 0)
+
     def wait_for_state(self, state):
         """The sd_notify datagram that holds the line `state`, and all that came before it."""
         told, deadline = [], time.monotonic() + START_SECONDS

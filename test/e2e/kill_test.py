@@ -30,14 +30,13 @@ class Killing(enrolled.TenantCase):
         self.assertEqual((reply.status, reply.json()["reason"]), (403, "killed"), reply)
 
     def assert_still_killed(self, agent=HELPDESK):
-        """While a part restarts the answer may be that it does, or none; the next one that decides is a
-        refusal."""
+        """While a part restarts the answer may be 503, or none; the next one that decides is a refusal."""
         def decided():
             try:
                 reply = self.purser.token(agent, SCOPE)
             except ConnectionError:  # its window died with the request
                 return None
-            return None if reply.json().get("reason") == "restarting" else reply
+            return None if reply.status == 503 else reply
         reply = until(decided)
         self.assertEqual((reply.status, reply.json().get("reason")), (403, "killed"), reply)
 
