@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "broker/base/base64.h"
-#include "broker/base/strict_json.h"
+#include "broker/graph/graph_answer.h"
 
 namespace broker::graph {
 namespace {
@@ -53,16 +53,6 @@ std::string Iso8601(Clock::Wall time) {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc)};
 }
 
-std::unexpected<Error> Bad(const char* what) {
-  return Fail(ErrorCode::kCorrupt, std::string("Graph's answer: ") + what);
-}
-
-// Absent and null are empty.
-std::string TextOf(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 bool IsId(std::string_view text) {
   return !text.empty() && text.size() <= kMaxId && std::ranges::all_of(text, [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
@@ -103,13 +93,6 @@ Result<std::vector<json>> ListOf(const json& object, const char* name) {
     list.push_back(one);
   }
   return list;
-}
-
-Result<json> ParseObject(const Secret& body) {
-  auto parsed = ParseStrictJson(body.Expose(Exit::kInspectClaims));
-  if (!parsed) return Bad(parsed.error().detail.c_str());
-  if (!parsed->is_object()) return Bad("not an object");
-  return std::move(*parsed);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "broker/base/strict_json.h"
+#include "broker/graph/graph_answer.h"
 
 namespace broker::graph {
 namespace {
@@ -29,28 +29,12 @@ HttpRequest Send(const char* method, std::string url, const json& body) {
   return request;
 }
 
-std::unexpected<Error> Bad(const char* what) {
-  return Fail(ErrorCode::kCorrupt, std::string("Graph's answer: ") + what);
-}
-
 // Of what is put into a path again.
 bool IsId(std::string_view text) {
   return !text.empty() && text.size() <= kMaxId && std::ranges::all_of(text, [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
            c == '_';
   });
-}
-
-std::string TextOf(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-Result<json> ParseObject(const Secret& body) {
-  auto parsed = ParseStrictJson(body.Expose(Exit::kInspectClaims));
-  if (!parsed) return Bad(parsed.error().detail.c_str());
-  if (!parsed->is_object()) return Bad("not an object");
-  return std::move(*parsed);
 }
 
 }  // namespace
