@@ -28,6 +28,7 @@ std::string_view NameOf(ApprovalState state);
 struct ApprovalVote {
   uint32_t uid = 0;
   std::optional<uint32_t> loginuid;  // who is behind sudo
+  std::string oid = {};              // who is signed in, proven by Entra; may be empty
   bool operator==(const ApprovalVote&) const = default;
 
   /// The one who counts: behind two users of one login is one person.

@@ -46,6 +46,7 @@ enum class Reason {
   kCallerGone,
   kKilled,
   kRoleMissing,
+  kPersonRequired,
   kOwnRequest,
   kApprovalPending,
   kApprovalDenied,
@@ -62,6 +63,7 @@ enum class Reason {
   kCredentialNotEnrolled,
   kCredentialUnavailable,
   kCredentialRevoked,
+  kTornDown,
   // 409
   kConflict,
   kApprovalMismatch,

@@ -63,12 +63,14 @@ Blame BlameOf(Reason reason) {
     case Reason::kCallerGone:
     case Reason::kKilled:
     case Reason::kRoleMissing:
+    case Reason::kPersonRequired:
     case Reason::kOwnRequest:
     case Reason::kApprovalPending:
     case Reason::kApprovalDenied:
     case Reason::kApprovalExpired:
     case Reason::kApprovalMismatch:
     case Reason::kApprovalLimit:
+    case Reason::kTornDown:
     case Reason::kConflict:
     case Reason::kBudget:
     case Reason::kOverloaded:  // perhaps an agent that has too much under way

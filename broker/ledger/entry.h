@@ -32,7 +32,15 @@ enum class EntryType : uint8_t {
   kApprovalGranted,  // pending: a yes of several that are needed
   kApprovalDenied,
   kApprovalExpired,  // also what a stop ended
+  kRoleGranted,      // for a time
+  kRoleEnded,
+  kAdminSignedIn,     // a person, proven by Entra
+  kNotifierFailed,    // nobody was told
+  kLedgerArchived,    // closed segments were moved
+  kInstanceTornDown,  // the last entry of all
 };
+/// Append above it and change this.
+inline constexpr EntryType kLastEntryType = EntryType::kInstanceTornDown;
 
 enum class Outcome : uint8_t { kSuccess = 1, kFailure = 2, kPending = 3 };
 

@@ -32,6 +32,12 @@ constexpr std::array kTypes = {
     TypeRow{EntryType::kApprovalGranted, "approval.granted"},
     TypeRow{EntryType::kApprovalDenied, "approval.denied"},
     TypeRow{EntryType::kApprovalExpired, "approval.expired"},
+    TypeRow{EntryType::kRoleGranted, "role.granted"},
+    TypeRow{EntryType::kRoleEnded, "role.ended"},
+    TypeRow{EntryType::kAdminSignedIn, "admin.signed_in"},
+    TypeRow{EntryType::kNotifierFailed, "notifier.failed"},
+    TypeRow{EntryType::kLedgerArchived, "ledger.archived"},
+    TypeRow{EntryType::kInstanceTornDown, "instance.torn_down"},
 };
 
 }  // namespace

@@ -104,10 +104,18 @@ struct Limit {
   bool operator==(const Limit&) const = default;
 };
 
+/// People as the tenant's directory names them: object ids, in lower case.
+struct EntraPeople {
+  std::vector<std::string> groups;  // written "entra-group:GUID"
+  std::vector<std::string> users;   // written "entra-user:GUID"
+};
+
 /// Some group of it must be a yes-sayer's.
 struct ApprovalGroups {
   std::vector<std::string> names;  // as written: "group:NAME"
   std::vector<uint32_t> gids;
+  EntraPeople entra;
+  bool requester = false;  // the person whom the request's user_assertion proves
 };
 
 /// What one approval takes and gives.
@@ -126,6 +134,8 @@ struct Rule {
   std::string decision;  // log | notify | approve
   std::string deliver;   // "token" in this version
   std::optional<Limit> limit;
+  Limit per_task;                        // of what one claimed task asks for
+  uint32_t concurrent = 0;               // tokens alive outside at a time; 0: any number
   std::chrono::seconds max_lifetime{0};  // of a token; 0: as long as Entra's policies let it live
   bool continuous_access = false;        // tokens that live for a day and can be revoked meanwhile
   bool approve_bearer = false;           // one yes is good for a whole token
@@ -150,6 +160,8 @@ struct Agent {
   std::string name;
   Selectors selectors;
   Limit limit;
+  Limit per_task;           // as in Rule
+  uint32_t concurrent = 0;  // as in Rule
   std::vector<Rule> rules;
   Place place;
 };
@@ -157,12 +169,32 @@ struct Agent {
 struct Admin {
   std::vector<std::string> operators, approvers, auditors;  // as written: "group:name"
   std::vector<uint32_t> operator_gids, approver_gids, auditor_gids;
+  EntraPeople operator_entra, approver_entra, auditor_entra;  // of those who are signed in
+  std::string client_id;  // the registration that people sign in to; empty: they cannot
+  std::chrono::seconds session{3600};  // how long a sign-in holds at most
+  bool require_person = false;         // approving and releasing need a sign-in; killing never does
   /// The user that purserd runs as. It can read the key, the store and every role's memory anyway:
   /// it holds each role, as root does. Never the users of the roles below root.
   uint32_t owner_uid = 0;
   bool two_person_release = false;
   /// The credential with which purser ends at Entra what is stopped here; empty: it does not.
   std::string upstream;
+};
+
+/// Who is told what waits for a person.
+struct Notifier {
+  std::string name;
+  std::string kind;        // webhook | teams-chat
+  std::string host;        // webhook: "https://…", the origin of its URL
+  std::string credential;  // webhook: the whole URL, which is a secret; teams-chat: who writes
+  std::string chat;        // teams-chat: its id
+  bool replies = false;    // teams-chat: "yes CODE" of an approver decides
+  bool notices = false;    // releases of rules with decision = "notify", too
+  Place place;
+};
+
+struct Listener {
+  std::string listen;  // of metrics: "127.0.0.1:9464"; empty: none
 };
 
 struct Config {
@@ -177,7 +209,9 @@ struct Config {
   std::string writes;              // [policy] writes: a decision, or empty where absent
   std::vector<std::string> never;  // compared without regard to case
   std::map<std::string, Agent> agents;
+  std::map<std::string, Notifier> notifiers;
   Admin admin;
+  Listener metrics;
   std::string sha256;  // of the whole set of files, hex: in every entry
 };
 

@@ -12,8 +12,9 @@ namespace {
 using broker::Result, broker::TokenRequest;
 
 constexpr size_t kMaxRequestId = 64;
-constexpr size_t kMaxApprovalId = 64;          // as the window's routes have it
-constexpr size_t kMaxHint = 512;               // two sentences
+constexpr size_t kMaxApprovalId = 64;  // as the window's routes have it
+constexpr size_t kMaxHint = 512;       // two sentences
+constexpr size_t kMaxSession = 128;
 constexpr size_t kMaxBody = size_t{64} << 10;  // what the framer lets through
 
 bool WithinLimits(const TokenRequest& request) {
@@ -78,8 +79,8 @@ std::optional<MessageType> TypeOf(std::string_view message) {
     return byte >= static_cast<uint8_t>(first) && byte <= static_cast<uint8_t>(last);
   };
   using enum MessageType;
-  if (within(kTokenRequest, kApproval) || within(kConnection, kStopAgents) ||
-      within(kStarted, kOpenFile) || within(kAppend, kAuditPage) || within(kDial, kDial)) {
+  if (within(kTokenRequest, kApproval) || within(kConnection, kKeysDestroyed) ||
+      within(kStarted, kDestroyKeys) || within(kAppend, kLedgerClose) || within(kDial, kDial)) {
     return static_cast<MessageType>(byte);
   }
   return std::nullopt;
@@ -180,6 +181,7 @@ void Encode(const AdminRequest& message, std::string* out) {
   w.Text(message.method);
   w.Text(message.path);
   w.Text(message.body);
+  w.Text(message.session);
 }
 
 Result<AdminRequest> DecodeAdminRequest(std::string_view bytes) {
@@ -189,7 +191,9 @@ Result<AdminRequest> DecodeAdminRequest(std::string_view bytes) {
   message.method = r.Text();
   message.path = r.Text();
   message.body = r.Text();
-  const bool fits = message.request_id.size() <= kMaxRequestId && message.body.size() <= kMaxBody;
+  message.session = r.Text();
+  const bool fits = message.request_id.size() <= kMaxRequestId && message.body.size() <= kMaxBody &&
+                    message.session.size() <= kMaxSession;
   return Finish(r, std::move(message), fits);
 }
 

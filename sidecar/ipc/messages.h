@@ -45,6 +45,7 @@ enum class MessageType : uint8_t {
   kOpenedFile,         // to broker: fd {the file}, or why there is none; the answer to kOpenFile
   kStopAgents,         // to broker: all agents are stopped, from now on ("") or for as long as a
                        // file is there ("file"), which is over with "file-gone"
+  kKeysDestroyed,      // to broker: what became of each, as JSON; the answer to kDestroyKeys
 
   // role -> supervisor, on the control pair
   kStarted = 60,   // hardened and listening; carries the self-test's findings
@@ -57,6 +58,7 @@ enum class MessageType : uint8_t {
   kOfferKeys,      // broker: answered by kUnseal, with all keys there are
   kLatched,        // ledger: why it denies from now on, or empty: it writes again
   kOpenFile,       // broker: a place that the configuration names
+  kDestroyKeys,    // broker: the keys that open the store, and the store
 
   // to the ledger, on the channels of broker, supervisor and dialer
   kAppend = 80,
@@ -67,6 +69,10 @@ enum class MessageType : uint8_t {
   // window -> ledger, on the window's reader channel
   kReadAudit,
   kAuditPage,  // its answer
+  // broker -> ledger
+  kLedgerArchive,   // an operator's `purser ledger archive`: what to move, as JSON
+  kLedgerArchived,  // ledger -> broker: what was moved, as JSON
+  kLedgerClose,     // nothing may follow; answered by kLedgerState
 
   // broker -> dialer: fd {stream socket end that SOCKS5 is spoken on}
   kDial = 100,
@@ -111,9 +117,10 @@ broker::Result<Rejected> DecodeRejected(std::string_view bytes);
 
 struct AdminRequest {
   std::string request_id;
-  std::string method;  // "GET", "POST", "PUT"
-  std::string path;    // "/v1/status"
-  std::string body;    // JSON or empty; secrets in it are sealed to the broker's key
+  std::string method;        // "GET", "POST", "PUT"
+  std::string path;          // "/v1/status"
+  std::string body;          // JSON or empty; secrets in it are sealed to the broker's key
+  std::string session = {};  // of a person who is signed in, as the broker gave it out; empty: none
 };
 void Encode(const AdminRequest& message, std::string* out);
 broker::Result<AdminRequest> DecodeAdminRequest(std::string_view bytes);

@@ -69,7 +69,7 @@ inline SampleLedger SampleLedger::Make(int per_type) {
   SampleLedger sample;
   State state;
   const auto start = std::chrono::system_clock::time_point(std::chrono::seconds(1'795'000'000));
-  const int count = per_type * static_cast<int>(EntryType::kApprovalExpired);
+  const int count = per_type * static_cast<int>(broker::ledger::kLastEntryType);
   for (int i = 0; i < count; ++i) {
     if (i == 0 || i == count / 2) {
       const auto day = start + std::chrono::days(i == 0 ? 0 : 1);
