@@ -19,6 +19,9 @@ class AppRegistration {
   };
 
   virtual ~AppRegistration() = default;
+  /// The credential is revoked: from now on Entra is asked with a token for `secret`, which is in
+  /// use nowhere. False: somebody else's token serves, and this one is not needed.
+  virtual bool AskWith(const Secret& secret) = 0;
   /// What there is of it at Entra. kMissingPermission: nobody may read it with these rights.
   virtual GraphResult<graph::Application> Read() = 0;
   /// Adds a credential. `made`: the certificate with its key, made here; empty: Entra makes a

@@ -1,13 +1,14 @@
 #include "broker/entra_registration.h"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "broker/entra/client_assertion.h"
 #include "broker/entra/client_certificate.h"
 #include "broker/entra/proof_of_possession.h"
 #include "broker/entra/token_request.h"
-#include "broker/entra/token_response.h"
 #include "broker/entra/upstream_error.h"
 
 namespace broker {
@@ -15,8 +16,9 @@ namespace {
 
 using graph::Fault, graph::GraphError;
 
-std::unexpected<GraphError> Failed(Fault fault, const Error& error) {
-  return std::unexpected(GraphError{fault, {}, error.detail, {}});
+std::unexpected<GraphError> Failed(Fault fault, const Error& error,
+                                   std::optional<std::chrono::seconds> retry_after = {}) {
+  return std::unexpected(GraphError{fault, {}, error.detail, retry_after});
 }
 
 // An agent identity's blueprint is what proves it.
@@ -37,11 +39,36 @@ EntraRegistration::EntraRegistration(Ports ports, const policy::Config& config,
       at_{config.tenant.graph, credential.client_id, IsBlueprint(config, credential)},
       certificate_(credential.kind == "certificate") {}
 
+const policy::Credential& EntraRegistration::Asker() const {
+  const auto named = [&](const std::string& name) {
+    const auto found = config_.credentials.find(name);
+    return found == config_.credentials.end() ? nullptr : &found->second;
+  };
+  if (const auto* other = named(credential_.rotate_with)) return *other;
+  const bool revoked = ports_.revocations != nullptr && ports_.revocations->Has(credential_.name);
+  const auto* const ender = revoked ? named(config_.admin.upstream) : nullptr;
+  return ender == nullptr ? credential_ : *ender;
+}
+
+bool EntraRegistration::AskWith(const Secret& secret) {
+  if (&Asker() != &credential_) return false;
+  own_ = secret.Clone();
+  return true;
+}
+
+GraphResult<SharedToken> EntraRegistration::Token(const policy::Credential& with) const {
+  if (own_.empty() || &with != &credential_) return ports_.graph.Token(config_, with, who_);
+  auto redeemed = Redeem(own_);
+  if (!redeemed) return std::unexpected(std::move(redeemed.error()));
+  auto token = std::make_shared<AccessToken>();
+  token->value = std::move(redeemed->access_token);
+  return token;
+}
+
 GraphResult<Secret> EntraRegistration::Ask(HttpRequest request, const std::string& permission) {
-  const auto other = config_.credentials.find(credential_.rotate_with);
-  const policy::Credential& with = other == config_.credentials.end() ? credential_ : other->second;
+  const policy::Credential& with = Asker();
   if (!token_) {
-    auto token = ports_.graph.Token(config_, with, who_);
+    auto token = Token(with);
     if (!token) return std::unexpected(std::move(token.error()));
     token_ = std::move(*token);
   }
@@ -100,6 +127,14 @@ GraphResult<void> EntraRegistration::Remove(const std::string& key_id, const Own
 }
 
 GraphResult<void> EntraRegistration::Prove(const Secret& secret) {
+  const auto token = Redeem(secret);  // wiped here: that there is one is all that was asked
+  if (!token)
+    return Failed(Fault::kNoToken, {ErrorCode::kDenied, token.error().detail},
+                  token.error().retry_after);
+  return {};
+}
+
+GraphResult<entra::TokenResponse> EntraRegistration::Redeem(const Secret& secret) const {
   const entra::Authority authority{config_.tenant.authority, config_.tenant.id};
   entra::Client client{credential_.client_id, {}, {}};
   if (certificate_) {
@@ -116,15 +151,17 @@ GraphResult<void> EntraRegistration::Prove(const Secret& secret) {
   const std::string scope = entra::ScopeText(config_.tenant.graph, {});
   const auto response = ports_.http.Send(
       entra::ClientCredentialsGrant(authority, client, {scope, {}, who_.request_id}));
-  if (!response) return Failed(Fault::kNoToken, response.error());
+  if (!response) return std::unexpected(graph::ReadTransportError(response.error()));
   if (response->status != 200) {
     const auto error = entra::ReadUpstreamError(*response);
-    return std::unexpected(GraphError{Fault::kNoToken, {}, error.detail, error.retry_after});
+    const bool refused =
+        response->status >= 400 && response->status < 500 && response->status != 429;
+    return std::unexpected(GraphError{
+        refused ? Fault::kNoToken : Fault::kUnavailable, {}, error.detail, error.retry_after});
   }
-  // The token is wiped here: that there is one is all that was asked.
-  const auto read = entra::ReadTokenResponse(response->body, config_.tenant.graph);
+  auto read = entra::ReadTokenResponse(response->body, config_.tenant.graph);
   if (!read) return Failed(Fault::kNoToken, read.error());
-  return {};
+  return std::move(*read);
 }
 
 }  // namespace broker

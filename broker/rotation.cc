@@ -84,6 +84,9 @@ Status Rotation::Record(Outcome outcome, std::string_view what) {
   entry.target_kind = "application";
   entry.target_id = credential_.client_id;
   entry.policy_sha256 = config_.sha256;
+  if (outcome == Outcome::kFailure && Revoked()) {
+    entry.reason = Describe(Reason::kCredentialRevoked).name;
+  }
   entry.change["step"] = std::string(what);
   if (!journal_.old_key.empty()) entry.change["old_key"] = journal_.old_key;
   if (!journal_.new_key.empty()) entry.change["new_key"] = journal_.new_key;
@@ -157,6 +160,7 @@ std::expected<std::string, Refusal> Rotation::OldKey(const graph::Application& a
 }
 
 std::expected<Rotation::Plan, Refusal> Rotation::Examine(const Ask& ask) {
+  if (Revoked()) return std::unexpected(RevokedRefusal(credential_.name));
   auto loaded = Load();
   if (!loaded) return std::unexpected(StoreRefusal(loaded.error()));
   journal_ = std::move(*loaded);
@@ -242,6 +246,24 @@ Result<Rotation::State> Rotation::Advance() {
       return Undo();
   }
   return State{};
+}
+
+bool Rotation::Revoked() const {
+  return ports_.revocations != nullptr && ports_.revocations->Has(credential_.name);
+}
+
+// Revoking overwrites what purser's own store has.
+bool Rotation::Destroyed(const VaultError& error) const {
+  return error.code == ErrorCode::kNotFound && Revoked();
+}
+
+Refusal RevokedRefusal(const std::string& credential) {
+  return {Reason::kCredentialRevoked,
+          "Credential " + credential +
+              " is revoked: a rotation would bring it back into use. Enrol a new secret or release "
+              "it first.",
+          {},
+          {}};
 }
 
 std::string WhyNotRotated(const policy::Credential& credential) {

@@ -17,6 +17,7 @@
 #include "broker/ports/random.h"
 #include "broker/ports/vault.h"
 #include "broker/reason.h"
+#include "broker/revocations.h"
 #include "broker/rotation_journal.h"
 
 namespace broker {
@@ -34,8 +35,10 @@ struct RotationMemory {
 ///   adding → proving → switching → grace → idle, or → undoing → idle
 /// Each step is in the journal before the next one begins, and each can be repeated: whenever the
 /// process dies, what is in use works, and what is left at Entra is found again by its thumbprint
-/// or its name and removed. Nothing is removed before the new one is proven and in use. Not
-/// thread-safe; borrows all. REQUIRES: WhyNotRotated(credential) is empty.
+/// or its name and removed. Nothing is removed before the new one is proven and in use.
+/// Once the credential is revoked nothing new is added, stored or put to use: before the switch the
+/// new one is removed at Entra, after it the old one, without waiting. Not thread-safe; borrows
+/// all. REQUIRES: WhyNotRotated(credential) is empty.
 class Rotation {
  public:
   // How long Entra may take to know a new credential everywhere: minutes, seconds as a rule.
@@ -62,6 +65,7 @@ class Rotation {
     AppRegistration& registration;
     Result<Secret> (*make_certificate)(const entra::CertificateTerms&) =
         &entra::MakeClientCertificate;
+    const Revocations* revocations = nullptr;  // null: nothing is ever revoked
   };
   struct Ask {
     std::chrono::seconds grace{3600};
@@ -83,8 +87,9 @@ class Rotation {
            RotationMemory& memory)
       : ports_(ports), config_(config), credential_(credential), memory_(memory) {}
 
-  /// Looks, and changes nothing. Refuses kConflict (one is under way), what the vault, the ledger
-  /// and Graph refuse, and kValueOutOfRange where it is not known what is to be replaced.
+  /// Looks, and changes nothing. Refuses kCredentialRevoked, kConflict (one is under way), what the
+  /// vault, the ledger and Graph refuse, and kValueOutOfRange where it is not known what is to be
+  /// replaced.
   std::expected<Plan, Refusal> Examine(const Ask& ask);
   /// Journals the intent: from then on it goes on by itself. Refuses as Examine().
   std::expected<void, Refusal> Begin(const Ask& ask);
@@ -112,10 +117,13 @@ class Rotation {
   Step Prove();
   Step Switch();
   Step RemoveOld();
+  Step RemoveBoth();
   std::optional<Step> RemoveAll(const std::vector<std::string>& keys, const Secret& current);
   Step Undo();
   Step GiveUp(const std::string& why);
   Step End(std::string failure);
+  [[nodiscard]] bool Revoked() const;
+  [[nodiscard]] bool Destroyed(const VaultError& error) const;
   [[nodiscard]] int64_t Now() const;
 
   Ports ports_;
@@ -125,6 +133,9 @@ class Rotation {
   RotationJournal journal_;
   uint64_t journal_version_ = 0;
 };
+
+/// Of a credential that is revoked: rotating it would bring it back into use.
+Refusal RevokedRefusal(const std::string& credential);
 
 /// Why purser does not rotate this credential, in a sentence that says what does; empty: it does.
 /// Refresh tokens are renewed by redeeming them, which is no Rotation.

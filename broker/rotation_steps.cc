@@ -17,6 +17,7 @@ constexpr size_t kMaxFailureBytes = 400;  // of what is kept and shown; details 
 // A resumed rotation that cannot read the registration asks Entra by trying the new one, for as
 // long as Entra usually takes to know it, before it adds the certificate once more.
 constexpr std::chrono::minutes kLookForLost{3};
+constexpr const char* kRevoked = "the credential was revoked meanwhile";
 
 bool Refused(const GraphError& error) {
   return error.fault == Fault::kRefused || error.fault == Fault::kMissingPermission ||
@@ -49,6 +50,9 @@ std::vector<std::string> Rotation::Ours(const graph::Application& app, const Sec
 }
 
 Rotation::Step Rotation::Add() {
+  // Nothing was asked of Entra yet, which only the process that began it knows.
+  if (Revoked() && memory_.fresh) return End(kRevoked);
+  if (Revoked()) return GiveUp(kRevoked);
   if (Now() > journal_.started + seconds(kAddWithin).count()) {
     return GiveUp("it could not be added within an hour: " + memory_.trouble);
   }
@@ -76,6 +80,7 @@ Rotation::Step Rotation::FindLost(const VaultSecret& current) {
 }
 
 Rotation::Step Rotation::AddOnce(const VaultSecret& current) {
+  if (Revoked()) return Later(seconds{0});
   memory_.fresh = false;
   auto added = ports_.registration.Add({journal_.label, ports_.clock.WallNow() + kLife},
                                        {journal_.object_id, current.value}, journal_.secret);
@@ -90,6 +95,7 @@ Rotation::Step Rotation::AddOnce(const VaultSecret& current) {
 }
 
 Rotation::Step Rotation::Prove() {
+  if (Revoked()) return GiveUp(kRevoked);
   if (memory_.proofs == 0 && memory_.failures == 0) {
     if (const Status told = Record(Outcome::kPending, "prove"); !told) {
       return std::unexpected(told.error());
@@ -112,16 +118,19 @@ Rotation::Step Rotation::Prove() {
 
 Rotation::Step Rotation::Switch() {
   const auto current = FetchCurrent();
+  if (!current && Destroyed(current.error())) return GiveUp(kRevoked);
   if (!current) return Trouble(current.error().detail, current.error().retry_after);
   journal_.new_version = current->version;
   if (!current->value.Equals(journal_.secret)) {
     journal_.new_version.clear();
+    if (Revoked()) return GiveUp(kRevoked);
     if (current->version != journal_.old_version) {
       return GiveUp("somebody enrolled another secret meanwhile, which stays");
     }
     if (const Status told = Record(Outcome::kPending, "switch"); !told) {
       return std::unexpected(told.error());
     }
+    if (Revoked()) return GiveUp(kRevoked);
     auto version = ports_.vault.Replace({credential_.name, *SecretKindOf(credential_)},
                                         journal_.old_version, journal_.secret);
     if (!version) return Trouble(version.error().detail, version.error().retry_after);
@@ -137,8 +146,11 @@ Rotation::Step Rotation::Switch() {
 }
 
 Rotation::Step Rotation::RemoveOld() {
-  if (const int64_t left = journal_.remove_after - Now(); left > 0) return Later(seconds(left));
+  const bool revoked = Revoked();
+  const int64_t left = journal_.remove_after - Now();
+  if (left > 0 && !revoked) return Later(seconds(left));
   const auto current = FetchCurrent();
+  if (!current && Destroyed(current.error())) return RemoveBoth();
   if (!current) return Trouble(current.error().detail, current.error().retry_after);
   // It may be the old one, put back.
   if (current->version != journal_.new_version) {
@@ -147,7 +159,9 @@ Rotation::Step Rotation::RemoveOld() {
         "the keys " +
         journal_.old_key + " and " + journal_.new_key + " at Entra remove what is not in use");
   }
-  if (const auto proven = ports_.registration.Prove(current->value); !proven) {
+  // What is revoked is not asked with: it was proven before the switch.
+  const auto proven = revoked ? GraphResult<void>() : ports_.registration.Prove(current->value);
+  if (!proven) {
     return Trouble("the old one stays while the new one does not work: " + proven.error().detail,
                    proven.error().retry_after);
   }
@@ -166,7 +180,28 @@ Rotation::Step Rotation::RemoveOld() {
   if (const Status told = Record(Outcome::kSuccess, "remove"); !told) {
     return std::unexpected(told.error());
   }
-  return End({});
+  return End(revoked ? kRevoked : std::string());
+}
+
+// Revoked and destroyed here in the grace period: neither of the two is of any use any more, and
+// nobody but purser ever had the new one.
+Rotation::Step Rotation::RemoveBoth() {
+  const std::string both = journal_.old_key + " and " + journal_.new_key;
+  // A certificate is removed by one that is still valid, and purser has none.
+  if (credential_.kind == "certificate") {
+    return End(std::string(kRevoked) + ": keys " + both +
+               " at Entra could not be removed with it: remove by hand what is still there");
+  }
+  const auto app = ports_.registration.Read();
+  if (!app)
+    return Trouble("keys " + both + " are still at Entra: " + app.error().detail,
+                   app.error().retry_after);
+  std::vector<std::string> away;
+  for (const std::string& key : {journal_.old_key, journal_.new_key}) {
+    if (Lists(*app, key)) away.push_back(key);
+  }
+  if (auto step = RemoveAll(away, Secret())) return std::move(*step);
+  return End(kRevoked);
 }
 
 // Nothing: all of them are gone.
@@ -192,15 +227,27 @@ Rotation::Step Rotation::GiveUp(const std::string& why) {
 
 Rotation::Step Rotation::Undo() {
   const auto current = FetchCurrent();
-  if (!current) return Trouble(current.error().detail, current.error().retry_after);
+  if (!current && !Destroyed(current.error())) {
+    return Trouble(current.error().detail, current.error().retry_after);
+  }
   // It came into use after all: then the other one is what goes.
-  if (!journal_.secret.empty() && current->value.Equals(journal_.secret)) {
+  if (current && !journal_.secret.empty() && current->value.Equals(journal_.secret)) {
     return MoveTo(RotationStep::kSwitching);
   }
+  // What is revoked is asked with no more: the new one, which is in use nowhere, removes itself.
+  const bool revoked = Revoked();
+  const bool alone =
+      revoked && !journal_.secret.empty() && ports_.registration.AskWith(journal_.secret);
+  const bool long_ago = Now() > journal_.since + seconds(kProveWithin).count();
+  const Secret& holder = current && !revoked ? current->value : journal_.secret;
   std::vector<std::string> away;
   if (!journal_.new_key.empty()) away.push_back(journal_.new_key);
   if (!journal_.blind) {
     const auto app = ports_.registration.Read();
+    // It was removed, and the process died before it knew.
+    if (!app && alone && long_ago && app.error().fault == Fault::kNoToken) {
+      return End(journal_.failure);
+    }
     if (!app) return Trouble(app.error().detail, app.error().retry_after);
     const bool listed = Lists(*app, journal_.new_key);
     away = Ours(*app, journal_.secret);
@@ -209,7 +256,7 @@ Rotation::Step Rotation::Undo() {
     }
   }
   std::erase(away, journal_.old_key);
-  if (auto step = RemoveAll(away, current->value)) return std::move(*step);
+  if (auto step = RemoveAll(away, holder)) return std::move(*step);
   if (journal_.blind && journal_.new_key.empty()) {
     journal_.failure +=
         "; if the application has a certificate named " + journal_.label + ", remove it by hand";

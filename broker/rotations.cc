@@ -21,7 +21,10 @@ int64_t Rotations::Now() const {
 }
 
 Rotation::Ports Rotations::PortsWith(AppRegistration& registration) const {
-  return {ports_.journal, ports_.vault, ports_.ledger, ports_.clock, ports_.random, registration};
+  Rotation::Ports made{ports_.journal, ports_.vault,  ports_.ledger,
+                       ports_.clock,   ports_.random, registration};
+  made.revocations = ports_.revocations;
+  return made;
 }
 
 void Rotations::Keep(One& one, const RotationJournal& journal) const {
@@ -63,17 +66,6 @@ void Rotations::Load(const Config& config) {
   loaded_ = config;
 }
 
-int64_t Rotations::DueAt(const One& one, const policy::Credential& credential) const {
-  const int64_t every = credential.rotate_every.count();
-  if (every == 0) return 0;
-  const int64_t early = every * kJitterTenths * one.jitter / 10 / 1000;
-  const int64_t again = one.failed_at + seconds(kRetryAfter).count();
-  // Never rotated: since it was first seen, unless that was a failure.
-  if (one.view.rotated == 0) return one.failed_at != 0 ? again : one.view.since + every - early;
-  const int64_t due = one.view.rotated + every - early;
-  return one.failed_at != 0 ? std::max(due, again) : due;
-}
-
 std::expected<const policy::Credential*, Refusal> Rotations::Rotatable(
     const Config& config, const std::string& name) const {
   const auto found = config->credentials.find(name);
@@ -84,7 +76,12 @@ std::expected<const policy::Credential*, Refusal> Rotations::Rotatable(
     return Refuse(Reason::kValueOutOfRange, why);
   }
   if (!ports_.usable()) return Refuse(Reason::kSealed);
+  if (Revoked(name)) return std::unexpected(RevokedRefusal(name));
   return &found->second;
+}
+
+bool Rotations::Revoked(const std::string& name) const {
+  return ports_.revocations != nullptr && ports_.revocations->Has(name);
 }
 
 // From then on the credential is the caller's until it clears `busy`. REQUIRES: mutex_.
@@ -171,50 +168,6 @@ std::expected<std::vector<std::string>, Refusal> Rotations::DryRun(const std::st
       "remove key " + plan->old_key + " at Entra " + TimeText(ask.grace) + " later"};
 }
 
-// The row of what is no Rotation: when it was, for the schedule.
-Status Rotations::Note(const std::string& name, const std::string& failure,
-                       const std::string& version) {
-  const SecretId id = RotationJournalId(name);
-  const auto row = ports_.journal.Get(id);
-  if (!row && row.error().code != ErrorCode::kNotFound) return std::unexpected(row.error());
-  auto journal = row ? ParseRotationJournal(row->value) : RotationJournal{};
-  if (!journal) return std::unexpected(journal.error());
-  journal->jitter = NewJitter(ports_.random);
-  journal->since = Now();
-  journal->failure = failure;
-  if (!version.empty()) journal->new_version = version;
-  if (!version.empty()) journal->rotated = Now();
-  const auto put = ports_.journal.Put(id, EncodeRotationJournal(*journal), row ? row->version : 0);
-  if (!put) return std::unexpected(put.error());
-  return {};
-}
-
-std::expected<void, Refusal> Rotations::Redeem(const policy::Credential& credential,
-                                               const std::string& request_id) {
-  const SecretId id{credential.name, SecretKind::kRefreshToken};
-  const auto version = [&]() -> std::string {
-    if (!credential.vault.empty()) return "of vault " + credential.vault;
-    const auto rows = ports_.journal.List();
-    if (!rows) return {};
-    const auto row = std::ranges::find(*rows, id, &StoredSecretInfo::id);
-    return row == rows->end() ? std::string() : std::to_string(row->version);
-  };
-  const std::string before = version();
-  const auto token = ports_.redeem(credential.name, request_id);
-  std::expected<void, Refusal> done;
-  if (!token) {
-    done = std::unexpected(token.error());
-    if (done.error().hint.empty()) done.error().hint = done.error().detail;
-  } else if (credential.vault.empty() && version() == before) {
-    done =
-        Refuse(Reason::kUpstreamInvalid, "Entra gave no new refresh token: the one in use stays.");
-  }
-  const Status noted =
-      done ? Note(credential.name, {}, version()) : Note(credential.name, done.error().hint, {});
-  if (done && !noted) return Refuse(Reason::kStoreUnavailable, noted.error().detail);
-  return done;
-}
-
 std::optional<RotationView> Rotations::Find(const std::string& credential) {
   for (RotationView& view : All()) {
     if (view.credential == credential) return std::move(view);
@@ -294,36 +247,17 @@ void Rotations::Advance(Lock& lock, const Config& config, const std::string& nam
   lock.lock();
 }
 
-// A schedule counts from when it is first seen. REQUIRES: mutex_.
-void Rotations::StartDue(Lock& lock, const Config& config) {
-  for (const auto& [name, credential] : config->credentials) {
-    if (credential.rotate_every.count() == 0) continue;
-    One& one = all_[name];
-    one.view.credential = name;
-    if (one.busy || one.view.step != RotationStep::kIdle) continue;
-    const bool seen = one.view.since != 0 || one.view.rotated != 0;
-    if (seen && DueAt(one, credential) > Now()) continue;
-    lock.unlock();
-    if (!seen) {
-      const Status noted = Note(name, {}, {});
-      const auto row = ports_.journal.Get(RotationJournalId(name));
-      const auto journal = row ? ParseRotationJournal(row->value) : RotationJournal{};
-      lock.lock();
-      if (noted && row && journal) Keep(one, *journal);
-      continue;
-    }
-    const auto begun = Start(name, {.request_id = "schedule"});
-    const std::string why = begun ? std::string() : begun.error().hint;
-    const bool note = !begun && begun.error().reason != Reason::kConflict;
-    if (note) [[maybe_unused]]
-      const Status noted = Note(name, why, {});
-    if (note && ports_.log != nullptr) {
-      ports_.log->Warn("rotation_failed", {{"credential", name}, {"why", why}});
-    }
-    lock.lock();
-    if (note) one.failed_at = Now();
-    if (note) one.view.failure = why;
-  }
+// What was revoked does not wait for its grace period. REQUIRES: mutex_.
+bool Rotations::IsDue(const std::string& name, One& one) const {
+  if (one.view.step == RotationStep::kIdle || one.busy) return false;
+  const bool changed = std::exchange(one.revoked, Revoked(name)) != one.revoked;
+  return changed || one.next <= ports_.clock.WallNow();
+}
+
+void Rotations::Wake() {
+  const Lock lock(mutex_);
+  woken_ = true;
+  changed_.notify_all();
 }
 
 milliseconds Rotations::Tick() {
@@ -334,9 +268,8 @@ milliseconds Rotations::Tick() {
   Load(config);
   StartDue(lock, config);
   std::vector<std::string> due;
-  for (const auto& [name, one] : all_) {
-    const bool under_way = one.view.step != RotationStep::kIdle && !one.busy;
-    if (under_way && one.next <= ports_.clock.WallNow()) due.push_back(name);
+  for (auto& [name, one] : all_) {
+    if (IsDue(name, one)) due.push_back(name);
   }
   for (const std::string& name : due) Advance(lock, config, name);
   milliseconds wait = kLook;

@@ -66,12 +66,13 @@ class Rotations {
     /// The credential's secret is another one now.
     std::function<void(const RotationView& now)> switched;
     const Log* log = nullptr;
+    const Revocations* revocations = nullptr;  // null: nothing is ever revoked
   };
   explicit Rotations(Ports ports) : ports_(std::move(ports)) {}
 
   /// Begins one and returns at once; of a refresh token, does it. Refuses kNotFound, kSealed,
-  /// kConflict (one is under way), kValueOutOfRange (a kind that is not rotated: the sentence says
-  /// why) and what Rotation::Begin refuses.
+  /// kCredentialRevoked, kConflict (one is under way), kValueOutOfRange (a kind that is not
+  /// rotated: the sentence says why) and what Rotation::Begin refuses.
   std::expected<RotationView, Refusal> Start(const std::string& credential,
                                              const Rotation::Ask& ask);
   /// What Start() would do, in sentences. Looks at Entra, and changes nothing. Refuses as Start().
@@ -82,6 +83,8 @@ class Rotations {
   /// By name; those that were never rotated are not among them.
   std::vector<RotationView> All();
 
+  /// Something has changed that a rotation may depend on: a credential was revoked.
+  void Wake();
   /// Everything that is due now; returns how long nothing will be.
   std::chrono::milliseconds Tick();
   /// Calls Tick() until stopped.
@@ -94,7 +97,8 @@ class Rotations {
     std::string request_id;
     int64_t jitter = 0, failed_at = 0;
     Clock::Wall next{};
-    bool busy = false;  // somebody works on it, without the lock
+    bool busy = false;     // somebody works on it, without the lock
+    bool revoked = false;  // as it was when it was last looked at
   };
   using Lock = std::unique_lock<std::mutex>;
 
@@ -103,6 +107,8 @@ class Rotations {
   void Advance(Lock& lock, const Config& config, const std::string& name);
   void Told(const RotationView& before, const RotationView& now) const;
   void StartDue(Lock& lock, const Config& config);
+  [[nodiscard]] bool Revoked(const std::string& name) const;
+  bool IsDue(const std::string& name, One& one) const;
   [[nodiscard]] int64_t DueAt(const One& one, const policy::Credential& credential) const;
   std::expected<void, Refusal> Reserve(const std::string& name);
   std::expected<void, Refusal> Redeem(const policy::Credential& credential,

@@ -83,6 +83,7 @@ Outcome AdminService::RevokeCredential(const Call& call, const std::string& why)
   const broker::Secret current =
       upstream ? TakeForRemoval(call, credential->second) : broker::Secret();
   const json destroyed = Destroy(credential->second, &trouble);
+  ports_.rotations.Wake();  // one that is under way is taken back
 
   Entry entry = EntryOf(call, EntryType::kSecretRevoked,
                         trouble.empty() ? LedgerOutcome::kSuccess : LedgerOutcome::kFailure);

@@ -153,8 +153,8 @@ broker::Rotations::Ports BrokerProcess::PortsOfRotations() {
                             const broker::policy::Credential& credential,
                             const std::string& request_id) {
                 return std::make_unique<broker::EntraRegistration>(
-                    broker::EntraRegistration::Ports{http_, graph_, clock_, random_}, config,
-                    credential, entry(request_id));
+                    broker::EntraRegistration::Ports{http_, graph_, clock_, random_, &revocations_},
+                    config, credential, entry(request_id));
               },
           .redeem = [this, entry](const std::string& credential, const std::string& request_id)
               -> broker::MintResult { return broker_.Try(credential, entry(request_id)); },
@@ -167,7 +167,8 @@ broker::Rotations::Ports BrokerProcess::PortsOfRotations() {
                 uses_.Enrolled(now.credential, broker::Expiry{ends, broker::Expiry::By::kOperator,
                                                               now.new_version});
               },
-          .log = &log_};
+          .log = &log_,
+          .revocations = &revocations_};
 }
 
 AdminPorts BrokerProcess::PortsOfAdmins() {

@@ -17,6 +17,7 @@ namespace {
 class Shared final : public AppRegistration {
  public:
   explicit Shared(FakeAppRegistration& entra) : entra_(entra) {}
+  bool AskWith(const Secret& secret) override { return entra_.AskWith(secret); }
   GraphResult<graph::Application> Read() override { return entra_.Read(); }
   GraphResult<graph::AddedPassword> Add(const graph::NewCredential& about, const Owner& owner,
                                         const Secret& made) override {
@@ -66,6 +67,7 @@ struct World {
           return std::make_shared<const AccessToken>();
         },
         .switched = [this](const RotationView& now) { switched.push_back(now.credential); },
+        .revocations = &revocations,
     });
   }
   /// Lets so much time pass, with what is due in it.
@@ -88,6 +90,7 @@ struct World {
   FakeLedger ledger;
   FakeClock clock;
   FakeRandom random;
+  Revocations revocations;
   FakeAppRegistration entra{false};
   std::shared_ptr<const policy::Config> config;
   bool usable = true, refuse = false, renews = true;
@@ -216,6 +219,48 @@ TEST_CASE("A ledger that cannot write lets nothing go on") {
   world.Pass(seconds(60));
   CHECK(world.vault.Fetch({"app", SecretKind::kClientSecret})->version == "1");
   world.ledger.fail_with.reset();
+  world.Pass(seconds(60));
+  CHECK(world.Keys() == "key-1");
+}
+
+TEST_CASE("A revoked credential is not rotated, by nobody and on no schedule") {
+  World world(hours(10));
+  world.Pass(hours(1));
+  world.revocations.Add("app");
+  world.revocations.Add("user");
+  for (const char* name : {"app", "user"}) {
+    CAPTURE(name);
+    CHECK(world.rotations->Start(name, {}).error().reason == Reason::kCredentialRevoked);
+    CHECK(world.rotations->DryRun(name, {}).error().reason == Reason::kCredentialRevoked);
+  }
+  world.Pass(hours(20));
+  CHECK(world.entra.added == 0);
+  CHECK(world.rotations->Find("app")->failure.empty());
+  world.revocations.Lift("app");
+  world.Pass(seconds(60));
+  CHECK(world.entra.added == 1);
+}
+
+TEST_CASE("A revocation ends the grace period of what is under way, also in another process") {
+  for (const bool restarted : {false, true}) {
+    World world;
+    world.entra.others_token = true;
+    REQUIRE(world.rotations->Start("app", {.grace = hours(24)}).has_value());
+    world.Pass(seconds(60));
+    CHECK(world.rotations->Find("app")->step == RotationStep::kGrace);
+    world.revocations.Add("app");
+    if (restarted) world.Restart();
+    world.rotations->Wake();
+    world.Pass(seconds(10));
+    CHECK(world.rotations->Find("app")->step == RotationStep::kIdle);
+    CHECK(world.Keys() == "key-1");
+  }
+}
+
+TEST_CASE("A stop of all agents is none of rotations: what was leaked is replaced meanwhile") {
+  World world;
+  world.ledger.refuses = [](const auto& entry) { return !entry.agent.empty(); };
+  REQUIRE(world.rotations->Start("app", {.grace = seconds(1)}).has_value());
   world.Pass(seconds(60));
   CHECK(world.Keys() == "key-1");
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <utility>
@@ -19,7 +20,12 @@ class FakeAppRegistration final : public broker::AppRegistration {
 
   explicit FakeAppRegistration(bool certificates) : certificates_(certificates) {}
 
+  bool AskWith(const broker::Secret& secret) override {
+    asked_with = NameOf(secret);
+    return !others_token;
+  }
   broker::GraphResult<broker::graph::Application> Read() override {
+    if (!asked_with.empty() && !others_token && !Knows(asked_with)) return NoToken();
     if (auto error = Fails("read")) return std::unexpected(*error);
     broker::graph::Application app{.object_id = object_id};
     for (const Held& one : held) {
@@ -59,17 +65,11 @@ class FakeAppRegistration final : public broker::AppRegistration {
       if (one.unknown_for <= 0) return {};
       --one.unknown_for;
     }
-    return std::unexpected(
-        broker::graph::GraphError{broker::graph::Fault::kNoToken, {}, "AADSTS700027", {}});
+    return NoToken();
   }
 
   /// Whether Entra would give it a token now.
-  [[nodiscard]] bool Works(const broker::Secret& secret) const {
-    for (const Held& one : held) {
-      if (one.secret == NameOf(secret) && one.unknown_for <= 0) return true;
-    }
-    return false;
-  }
+  [[nodiscard]] bool Works(const broker::Secret& secret) const { return Knows(NameOf(secret)); }
   [[nodiscard]] std::string NameOf(const broker::Secret& secret) const {
     if (!certificates_) return std::string(secret.Expose(broker::Exit::kTest));
     const auto parsed = broker::entra::ParseClientCertificate(secret);
@@ -77,6 +77,8 @@ class FakeAppRegistration final : public broker::AppRegistration {
   }
 
   std::vector<Held> held;
+  bool others_token = false;  // another credential's serves: `rotate_with`
+  std::string asked_with;     // what AskWith() was last told
   std::string object_id = "object-1";
   int unknown_for = 0;  // of what is added
   int added = 0, proofs = 0;
@@ -84,6 +86,14 @@ class FakeAppRegistration final : public broker::AppRegistration {
   std::vector<std::pair<std::string, broker::graph::GraphError>> fail;  // by method, until removed
 
  private:
+  [[nodiscard]] bool Knows(const std::string& name) const {
+    return std::ranges::any_of(
+        held, [&](const Held& one) { return one.secret == name && one.unknown_for <= 0; });
+  }
+  static std::unexpected<broker::graph::GraphError> NoToken() {
+    return std::unexpected(
+        broker::graph::GraphError{broker::graph::Fault::kNoToken, {}, "AADSTS700027", {}});
+  }
   std::optional<broker::graph::GraphError> Fails(const std::string& method) const {
     for (const auto& [name, error] : fail) {
       if (name == method) return error;

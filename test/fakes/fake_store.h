@@ -48,6 +48,8 @@ class FakeVault final : public broker::Vault {
     if (refuse_with) return std::unexpected(*refuse_with);
     auto got = store.Get(id);
     if (!got) return std::unexpected(got.error());
+    // As vault::Sealed: what was destroyed is there no more.
+    if (got->value.empty()) return broker::Fail(broker::ErrorCode::kNotFound, "destroyed");
     return broker::VaultSecret{std::move(got->value), std::to_string(got->version)};
   }
   broker::VaultResult<std::string> Replace(const broker::SecretId& id, const std::string& expected,

@@ -70,7 +70,8 @@ struct Fixture : FakeMintPorts {
        .redeem = [](const auto&, const auto&) -> broker::MintResult {
          return broker::Refuse(broker::Reason::kLoginRequired, "log in");
        },
-       .switched = [](const broker::RotationView&) {}}};
+       .switched = [](const broker::RotationView&) {},
+       .revocations = &revocations}};
   AdminService service{Ports()};
 
   broker::Minter::Ports WithRevocations() {

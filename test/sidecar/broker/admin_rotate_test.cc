@@ -35,6 +35,20 @@ TEST_CASE("An operator begins a rotation, and an auditor may look; others may do
   CHECK(f.Ask(kAuditor, "GET", "/v1/status").body["rotations"].size() == 1);
 }
 
+TEST_CASE("A credential that is revoked meanwhile goes no further, and is not rotated again") {
+  RotateFixture f;
+  f.entra.others_token = true;
+  REQUIRE(f.Ask(kOperator, "POST", kRotate, "{}").status == 200);
+  REQUIRE(f.Ask(kOperator, "POST", "/v1/revoke", R"({"credential":"client-secret"})").status ==
+          200);
+  f.rotations.Tick();
+  const auto ended = f.Ask(kAuditor, "GET", kShow);
+  CHECK(ended.body["step"] == "idle");
+  CHECK(ended.body["failure"] == "the credential was revoked meanwhile");
+  CHECK(f.Ask(kOperator, "POST", kRotate, "{}").reason() == "credential_revoked");
+  CHECK(f.Ask(kOperator, "POST", kRotate, R"({"dry_run":true})").reason() == "credential_revoked");
+}
+
 TEST_CASE("A dry run begins nothing") {
   RotateFixture f;
   const auto would = f.Ask(kOperator, "POST", kRotate, R"({"dry_run":true})");
