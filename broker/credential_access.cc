@@ -10,6 +10,7 @@ std::optional<SecretKind> SecretKindOf(const policy::Credential& credential) {
   if (credential.kind == "refresh-token") return SecretKind::kRefreshToken;
   if (credential.kind == "client-secret") return SecretKind::kClientSecret;
   if (credential.kind == "certificate") return SecretKind::kCertificate;
+  if (credential.kind == "webhook-url") return SecretKind::kClientSecret;  // typed, as that one is
   return std::nullopt;
 }
 
