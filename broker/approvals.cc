@@ -214,7 +214,7 @@ Refusal Approvals::Open(const ApprovalAsk& ask) {
   entry.change["uses"] = made.terms.uses;
   const auto receipt = ports_.ledger.Append(entry);
   const bool kept = receipt && Write(made);
-  const std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (!kept) {
     // Its row is there to be taken again: what ends first is nobody's.
     End(made, ApprovalState::kExpired);
@@ -227,8 +227,10 @@ Refusal Approvals::Open(const ApprovalAsk& ask) {
   }
   if (ports_.stopped(made.agent)) End(made, ApprovalState::kKilled);
   const Refusal pending = PendingOf(made);
-  approvals_.emplace(made.id, std::move(made));
+  approvals_.emplace(made.id, made);
   Changed();
+  lock.unlock();
+  if (ports_.opened && made.open()) ports_.opened(made);
   return pending;
 }
 

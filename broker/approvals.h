@@ -59,6 +59,9 @@ class Approvals {
     const Clock& clock;
     Random& random;
     std::function<bool(std::string_view agent)> stopped;
+    // Told of each that was opened, once it is in ledger and store; must not wait. Empty: nobody
+    // is.
+    std::function<void(const Approval&)> opened = {};
   };
   explicit Approvals(Ports ports) : ports_(std::move(ports)) {}
 
@@ -91,6 +94,7 @@ class Approvals {
     std::vector<uint32_t> asker_gids;
     std::string why;
     ledger::Entry who;
+    std::string oid = {};  // of the person, where Entra has proven who it is
   };
   std::expected<Approval, Refusal> Approve(const Decision& decision) {
     return Decide(decision, true);

@@ -100,7 +100,7 @@ class Broker {
   KillSwitch& kills() { return kills_; }
   /// What no stop takes back.
   [[nodiscard]] const Outstanding& outstanding() const { return outstanding_; }
-  [[nodiscard]] const Notices& notices() const { return notices_; }
+  Notices& notices() { return notices_; }
 
   /// The configuration of decisions from now on.
   void SetConfig(SharedConfig config);

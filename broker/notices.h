@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -21,7 +22,11 @@ class Notices {
  public:
   static constexpr size_t kMax = 100;  // more than a person reads at a time
 
+  /// `told` hears of each from then on, and must not wait. Before anything is added.
+  void TellTo(std::function<void(const Notice&)> told) { told_ = std::move(told); }
+
   void Add(Notice notice) {
+    if (told_) told_(notice);
     const std::scoped_lock lock(mutex_);
     if (notices_.size() == kMax) notices_.pop_front();
     notices_.push_back(std::move(notice));
@@ -33,6 +38,7 @@ class Notices {
   }
 
  private:
+  std::function<void(const Notice&)> told_;
   mutable std::mutex mutex_;
   std::deque<Notice> notices_;
 };

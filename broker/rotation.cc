@@ -281,6 +281,9 @@ std::string WhyNotRotated(const policy::Credential& credential) {
   if (kind == "on-behalf-of") {
     return "It is proved by another credential: rotate " + credential.proof + ".";
   }
+  if (kind == "webhook-url") {
+    return "Who made the webhook gives out a new address: store it with purser secret set.";
+  }
   if (kind == "key-vault-key") {
     return "The key never leaves its vault: let the vault make a new version of the certificate, "
            "and upload its public part to the application; purser does not do it in this version.";

@@ -169,6 +169,7 @@ std::string_view DeedText(UpstreamDeed deed) {
 
 Steps StepsToRevoke(const policy::Config& config, const policy::Credential& credential) {
   Steps steps;
+  if (credential.kind == "webhook-url") return steps;  // Entra does not know it
   const auto add = [&](UpstreamStep step) {
     step.blueprint = IsBlueprint(config, credential.name);
     steps.push_back(std::move(step));

@@ -93,6 +93,11 @@ void CheckUpstream(Draft* draft) {
     draft->Fault(
         draft->PlaceOf("admin.upstream"),
         NoSuchMessage("credential", name, NamesOf(credentials), "add it, or name another"));
+  } else if (found->second.kind == "webhook-url") {
+    draft->Fault(draft->PlaceOf("admin.upstream"),
+                 "credential " + name +
+                     " is the address of a webhook and gets no tokens: name one that acts at "
+                     "Microsoft Graph");
   } else if (SubjectOf(found->second) == Subject::kAssertedUser) {
     draft->Fault(draft->PlaceOf("admin.upstream"),
                  "credential " + name +

@@ -15,6 +15,8 @@ void CheckVaults(Draft* draft);
 /// Selectors, ids, admin groups, lengths of socket paths.
 /// REQUIRES: CheckInstance was called, for the admin groups.
 void CheckAgents(const ParseInput& input, Draft* draft);
+/// Which keys go with which kind of notifier, and that its credential is of the kind it needs.
+void CheckNotifiers(Draft* draft);
 /// Rules that name what does not exist, contradict each other, or can never issue.
 /// REQUIRES: CheckCredentials was called, for the canonical scopes.
 void CheckRules(Draft* draft);

@@ -18,9 +18,9 @@ constexpr std::array<string_view, 5> kCloudWords = {"public", "usgov", "usgov-do
 constexpr std::array<string_view, 4> kSealKinds = {"file", "passphrase", "systemd-credential",
                                                    "azure-key-vault"};
 constexpr std::array<string_view, 2> kMinimum = {"strict", "weak"};
-constexpr std::array<string_view, 8> kKinds = {
-    "refresh-token", "client-secret",    "certificate",    "key-vault-key",
-    "federated",     "managed-identity", "agent-identity", "on-behalf-of"};
+constexpr std::array<string_view, 9> kKinds = {
+    "refresh-token",    "client-secret",  "certificate",  "key-vault-key", "federated",
+    "managed-identity", "agent-identity", "on-behalf-of", "webhook-url"};
 constexpr std::array<string_view, 3> kSources = {"imds", "app-service", "azure-arc"};
 constexpr std::array<string_view, 2> kAssigned = {"user", "system"};
 constexpr std::array<string_view, 3> kActs = {"application", "on-behalf-of", "agent-user"};
@@ -28,6 +28,8 @@ constexpr std::array<string_view, 2> kVaultKinds = {"azure-key-vault", "mounted-
 constexpr std::array<string_view, 2> kAuthWords = {"managed-identity", "workload-identity"};
 constexpr std::array<string_view, 2> kUse = {"memory", "every-mint"};
 constexpr std::array<string_view, 2> kClientAuth = {"secret", "none"};
+constexpr std::array<string_view, 1> kNotifierKinds = {"webhook"};
+constexpr std::array<string_view, 1> kNotifierKindsLater = {"teams-chat"};
 constexpr std::array<string_view, 3> kDecisions = {"log", "notify", "approve"};
 constexpr std::array<string_view, 1> kDeliver = {"token"};
 constexpr std::array<string_view, 1> kDeliverLater = {"call"};
@@ -113,9 +115,9 @@ constexpr auto kVault = std::to_array<Key>({
 
 constexpr auto kCredential = std::to_array<Key>({
     {.name = "kind", .slot = +[](Target& t) -> Text { return t.credential->kind; }, .wants = "how tokens are obtained with it",
-     .doc = "How tokens are obtained with it; a secret goes into the store with `purser login` or `purser secret set`.", .required = true, .words = kKinds},
+     .doc = "How tokens are obtained with it, or \"webhook-url\", the address that a [notify.NAME] posts to; a secret goes into the store with `purser login` or `purser secret set`.", .required = true, .words = kKinds},
     {.name = "client_id", .slot = +[](Target& t) -> Text { return t.credential->client_id; }, .wants = "the registration's application (client) id, a GUID",
-     .doc = "The application (client) id of the registration, agent identity or managed identity: tokens must be its.", .required = true, .check = IsGuid, .from_env = true},
+     .doc = "The application (client) id of the registration, agent identity or managed identity: tokens must be its. Every kind but \"webhook-url\" has one.", .check = IsGuid, .from_env = true},
     {.name = "user", .slot = +[](Target& t) -> Text { return t.credential->user; }, .wants = "the user's object id in Entra, a GUID",
      .doc = "Whose tokens they are, with kind = \"refresh-token\" and act = \"agent-user\" only; another person's are refused.", .check = IsGuid, .from_env = true},
     {.name = "proof", .slot = +[](Target& t) -> Text { return t.credential->proof; }, .wants = "the name of a [credential.NAME]",
@@ -223,6 +225,17 @@ constexpr auto kAdmin = std::to_array<Key>({
      .doc = "The credential with which `purser kill` and `revoke` with --upstream act at Microsoft Graph; absent: they cannot.", .check = IsReference},
 });
 
+constexpr auto kNotify = std::to_array<Key>({
+    {.name = "kind", .slot = +[](Target& t) -> Text { return t.notifier->kind; }, .wants = "how people are told",
+     .doc = "webhook: an Adaptive Card for Teams Workflows.", .required = true, .words = kNotifierKinds, .later = kNotifierKindsLater},
+    {.name = "host", .slot = +[](Target& t) -> Text { return t.notifier->host; }, .wants = "an https origin such as \"https://prod-1.westeurope.logic.azure.com\", without a path",
+     .doc = "The origin of the webhook's address, with kind = \"webhook\" only; the address itself is a secret.", .check = IsHttpsOrigin},
+    {.name = "credential", .slot = +[](Target& t) -> Text { return t.notifier->credential; }, .wants = "the name of a [credential.NAME]",
+     .doc = "With kind = \"webhook\" one of kind \"webhook-url\".", .required = true, .check = IsReference},
+    {.name = "notices", .slot = +[](Target& t) -> bool& { return t.notifier->notices; }, .wants = "true or false, without quotes",
+     .doc = "Tells of releases of rules with decision = \"notify\", too.", .fallback = "false"},
+});
+
 constexpr auto kSections = std::to_array<Section>({
     {"instance",   Repeat::kOnce,  true,  "This purser.", kInstance},
     {"tenant",     Repeat::kOnce,  true,  "The Entra tenant.", kTenant},
@@ -234,6 +247,7 @@ constexpr auto kSections = std::to_array<Section>({
     {"credential", Repeat::kNamed, false, "A long-lived secret and the registration that it belongs to.", kCredential},
     {"policy",     Repeat::kOnce,  false, "Above all rules.", kPolicy},
     {"agent",      Repeat::kNamed, false, "A workload that asks: by which facts it is known, and what it may have.", kAgent},
+    {"notify",     Repeat::kNamed, false, "Who is told, elsewhere, that something waits for approval.", kNotify},
     {"admin",      Repeat::kOnce,  false, "Roles on the operator's socket, by Unix group.", kAdmin},
 });
 constexpr Section kRuleSection = {"allow", Repeat::kArray, false, "A rule. What no rule grants is denied.", kRule};
@@ -243,7 +257,6 @@ constexpr Section kApprovalSection = {"approval", Repeat::kOnce, false, "What on
 constexpr auto kUnserved = std::to_array<Unserved>({
     {"",           "reload",       "reload with `purser reload` or SIGHUP"},
     {"allow",      "paths",        "agents receive tokens only, which no path narrows: remove it"},
-    {"",           "notify",       "whoever watches `purser approvals` is told; --exec runs a command for each"},
 });
 
 constexpr std::array<string_view, 14> kSecretWords = {

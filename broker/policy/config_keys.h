@@ -18,6 +18,7 @@ struct Target {
   Credential* credential = nullptr;
   Agent* agent = nullptr;
   Rule* rule = nullptr;  // also its approval
+  Notifier* notifier = nullptr;
 };
 
 /// The member that a key fills; its type is the type of the value.

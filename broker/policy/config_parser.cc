@@ -79,6 +79,7 @@ std::expected<Config, std::vector<Diagnostic>> ParseConfig(const ParseInput& inp
     CheckVaults(&draft);
     CheckAgents(input, &draft);
     CheckRules(&draft);
+    CheckNotifiers(&draft);
   }
   if (!draft.faults.empty()) {
     SortByPlace(input.files, &draft.faults);
@@ -104,6 +105,9 @@ std::vector<std::string> Hosts(const Config& config) {
                                  HostAndPort(config.tenant.graph)};
   for (const auto& [name, vault] : config.vaults) {
     if (!vault.url.empty()) hosts.insert(HostAndPort(vault.url));
+  }
+  for (const auto& [name, notifier] : config.notifiers) {
+    if (!notifier.host.empty()) hosts.insert(HostAndPort(notifier.host));
   }
   return {hosts.begin(), hosts.end()};
 }

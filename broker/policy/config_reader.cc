@@ -115,6 +115,12 @@ void ConfigReader::ReadNamed(const Section& section, const toml::node& node) {
       vault.name = name;
       vault.place = place;
       ReadKeys(section, *entry.as_table(), path, {.config = &draft_->config, .vault = &vault});
+    } else if (kind == "notify") {
+      Notifier& notifier = draft_->config.notifiers[name];
+      notifier.name = name;
+      notifier.place = place;
+      ReadKeys(section, *entry.as_table(), path,
+               {.config = &draft_->config, .notifier = &notifier});
     } else {
       Credential& credential = draft_->config.credentials[name];
       credential.name = name;

@@ -27,8 +27,11 @@ class CredentialCheck {
 
   void Run() {
     const std::string& kind = credential_->kind;
+    const bool webhook = kind == "webhook-url";
+    if (!webhook && !IsWritten("client_id")) FaultNoClientId();
     if (kind.empty()) return;  // faulted where it stands
     CheckOwnKeys();
+    if (webhook) return;
     if (kind == "refresh-token") NeedUser("the user whose token it is");
     if (kind == "key-vault-key") CheckKeyVaultKey();
     if (kind == "federated") CheckFederated();
@@ -56,10 +59,19 @@ class CredentialCheck {
   void CheckOwnKeys() {
     for (const Key& key : FindSection("credential").keys) {
       if (!IsWritten(std::string(key.name)) || TakesKey(credential_->kind, key.name)) continue;
+      const std::string kinds = KindsOfKey(key.name);
       Fault(std::string(key.name), "kind = \"" + credential_->kind + "\" has no " +
-                                       std::string(key.name) + ", only " + KindsOfKey(key.name) +
-                                       " has: remove " + std::string(key.name));
+                                       std::string(key.name) +
+                                       (kinds.empty() ? "" : ", only " + kinds + " has") +
+                                       ": remove " + std::string(key.name));
     }
+  }
+
+  void FaultNoClientId() {
+    const Section& section = FindSection("credential");
+    draft_->Fault(
+        draft_->PlaceOf(path_),
+        MissingKeyMessage(section, *std::ranges::find(section.keys, "client_id", &Key::name)));
   }
 
   void CheckKeyVaultKey() {

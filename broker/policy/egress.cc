@@ -30,6 +30,10 @@ std::string WhyRemote(const Config& config, const std::string& host) {
     why.AddIf(!vault.url.empty() && host == HostAndPort(vault.url),
               "key vault " + name + (opens ? ", whose key opens the store" : ""));
   }
+  for (const auto& [name, notifier] : config.notifiers) {
+    why.AddIf(!notifier.host.empty() && host == HostAndPort(notifier.host),
+              "cards of approvals for [notify." + name + "]");
+  }
   return why.Take();
 }
 

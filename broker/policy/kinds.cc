@@ -81,6 +81,7 @@ bool ProvesApplication(std::string_view kind) {
 std::span<const std::string_view> ProvingKinds() { return kProving; }
 
 bool TakesKey(std::string_view kind, std::string_view key) {
+  if (kind == "webhook-url") return key == "kind";
   bool owned = false;
   for (const OwnKey& own : kOwnKeys) {
     if (own.key != key) continue;

@@ -16,6 +16,9 @@ inline constexpr const char* kImdsEndpoint =
 inline constexpr const char* kWorkloadTokenFile =
     "/var/run/secrets/azure/tokens/azure-identity-token";
 
+/// Each may have a thread of the broker's while it tells somebody.
+inline constexpr size_t kMaxNotifiers = 8;
+
 /// Who a credential's tokens speak for.
 enum class Subject : uint8_t {
   kApplication,     // the registration, the managed identity or the agent identity itself

@@ -71,6 +71,10 @@ Json TableSchema(const Section& section) {
     if (key.required) required.push_back(std::string(key.name));
   }
   if (!required.empty()) schema["required"] = std::move(required);
+  if (section.name == "credential") {
+    schema["if"] = {{"properties", {{"kind", {{"const", "webhook-url"}}}}}};
+    schema["else"] = {{"required", {"client_id"}}};
+  }
   if (section.name == RuleSection().name) {
     schema["properties"][std::string(ApprovalSection().name)] = TableSchema(ApprovalSection());
   }

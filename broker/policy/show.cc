@@ -28,6 +28,10 @@ std::vector<Table> TablesOf(Config& config) {
       for (auto& [key, vault] : config.vaults) {
         tables.push_back({{name, key}, &section, {.config = &config, .vault = &vault}});
       }
+    } else if (name == "notify") {
+      for (auto& [key, notifier] : config.notifiers) {
+        tables.push_back({{name, key}, &section, {.config = &config, .notifier = &notifier}});
+      }
     } else if (name == "credential") {
       for (auto& [key, credential] : config.credentials) {
         tables.push_back({{name, key}, &section, {.config = &config, .credential = &credential}});

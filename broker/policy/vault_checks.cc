@@ -92,6 +92,11 @@ class VaultCheck {
       return Fault("auth", NoSuchMessage("credential", name, NamesOf(draft_->config.credentials),
                                          "add it, or name another"));
     }
+    if (found->second.kind == "webhook-url") {
+      return Fault("auth", "credential " + name +
+                               " is the address of a webhook and gets no tokens: name one of an "
+                               "application, or use \"managed-identity\"");
+    }
     if (SubjectOf(found->second) != Subject::kApplication) {
       return Fault("auth", "credential " + name +
                                " is a person's: name one of an application, or use "

@@ -49,6 +49,9 @@ json UsersOf(const Config& config, const std::string& name) {
   for (const auto& [vault_name, vault] : config.vaults) {
     if (vault.auth == "credential:" + name) users.push_back({{"vault", vault_name}});
   }
+  for (const auto& [notifier_name, notifier] : config.notifiers) {
+    if (notifier.credential == name) users.push_back({{"notifier", notifier_name}});
+  }
   return users;
 }
 

@@ -58,6 +58,13 @@ std::vector<std::string> OverConsented(const broker::policy::Credential& credent
 }
 
 AdminService::Outcome AdminService::TryCredential(const Call& call) {
+  const auto config = ports_.broker.config();
+  const auto credential = config->credentials.find(call.argument);
+  if (credential == config->credentials.end()) return NoSuchCredential();
+  if (credential->second.kind == "webhook-url") {
+    return broker::Refuse(broker::Reason::kValueOutOfRange,
+                          "The address of a webhook has no token to try.");
+  }
   broker::ledger::Entry who;
   who.caller = broker::RecordOf(call.peer.caller.facts);
   who.request_id = call.request.request_id;
@@ -71,9 +78,6 @@ AdminService::Outcome AdminService::TryCredential(const Call& call) {
   }
   const auto now =
       duration_cast<seconds>(ports_.minter_ports.clock.WallNow().time_since_epoch()).count();
-  const auto config = ports_.broker.config();
-  const auto credential = config->credentials.find(call.argument);
-  if (credential == config->credentials.end()) return NoSuchCredential();
   return json{{"scopes", (*token)->scopes},
               {"over_consented", OverConsented(credential->second, (*token)->scopes)},
               {"app_only", (*token)->app_only},

@@ -164,6 +164,10 @@ Outcome AdminService::SetSecret(const Call& call) {
   const auto secret = Unwrap(call);
   if (!secret) return std::unexpected(secret.error());
   if (auto unfit = CheckTyped(*kind, *secret)) return std::unexpected(std::move(*unfit));
+  if (credential->second.kind == "webhook-url") {
+    if (auto unfit = CheckWebhook(*config, call.argument, *secret))
+      return std::unexpected(std::move(*unfit));
+  }
   auto ends = StatedEnd(call, *kind);
   if (!ends) return std::unexpected(std::move(ends.error()));
   if (*kind == broker::SecretKind::kCertificate) *ends = EndOf(*secret);

@@ -43,8 +43,8 @@ void BrokerProcess::Handle(std::string_view request, const Connections::Answerer
 }
 
 // A request whose job throws is answered at its end: see Answerer.
-bool BrokerProcess::StartGuarded(Workers::Job job) {
-  return workers_.Start([this, job = std::move(job)]() mutable {
+bool BrokerProcess::StartGuarded(Workers& workers, Workers::Job job) {
+  return workers.Start([this, job = std::move(job)]() mutable {
     try {
       job();
     } catch (...) {
@@ -132,6 +132,25 @@ Readiness BrokerProcess::Look() {
     now.explained.push_back("store: " + advice);
   }
   return now;
+}
+
+broker::Notifiers::Ports BrokerProcess::PortsOfNotifiers() {
+  return {.http = metered_http_,
+          .vault = vaults_,
+          .ledger = ledger_,
+          .clock = clock_,
+          .sleeper = sleeper_,
+          .graph = graph_,
+          .revocations = revocations_,
+          .config = [this] { return broker_.config(); },
+          .start = [this](Workers::Job job) { return StartGuarded(notifying_, std::move(job)); },
+          .stopped = [this](const std::string& agent) { return broker_.kills().IsStopped(agent); },
+          .pending =
+              [this](const std::string& id) {
+                const auto found = approvals_.Find(id);
+                return found && found->state == broker::ApprovalState::kPending;
+              },
+          .log = &log_};
 }
 
 broker::Rotations::Ports BrokerProcess::PortsOfRotations() {

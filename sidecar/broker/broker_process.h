@@ -10,6 +10,8 @@
 
 #include "broker/base/log.h"
 #include "broker/graph_client.h"
+#include "broker/notifiers.h"
+#include "broker/policy/kinds.h"
 #include "broker/rotations.h"
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/broker/agent_service.h"
@@ -51,7 +53,9 @@ class BrokerProcess {
   /// Takes the store, still sealed. Borrows the rest. REQUIRES: the process is hardened.
   BrokerProcess(std::unique_ptr<token_cache::SealedStore> store, ipc::LedgerClient& ledger,
                 SystemRandom& random, const broker::Log& log)
-      : log_(log), random_(random), ledger_(ledger), store_(std::move(store)) {}
+      : log_(log), random_(random), ledger_(ledger), store_(std::move(store)) {
+    broker_.notices().TellTo([this](const broker::Notice& one) { notifiers_.Released(one); });
+  }
 
   /// Serves until kStop or until the supervisor is gone, lets requests under way finish, and ends
   /// the process: with 0, or 1 if some did not.
@@ -74,7 +78,9 @@ class BrokerProcess {
   // broker_process.cc: what windows ask, and what the collaborators need of each other
   void Handle(std::string_view request, const Connections::Answerer& answerer);
   void HandleWaiting(const std::string& request, const Connections::Answerer& answerer);
-  bool StartGuarded(Workers::Job job);
+  bool StartGuarded(Workers::Job job) { return StartGuarded(workers_, std::move(job)); }
+  bool StartGuarded(Workers& workers, Workers::Job job);
+  broker::Notifiers::Ports PortsOfNotifiers();
   broker::Rotations::Ports PortsOfRotations();
   broker::Status OnUnsealed();
   broker::Status StopAllAfterRestore();
@@ -116,9 +122,10 @@ class BrokerProcess {
   broker::Minter minter_{minter_ports_};
   token_cache::AccessTokenCache cache_{clock_};
   Workers workers_{kMaxWorkers};
-  broker::Approvals approvals_{{*store_, ledger_, clock_, random_, [this](std::string_view agent) {
-                                  return broker_.kills().IsStopped(agent);
-                                }}};
+  broker::Approvals approvals_{
+      {*store_, ledger_, clock_, random_,
+       [this](std::string_view agent) { return broker_.kills().IsStopped(agent); },
+       [this](const broker::Approval& one) { notifiers_.Opened(one); }}};
   broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
                           [this](Workers::Job job) { return StartGuarded(std::move(job)); },
                           &metrics_, &revocations_, &approvals_},
@@ -131,6 +138,9 @@ class BrokerProcess {
                              [this](Workers::Job job) { return StartGuarded(std::move(job)); }};
   AgentService agents_{broker_, clock_, readiness_, approvals_};
   broker::GraphClient graph_{http_, minter_, clock_};
+  // Of their own: whoever hangs takes no agent's.
+  Workers notifying_{broker::policy::kMaxNotifiers};
+  broker::Notifiers notifiers_{PortsOfNotifiers()};
   broker::Rotations rotations_{PortsOfRotations()};
   AdminService admins_{PortsOfAdmins()};
   Connections connections_{

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "broker/entra/client_certificate.h"
+#include "broker/webhook_url.h"
 
 namespace sidecar::broker_role {
 
@@ -19,7 +20,8 @@ std::vector<SecretKind> SecretsOf(const broker::policy::Credential& credential) 
 std::optional<SecretKind> TypedSecretOf(const broker::policy::Credential& credential) {
   if (!credential.vault.empty()) return std::nullopt;
   if (credential.kind == "certificate") return SecretKind::kCertificate;
-  if (credential.kind == "client-secret" || credential.confidential) {
+  const bool webhook = credential.kind == "webhook-url";
+  if (credential.kind == "client-secret" || webhook || credential.confidential) {
     return SecretKind::kClientSecret;
   }
   return std::nullopt;
@@ -39,6 +41,28 @@ std::string EnrolmentAdvice(const broker::policy::Credential& credential) {
 std::unexpected<Refusal> NoSuchCredential() {
   return broker::Refuse(Reason::kNotFound,
                         "No credential has this name; purser credentials lists them.");
+}
+
+std::optional<Refusal> CheckWebhook(const broker::policy::Config& config,
+                                    const std::string& credential, const Secret& secret) {
+  bool used = false;
+  for (const auto& [name, notifier] : config.notifiers) {
+    if (notifier.credential != credential) continue;
+    used = true;
+    const std::string_view url = secret.Expose(broker::Exit::kSealToDisk);
+    if (broker::IsWebhookUrl(url, notifier.host)) continue;
+    return Refusal{Reason::kValueOutOfRange,
+                   "Send the whole address of a webhook at " + notifier.host +
+                       ", the host of [notify." + name + "].",
+                   {},
+                   {}};
+  }
+  if (used) return std::nullopt;
+  return Refusal{Reason::kValueOutOfRange,
+                 "No [notify.NAME] has this credential: add one first, whose host says where the "
+                 "address may lead.",
+                 {},
+                 {}};
 }
 
 std::optional<Refusal> CheckTyped(SecretKind kind, const Secret& secret) {

@@ -30,4 +30,10 @@ std::string EnrolmentAdvice(const broker::policy::Credential& credential);
 /// line of printable ASCII.
 std::optional<broker::Refusal> CheckTyped(broker::SecretKind kind, const broker::Secret& secret);
 
+/// Refuses an address of a webhook that leads elsewhere than every [notify.NAME] of the credential
+/// says. Never quotes it.
+std::optional<broker::Refusal> CheckWebhook(const broker::policy::Config& config,
+                                            const std::string& credential,
+                                            const broker::Secret& secret);
+
 }  // namespace sidecar::broker_role

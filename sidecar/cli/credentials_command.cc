@@ -92,6 +92,8 @@ void PrintUsers(std::ostream& out, const json& users) {
     if (user.contains("agent")) {
       out << Field(user, "agent") << ", rule " << Field(user, "rule") << ": "
           << JoinTexts(user["scopes"]) << '\n';
+    } else if (user.contains("notifier")) {
+      out << "notifier " << Field(user, "notifier") << ", which posts to it\n";
     } else if (user.contains("vault")) {
       out << "vault " << Field(user, "vault") << ", to sign in there\n";
     } else {

@@ -265,7 +265,6 @@ TEST_CASE("What waits for approval says who may give it, for how long, and that 
       {"uses without a time",       led("approval = { uses = 3 }\n"),                      23, "several uses need a time"},
       {"a quorum of nobody",        led("approval = { quorum = 0 }\n"),                    23, "from 1 to 10"},
       {"a quorum as a text",        led("approval = { quorum = \"2\" }\n"),               23, "from 1 to 10"},
-      {"somewhere to be told",      With("[admin]", "[notify.team]\nkind = \"webhook\"\n[admin]"), 12, "purser approvals"},
   };
   // clang-format on
   CheckFaults(rows);
