@@ -64,9 +64,12 @@ std::expected<ApprovalPass, Refusal> Broker::Approved(Pending& pending) {
                                      .wanted = pending.wanted,
                                      .alive = AliveTokens(outstanding_, pending.caller.agent)});
   if (!pass) return pass;
+  // Never a kept token, so that it is one more in the agent's hands.
+  if (auto full = budgets_.CheckRoom(*grant.agent, grant.rules)) {
+    return std::unexpected(std::move(*full));
+  }
   // It counts what is handed out, not how often it was asked whether it may be.
-  if (auto over = budgets_.Take(*grant.agent, grant.rules))
-    return std::unexpected(std::move(*over));
+  if (auto over = TakeBudget(pending)) return std::unexpected(std::move(*over));
   return pass;
 }
 

@@ -84,6 +84,11 @@ void Broker::IssueToken(const Caller& caller, const TokenRequest& request,
     pending->token = ports_.cache.Find(pending->key, pending->min_validity);
   }
   if (pending->token) return Release(std::move(pending));
+  // What could not be released is not minted. A kept token of its user may be one that it has.
+  if (!pending->user_assertion) {
+    auto full = budgets_.CheckRoom(*pending->grant->agent, pending->grant->rules);
+    if (full) return Deny(std::move(*pending), std::move(*full));
+  }
   Wait(*pending);
   Start(std::move(pending), &Broker::Mint);
 }
@@ -125,7 +130,7 @@ std::optional<Refusal> Broker::Authorize(Pending& pending, const TokenRequest& r
   }
   if (request.dry_run) return std::nullopt;
   if (!pending.grant->approval) {
-    if (auto over = budgets_.Take(*pending.grant->agent, pending.grant->rules)) return over;
+    if (auto over = TakeBudget(pending)) return over;
   }
   if (!ports_.unsealed()) return Refusal{Reason::kSealed, {}, {}, {}};
   auto claims = CanonicalClaims(request.claims);
@@ -139,6 +144,11 @@ std::optional<Refusal> Broker::Authorize(Pending& pending, const TokenRequest& r
   pending.wanted = request.approval;
   if (request.wait.count() > 0) pending.hold_until = ports_.clock.Now() + request.wait;
   return std::nullopt;
+}
+
+std::optional<Refusal> Broker::TakeBudget(const Pending& pending) {
+  const policy::Grant& grant = *pending.grant;
+  return budgets_.Take(*grant.agent, grant.rules, pending.entry.claimed.task);
 }
 
 bool Broker::IsRevoked(const Pending& pending) const {
@@ -220,6 +230,10 @@ void Broker::Release(std::unique_ptr<Pending> pending) {
   }
   if (!refusal && IsRevoked(*pending)) refusal = Refusal{Reason::kCredentialRevoked, {}, {}, {}};
   if (!refusal && IsGone(pending->caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
+  if (!refusal) {
+    refusal = budgets_.Hold(*grant.agent, grant.rules,
+                            {pending->token->fingerprint, pending->token->exp_unix});
+  }
   if (!refusal) refusal = TakeUse(*pending);
   if (refusal) return Deny(std::move(*pending), std::move(*refusal));
   Entry& entry = pending->entry;

@@ -109,6 +109,7 @@ class Broker {
  private:
   struct Pending;
   [[nodiscard]] bool IsRevoked(const Pending& pending) const;
+  std::optional<Refusal> TakeBudget(const Pending& pending);
   std::optional<Refusal> Authorize(Pending& pending, const TokenRequest& request);
   void DropRefused(const Pending& pending);
   void DropMismatched(const Pending& pending, MintedTerms terms);

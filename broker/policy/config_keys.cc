@@ -176,6 +176,10 @@ constexpr auto kAgent = std::to_array<Key>({
      .doc = "The digest of a root-owned program; catches accidents, not attackers.", .check = IsSha256},
     {.name = "limit", .slot = +[](Target& t) -> Limit& { return t.agent->limit; }, .wants = kLimitWants,
      .doc = "How many tokens this agent may be given in all.", .fallback = kDefaultAgentLimit},
+    {.name = "per_task", .slot = +[](Target& t) -> Limit& { return t.agent->per_task; }, .wants = kLimitWants,
+     .doc = "How many tokens this agent may be given for each task that it names in context.task; requests without one are one task. Claimed, so that it bounds accidents.", .fallback = "none"},
+    {.name = "concurrent", .slot = +[](Target& t) -> uint32_t& { return t.agent->concurrent; }, .wants = "a whole number from 1 to 1000",
+     .doc = "How many different tokens of this agent may be alive at a time; absent: any number.", .most = 1000},
 });
 
 constexpr auto kRule = std::to_array<Key>({
@@ -193,6 +197,10 @@ constexpr auto kRule = std::to_array<Key>({
      .doc = "With decision = \"approve\": accepts that one yes is good for all that the scopes allow, for as long as the token lives.", .fallback = "false"},
     {.name = "limit", .slot = +[](Target& t) -> std::optional<Limit>& { return t.rule->limit; }, .wants = kLimitWants,
      .doc = "How many tokens this rule may grant.", .fallback = "none"},
+    {.name = "per_task", .slot = +[](Target& t) -> Limit& { return t.rule->per_task; }, .wants = kLimitWants,
+     .doc = "How many tokens this rule may grant for each task that the agent names in context.task; requests without one are one task. Claimed, so that it bounds accidents.", .fallback = "none"},
+    {.name = "concurrent", .slot = +[](Target& t) -> uint32_t& { return t.rule->concurrent; }, .wants = "a whole number from 1 to 1000",
+     .doc = "How many different tokens of this rule may be alive at a time; absent: any number.", .most = 1000},
     {.name = "max_lifetime", .slot = +[](Target& t) -> std::chrono::seconds& { return t.rule->max_lifetime; }, .wants = "a duration such as \"90m\" or \"2h\", from 10m to 28h",
      .doc = "Tokens that live longer are refused; how long they live is a matter of the tenant's policies."},
     {.name = "continuous_access", .slot = +[](Target& t) -> bool& { return t.rule->continuous_access; }, .wants = "true or false, without quotes",

@@ -39,7 +39,7 @@ const Rule* RuleFor(const Agent& agent, const std::string& credential, const std
       if (waiting == nullptr) waiting = &rule;
       continue;
     }
-    if (!rule.limit) return &rule;
+    if (!IsLimited(rule)) return &rule;
     if (limited == nullptr) limited = &rule;
   }
   return limited != nullptr ? limited : waiting;
@@ -177,7 +177,7 @@ std::vector<std::string> AllowedScopes(const Config& config, const Grant& grant)
   std::vector<std::string> allowed;
   for (const Rule& rule : grant.agent->rules) {
     const bool granted = std::ranges::find(grant.rules, &rule) != grant.rules.end();
-    const bool anyway = IsUngatedToken(rule) && !rule.limit;
+    const bool anyway = IsUngatedToken(rule) && !IsLimited(rule);
     if (rule.credential != grant.credential->name || (!granted && !anyway)) continue;
     for (const std::string& scope : rule.scopes) {
       if (ResourceOf(scope, config.tenant.graph) == grant.scopes.resource &&

@@ -15,6 +15,14 @@ std::string Allowance(const Limit& limit) {
   return limit.count == 0 ? "without limit" : "at most " + Format(limit);
 }
 
+// More of it under each heading.
+std::string Bounds(const Limit& per_task, uint32_t concurrent) {
+  std::string text;
+  if (per_task.count > 0) text += ", " + Format(per_task) + " for each task";
+  if (concurrent > 0) text += ", " + std::to_string(concurrent) + " alive at a time";
+  return text;
+}
+
 // Which app registration and user a credential's tokens are for.
 std::string Identity(const Config& config, const std::string& name) {
   const auto found = config.credentials.find(name);
@@ -53,13 +61,15 @@ std::string Condition(const Rule& rule) {
 
 std::string Granted(const Config& config, const Rule& rule, const std::string& scope) {
   return " may have " + scope + " from " + Identity(config, rule.credential) + ", " +
-         Allowance(rule.limit.value_or(Limit{})) + ", by rule " + rule.name + Condition(rule);
+         Allowance(rule.limit.value_or(Limit{})) + Bounds(rule.per_task, rule.concurrent) +
+         ", by rule " + rule.name + Condition(rule);
 }
 
 void AddAgent(const Config& config, const Agent& agent, Lines* lines) {
   const std::string who = "agent " + agent.name;
   lines->insert(who + " is whoever has " + Known(agent.selectors));
-  lines->insert(who + " may have tokens " + Allowance(agent.limit));
+  lines->insert(who + " may have tokens " + Allowance(agent.limit) +
+                Bounds(agent.per_task, agent.concurrent));
   for (const Rule& rule : agent.rules) {
     for (const std::string& scope : rule.scopes) lines->insert(who + Granted(config, rule, scope));
   }

@@ -39,6 +39,17 @@ std::string Coverage(const Rule& rule, const std::vector<std::string>& asked) {
          (lacks.empty() ? "" : ", not " + JoinNames(lacks, ", "));
 }
 
+// What of a rule or an agent counts, with the words that go before.
+std::string Limits(const char* before, const std::optional<Limit>& limit, const Limit& per_task,
+                   uint32_t concurrent) {
+  std::string text;
+  const auto add = [&](const std::string& one) { text += (text.empty() ? before : ", ") + one; };
+  if (limit && limit->count > 0) add(Format(*limit));
+  if (per_task.count > 0) add(Format(per_task) + " for each task");
+  if (concurrent > 0) add(std::to_string(concurrent) + " tokens alive at a time");
+  return text;
+}
+
 std::string WhyRule(const Rule& rule, const std::vector<std::string>& asked,
                     const std::expected<Grant, Refusal>& grant) {
   std::string why = Coverage(rule, asked);
@@ -46,13 +57,14 @@ std::string WhyRule(const Rule& rule, const std::vector<std::string>& asked,
       asked, [&](const std::string& scope) { return Contains(rule.scopes, scope); });
   if (!grant || !covers) return why;
   if (std::ranges::find(grant->rules, &rule) != grant->rules.end()) {
-    return why + (rule.limit ? "; counts against its limit of " + Format(*rule.limit) : "");
+    return why +
+           Limits("; counts against its limit of ", rule.limit, rule.per_task, rule.concurrent);
   }
   if (rule.credential != grant->credential->name) {
     return why + "; not used, credential " + grant->credential->name + " serves the whole request";
   }
   return why + "; not used, another rule grants the same" +
-         (rule.limit ? " without a limit" : " and stands before it");
+         (IsLimited(rule) ? " without a limit" : " and stands before it");
 }
 
 bool HasRuleFor(const Agent& agent, const std::string& scope) {
@@ -193,10 +205,9 @@ void AddVerdict(const Config& config, const Agent* agent, const std::vector<std:
                            std::to_string(terms.quorum) +
                            (terms.quorum == 1 ? " person" : " people") + ": purser approvals");
   }
-  if (agent->limit.count > 0) {
-    out->changes.push_back("every token counts against the agent's limit of " +
-                           Format(agent->limit));
-  }
+  const std::string limits = Limits("every token counts against the agent's limit of ",
+                                    agent->limit, agent->per_task, agent->concurrent);
+  if (!limits.empty()) out->changes.push_back(limits);
 }
 
 }  // namespace

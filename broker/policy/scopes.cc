@@ -53,13 +53,17 @@ bool IsUngatedToken(const Rule& rule) {
   return rule.deliver == "token" && rule.decision != "approve";
 }
 
+bool IsLimited(const Rule& rule) {
+  return rule.limit || rule.per_task.count > 0 || rule.concurrent > 0;
+}
+
 std::vector<std::string> ExcessScopes(const Agent& agent, const Rule& rule,
                                       const Credential& credential, std::string_view graph) {
   std::set<std::string> resources;
   std::set<std::string> covered(rule.scopes.begin(), rule.scopes.end());
   for (const std::string& scope : rule.scopes) resources.insert(ResourceOf(scope, graph));
   for (const Rule& other : agent.rules) {
-    if (other.credential == rule.credential && IsUngatedToken(other) && !other.limit) {
+    if (other.credential == rule.credential && IsUngatedToken(other) && !IsLimited(other)) {
       covered.insert(other.scopes.begin(), other.scopes.end());
     }
   }

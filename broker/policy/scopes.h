@@ -34,6 +34,9 @@ bool GrantsWriting(std::string_view scope);
 /// Whether the rule hands out tokens that nobody has to approve one by one.
 bool IsUngatedToken(const Rule& rule);
 
+/// Whether the rule counts what it grants: how often, how often for a task, or how many at a time.
+bool IsLimited(const Rule& rule);
+
 /// Whether the rule waits for a person's yes.
 inline bool NeedsApproval(const Rule& rule) { return rule.decision == "approve"; }
 

@@ -76,7 +76,10 @@ struct ValueOf {
     const std::chrono::seconds duration = slot(target);
     return duration.count() == 0 ? Json() : Json(Format(duration));
   }
-  Json operator()(CountSlot slot) const { return slot(target); }
+  Json operator()(CountSlot slot) const {
+    const uint32_t count = slot(target);
+    return count == 0 ? Json() : Json(count);
+  }
   Json operator()(OptionalLimitSlot slot) const {
     const std::optional<Limit>& limit = slot(target);
     return limit ? Json(Format(*limit)) : Json();

@@ -5,11 +5,13 @@
 #include "broker/base/inert_text.h"
 #include "broker/policy/nearest.h"
 #include "sidecar/broker/admin_service.h"
+#include "sidecar/broker/budget_rows.h"
 
 namespace sidecar::broker_role {
 namespace {
 
-using broker::BudgetState, broker::Clock, broker::Reason, broker::Refusal, broker::Refuse;
+using broker::BudgetState, broker::Clock, broker::Measure, broker::Reason, broker::Refusal,
+    broker::Refuse;
 using broker::policy::Agent, broker::policy::Config;
 using nlohmann::json;
 using std::chrono::duration_cast, std::chrono::seconds;
@@ -33,25 +35,9 @@ std::expected<const Agent*, Refusal> FindAgent(const Config& config, const std::
                                        (meant.empty() ? std::string() : ": " + meant) + ".");
 }
 
-json AsJson(const std::vector<BudgetState>& states) {
-  json limits = json::array();
-  for (const BudgetState& state : states) {
-    json row = {{"limit", state.limit.count},
-                {"per_seconds", state.limit.per.count()},
-                {"remaining", state.remaining},
-                {"next_in", state.next_in.count()}};
-    if (!state.rule.empty()) row["rule"] = state.rule;
-    if (state.raised > 0) {
-      row["raised"] = state.raised;
-      row["raised_until"] = UnixSeconds(*state.raised_until);
-    }
-    limits.push_back(std::move(row));
-  }
-  return limits;
-}
-
 struct Order {
   std::string rule, why;
+  Measure measure = Measure::kRequests;
   uint32_t count = 0;
   seconds lasts = kUsual;
 };
@@ -62,7 +48,13 @@ std::expected<Order, Refusal> ReadOrder(const json& body) {
   const json& count = body.at("count");
   const json& why = body.at("why");
   const json lasts = body.value("seconds", json(kUsual.count()));
-  if (!rule.is_string() || !why.is_string()) return Refuse(Reason::kWrongType);
+  const json kind = body.value("kind", json("limit"));
+  if (!rule.is_string() || !why.is_string() || !kind.is_string()) return Refuse(Reason::kWrongType);
+  const auto measure = broker::FindMeasure(kind.get_ref<const std::string&>());
+  if (!measure) {
+    return Refuse(Reason::kValueOutOfRange, "kind is limit, per_task or concurrent.");
+  }
+  order.measure = *measure;
   if (!count.is_number_unsigned() || count.get<uint64_t>() > kMost) {
     return Refuse(Reason::kValueOutOfRange, "count is from 0, which ends it, to 1000000.");
   }
@@ -87,7 +79,8 @@ Outcome AdminService::ShowBudget(const Call& call) {
   const auto config = ports_.broker.config();
   const auto agent = FindAgent(*config, call.argument);
   if (!agent) return std::unexpected(agent.error());
-  return json{{"agent", call.argument}, {"limits", AsJson(ports_.broker.budgets().Of(**agent))}};
+  return json{{"agent", call.argument},
+              {"limits", BudgetRows(ports_.broker.budgets().Of(**agent))}};
 }
 
 // Recorded before it is given: nobody gets more than the ledger knows of.
@@ -99,7 +92,10 @@ Outcome AdminService::RaiseBudget(const Call& call) {
   if (!order) return std::unexpected(order.error());
   auto& budgets = ports_.broker.budgets();
   const auto limits = budgets.Of(**agent);
-  if (std::ranges::find(limits, order->rule, &BudgetState::rule) == limits.end()) {
+  const auto is_it = [&](const BudgetState& state) {
+    return state.rule == order->rule && state.measure == order->measure;
+  };
+  if (std::ranges::none_of(limits, is_it)) {
     return Refuse(Reason::kNotFound, "There is no such limit; purser budget " + call.argument +
                                          " lists those that there are.");
   }
@@ -109,14 +105,15 @@ Outcome AdminService::RaiseBudget(const Call& call) {
   entry.agent = call.argument;
   entry.policy_rule = order->rule;
   entry.change["why"] = order->why;
+  entry.change["limit"] = std::string(broker::NameOf(order->measure));
   entry.change["raised"] = static_cast<int64_t>(order->count);
   entry.change["until"] = UnixSeconds(until);
   const auto receipt = ports_.minter_ports.ledger.Append(entry);
   if (!receipt) return std::unexpected(RefusalOf(receipt.error(), Reason::kLedgerUnavailable));
-  budgets.Raise(call.argument, order->rule, order->count, until);
+  budgets.Raise({call.argument, order->rule, order->measure}, order->count, until);
   [[maybe_unused]] const broker::Status kept = ports_.keep_budgets();  // else a second later
   return json{
-      {"agent", call.argument}, {"seq", receipt->seq}, {"limits", AsJson(budgets.Of(**agent))}};
+      {"agent", call.argument}, {"seq", receipt->seq}, {"limits", BudgetRows(budgets.Of(**agent))}};
 }
 
 }  // namespace sidecar::broker_role

@@ -38,7 +38,7 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"GET",  "/readyz",                             kAnyone,   kNone,   {},                         &AdminService::Ready},
       {"GET",  "/v1/agents",                          kAuditor,  kNone,   {},                         &AdminService::Agents},
       {"GET",  "/v1/agents/{}/budget",                kAuditor,  kNone,   {},                         &AdminService::ShowBudget},
-      {"POST", "/v1/agents/{}/budget",                kOperator, kOwn,    {"rule?", "count", "why", "seconds?"}, &AdminService::RaiseBudget},
+      {"POST", "/v1/agents/{}/budget",                kOperator, kOwn,    {"rule?", "kind?", "count", "why", "seconds?"}, &AdminService::RaiseBudget},
       {"GET",  "/v1/credentials",                     kAuditor,  kNone,   {},                         &AdminService::Credentials},
       {"GET",  "/metrics",                            kAuditor,  kNone,   {},                         &AdminService::ShowMetrics},
       {"GET",  "/v1/seal-key",                        kOperator, kNone,   {},                         &AdminService::SealKey},

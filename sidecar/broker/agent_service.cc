@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "sidecar/broker/budget_rows.h"
 #include "sidecar/ipc/messages.h"
 
 namespace sidecar::broker_role {
@@ -194,6 +195,7 @@ void AgentService::AnswerWhoami(const std::string& request_id,
   if (config->hardening.allow_same_uid) who["allow_same_uid"] = true;
   if (const auto agent = config->agents.find(peer.caller.agent); agent != config->agents.end()) {
     who["rules"] = RulesAsJson(agent->second);
+    who["limits"] = BudgetRows(broker_.budgets().Of(agent->second));
     if (const auto left = broker_.RemainingBudget(peer.caller.agent)) {
       who["budget"] = {{"remaining", *left},
                        {"limit", agent->second.limit.count},

@@ -65,7 +65,6 @@ class BrokerProcess {
   // Above what can wait at the same time: each connection has one request under way.
   static constexpr size_t kMaxWorkers = Seats::kMaxOfAgents + Seats::kMaxOfAdmins;
   static constexpr const char* kHeadMarker = "ledger-head";  // in the store
-  static constexpr const char* kBudgetsMarker = "budgets";
 
   // control.cc: what the supervisor says
   bool HandleControl();
@@ -130,10 +129,11 @@ class BrokerProcess {
                           [this](Workers::Job job) { return StartGuarded(std::move(job)); },
                           &metrics_, &revocations_, &approvals_},
                          std::make_shared<const broker::policy::Config>()};
-  KeptBudgets kept_budgets_{
-      broker_.budgets(),
-      {[this] { return store_->GetMarker(kBudgetsMarker); },
-       [this](const std::string& text) { return store_->PutMarker(kBudgetsMarker, text); }}};
+  KeptBudgets kept_budgets_{broker_.budgets(),
+                            {[this](const char* name) { return store_->GetMarker(name); },
+                             [this](const char* name, const std::string& text) {
+                               return store_->PutMarker(name, text);
+                             }}};
   SharedReadiness readiness_{[this] { return Look(); },
                              [this](Workers::Job job) { return StartGuarded(std::move(job)); }};
   AgentService agents_{broker_, clock_, readiness_, approvals_};

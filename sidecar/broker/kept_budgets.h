@@ -18,10 +18,15 @@ class KeptBudgets {
   // the store, and none while nobody asks.
   static constexpr std::chrono::seconds kInterval{1};
 
+  // What requests used, what tasks used, which tokens are out.
+  static constexpr const char* kUsed = "budgets";
+  static constexpr const char* kTasks = "budget-tasks";
+  static constexpr const char* kHeld = "budget-tokens";
+
   struct Ports {
-    /// kNotFound before the first keep.
-    std::function<broker::Result<std::string>()> kept;
-    std::function<broker::Status(const std::string& text)> keep;
+    /// By name, of the three above. kNotFound before the first keep.
+    std::function<broker::Result<std::string>(const char* name)> kept;
+    std::function<broker::Status(const char* name, const std::string& text)> keep;
   };
   KeptBudgets(broker::Budgets& budgets, Ports ports)
       : budgets_(budgets), ports_(std::move(ports)) {}
@@ -34,11 +39,13 @@ class KeptBudgets {
   void Run(const std::stop_token& stop);
 
  private:
+  broker::Status KeepOne(const char* name, const std::string& now, std::string* kept);
+
   broker::Budgets& budgets_;
   const Ports ports_;
   std::mutex mutex_;
   bool loaded_ = false;
-  std::string kept_;
+  broker::Budgets::Texts kept_;
 };
 
 }  // namespace sidecar::broker_role

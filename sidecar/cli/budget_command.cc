@@ -31,6 +31,21 @@ std::string Span(int64_t seconds) {
   return std::to_string(seconds) + "s";
 }
 
+// "20 in 1h per task", "3 tokens at a time".
+std::string Allowance(const json& limit) {
+  const std::string kind = limit.value("kind", std::string("limit"));
+  if (kind == "concurrent") return Field(limit, "limit") + " alive at a time";
+  const std::string rate =
+      Field(limit, "limit") + " in " + Span(limit.value("per_seconds", int64_t{0}));
+  return kind == "per_task" ? rate + " per task" : rate;
+}
+
+std::string Left(const json& limit) {
+  const int64_t tasks = limit.value("tasks", int64_t{0});
+  if (tasks < 2) return Field(limit, "remaining");
+  return Field(limit, "remaining") + ", of " + std::to_string(tasks) + " tasks the least";
+}
+
 // What the daemon is sent; nothing where the words make no order.
 std::optional<json> BodyOf(const BudgetOrder& order) {
   const size_t equals = order.raise.rfind('=');
@@ -42,6 +57,7 @@ std::optional<json> BodyOf(const BudgetOrder& order) {
   if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
   json body = {{"count", number}, {"why", order.why}};
   if (equals != order.raise.npos) body["rule"] = order.raise.substr(0, equals);
+  if (order.kind != "limit") body["kind"] = order.kind == "per-task" ? "per_task" : order.kind;
   if (order.lasts.empty()) return body;
   const auto lasts = broker::policy::ParseDuration(order.lasts);
   if (!lasts) return std::nullopt;
@@ -58,8 +74,7 @@ void PrintLimits(const Console& console, const json& limits) {
                                          UtcTime(limit.value("raised_until", int64_t{0}))
                                    : "-";
     rows.push_back({limit.contains("rule") ? "rule " + Field(limit, "rule") : "all requests",
-                    Field(limit, "limit") + " in " + Span(limit.value("per_seconds", int64_t{0})),
-                    Field(limit, "remaining"), wait == 0 ? "now" : "in " + Span(wait), raised});
+                    Allowance(limit), Left(limit), wait == 0 ? "now" : "in " + Span(wait), raised});
   }
   if (rows.empty()) {
     console.out << "no limits: the configuration says \"none\"\n";
@@ -104,15 +119,19 @@ void AddBudget(CLI::App& app, Session& session, BudgetOrder& order) {
       "What is used is used over restarts. A raise is in the ledger, and ends by itself.\n"
       "Examples: purser budget helpdesk\n"
       "          purser budget helpdesk --raise reset-mfa=10 --for 2h --why \"phones lost\"\n"
-      "          purser budget helpdesk --raise reset-mfa=0 --why \"found again\"");
+      "          purser budget helpdesk --raise reset-mfa=0 --why \"found again\"\n"
+      "          purser budget helpdesk --raise reset-mfa=5 --kind per-task --why \"a long case\"");
   command->add_option("agent", order.agent, "Name in purser.toml")->required();
   auto* why = command->add_option("--why", order.why, "For the ledger; at most 200 characters");
   auto* raise = command->add_option(
       "--raise", order.raise, "RULE=N, or N for the agent's own limit: so many more; 0 ends it");
+  auto* kind = command->add_option("--kind", order.kind, "Which limit of it is raised");
+  kind->check(CLI::IsMember({"limit", "per-task", "concurrent"}))->capture_default_str();
   auto* lasts = command->add_option("--for", order.lasts, "How long: 2h; a day where absent");
   raise->needs(why);
   why->needs(raise);
   lasts->needs(raise);
+  kind->needs(raise);
   command->callback([&session, &order] {
     session.chosen = [&session, &order] {
       return session.WithDaemon([&](const Console& console) { return RunBudget(console, order); });

@@ -10,7 +10,8 @@ namespace sidecar::cli {
 /// As it was typed.
 struct BudgetOrder {
   std::string agent;
-  std::string raise;  // "RULE=N", or "N" for the agent's own limit; empty: only look
+  std::string raise;           // "RULE=N", or "N" for the agent's own limit; empty: only look
+  std::string kind = "limit";  // or "per-task", "concurrent"
   std::string why;
   std::string lasts;  // "2h"; empty: a day
 };

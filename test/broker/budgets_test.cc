@@ -93,25 +93,25 @@ TEST_CASE("A refusal says whose limit it is and when it allows the next") {
 
 TEST_CASE("What is raised is given beyond the limit, once, and until its time") {
   Daily day;
-  day.budgets.Raise("helpdesk", "reset", 2, day.clock.WallNow() + 1h);
+  day.budgets.Raise({"helpdesk", "reset"}, 2, day.clock.WallNow() + 1h);
   CHECK(day.TakeAll() == 7);
-  day.budgets.Raise("helpdesk", "reset", 3, day.clock.WallNow() + 1h);
+  day.budgets.Raise({"helpdesk", "reset"}, 3, day.clock.WallNow() + 1h);
   CHECK(day.budgets.Of(day.agent)[0].raised == 3);
   day.clock.Advance(1h);
   CHECK(day.budgets.Of(day.agent)[0].raised == 0);
   CHECK(day.TakeAll() == 0);
-  day.budgets.Raise("helpdesk", "reset", 3, day.clock.WallNow() + 1h);
-  day.budgets.Raise("helpdesk", "reset", 0, day.clock.WallNow() + 1h);
+  day.budgets.Raise({"helpdesk", "reset"}, 3, day.clock.WallNow() + 1h);
+  day.budgets.Raise({"helpdesk", "reset"}, 0, day.clock.WallNow() + 1h);
   CHECK(day.TakeAll() == 0);
-  day.budgets.Raise("helpdesk", "another", 3, day.clock.WallNow() + 1h);
+  day.budgets.Raise({"helpdesk", "another"}, 3, day.clock.WallNow() + 1h);
   CHECK(day.TakeAll() == 0);
 }
 
 TEST_CASE("A restart gives nothing back, and what stands still is kept once") {
   Daily day;
   CHECK(day.TakeAll() == 5);
-  day.budgets.Raise("helpdesk", "reset", 2, day.clock.WallNow() + 10h);
-  const std::string kept = day.budgets.Kept();
+  day.budgets.Raise({"helpdesk", "reset"}, 2, day.clock.WallNow() + 10h);
+  const Budgets::Texts kept = day.budgets.Kept();
   day.clock.Advance(3min);
   CHECK(day.budgets.Kept() == kept);
 
@@ -128,7 +128,7 @@ TEST_CASE("A restart gives nothing back, and what stands still is kept once") {
 TEST_CASE("What was used before the store was open counts, too") {
   Daily day;
   CHECK(day.TakeAll() == 5);
-  const std::string kept = day.budgets.Kept();
+  const Budgets::Texts kept = day.budgets.Kept();
   Budgets after(day.clock);
   CHECK_FALSE(day.Take(after).has_value());
   REQUIRE(after.Restore(kept).has_value());
@@ -136,14 +136,14 @@ TEST_CASE("What was used before the store was open counts, too") {
 }
 
 TEST_CASE("A text that is not of ours restores nothing") {
-  for (const char* text : {"", "[]", "{}", R"({"used":{}})", R"({"raised":[],"used":{}})",
+  for (const char* text : {" ", "[]", "{}", R"({"used":{}})", R"({"raised":[],"used":{}})",
                            R"({"raised":{},"used":{"a":-1}})", R"({"raised":{},"used":{"a":"1"}})",
                            R"({"raised":{},"used":{"a":18446744073709551615}})",
                            R"({"raised":{"a":[1]},"used":{"helpdesk/reset":9000000000}})",
                            R"({"raised":{"a":[4294967296,5]},"used":{}})"}) {
     CAPTURE(text);
     Daily day;
-    CHECK_FALSE(day.budgets.Restore(text).has_value());
+    CHECK_FALSE(day.budgets.Restore({.used = text, .tasks = {}, .held = {}}).has_value());
     CHECK(day.TakeAll() == 5);
   }
 }

@@ -18,6 +18,13 @@ def five_a_day(config):
             rule["limit"] = "5/day"
 
 
+def two_a_task(config):
+    config["agent"][HELPDESK].update(per_task="2/day")
+    for rule in config["agent"][HELPDESK]["allow"]:
+        if rule["name"] == RULE:
+            rule["concurrent"] = 1
+
+
 class Budget(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -105,6 +112,60 @@ class Budget(unittest.TestCase):
             with self.subTest(row):
                 self.assertEqual(self.purser.cli("budget", *row).returncode, code)
         self.assertNotIn("raised", self.shown())
+
+
+class TasksAndTokens(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.entra = cls.enterClassContext(DevTenant())
+
+    def setUp(self):
+        self.purser = self.enterContext(Purser(self.entra, edit=two_a_task))
+        self.assertEqual(self.purser.cli("secret", "set", "app", stdin=CLIENT_SECRET).returncode,
+                         DONE)
+
+    def ask(self, task=None):
+        """The answer, once it is a decision."""
+        context = {} if task is None else {"context": {"task": task}}
+        while True:
+            answer = self.purser.token(HELPDESK, ["User.Read.All"], **context)
+            if answer.status != 503:
+                return answer
+
+    def limits(self):
+        who = self.purser.request(HELPDESK, "GET", "/v1/whoami").json()
+        return {(limit.get("rule"), limit["kind"]): limit for limit in who["limits"]}
+
+    def test_each_task_has_its_share_over_restarts(self):
+        self.assertEqual([self.ask(task).status for task in ("T-1", "T-1", "T-1", "T-2", None)],
+                         [200, 200, 429, 200, 200])
+        left = self.limits()[None, "per_task"]
+        self.assertEqual((left["remaining"], left["tasks"]), (0, 3))
+        self.purser.stop()
+        self.purser.start_ready()
+        refused = self.ask("T-1")
+        self.assertEqual((refused.status, refused.json()["reason"]), (429, "budget"))
+        self.assertRegex(refused.json()["error_description"],
+                         f"limit per task of {HELPDESK}, 2 in 86400 seconds, allows one more")
+        self.assertGreater(int(refused.headers["Retry-After"]), 0)
+        raised = self.purser.cli("budget", HELPDESK, "--raise", "1", "--kind", "per-task", "--why",
+                                 "a long case")
+        self.assertEqual(raised.returncode, DONE, raised.stderr)
+        self.assertIn("2 in 1d per task", raised.stdout)
+
+    def test_a_token_that_is_alive_counts_over_a_restart(self):
+        self.assertEqual([self.ask().status for _ in range(2)], [200, 200])  # one token, twice
+        self.assertEqual(self.limits()[RULE, "concurrent"]["remaining"], 0)
+        self.purser.stop()  # and with it the cache: the next token is another one
+        self.purser.start_ready()
+        refused = self.ask("T-1")
+        self.assertEqual(refused.status, 429)
+        self.assertRegex(refused.json()["error_description"], "1 token alive at a time")
+        self.assertTrue(0 < int(refused.headers["Retry-After"]) <= 3600 * 2)
+        raised = self.purser.cli("budget", HELPDESK, "--raise", f"{RULE}=1", "--kind", "concurrent",
+                                 "--why", "it lost its token")
+        self.assertEqual(raised.returncode, DONE, raised.stderr)
+        self.assertEqual(self.ask("T-2").status, 200)
 
 
 if __name__ == "__main__":

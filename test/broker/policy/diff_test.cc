@@ -31,6 +31,8 @@ TEST_CASE("Every way in which rights change shows, in the right direction") {
       {"another user",            With("\"helpdesk\"\n", "\"billing\"\n"),                             "user billing [2002]", "user helpdesk [2001]"},
       {"a selector more",         With("user = \"helpdesk\"", "user = \"helpdesk\"\nsystemd_unit = \"h.service\""), "systemd_unit h.service", "user helpdesk [2001]"},
       {"a larger allowance",      With("user = \"helpdesk\"", "user = \"helpdesk\"\nlimit = \"none\""), "may have tokens without limit", "at most 3600/hour"},
+      {"less for each task",      With("user = \"helpdesk\"", "user = \"helpdesk\"\nper_task = \"20/hour\""), "3600/hour, 20/hour for each task", "3600/hour"},
+      {"fewer at a time",         With("user = \"helpdesk\"", "user = \"helpdesk\"\nconcurrent = 3"), "3600/hour, 3 alive at a time", "3600/hour"},
       {"another registration",    With("11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"), "client 99999999", "client 11111111"},
       {"another user's mail",     With("66666666", "77777777"),                                        "user 77777777", "user 66666666"},
       {"an auditor more",         With("[agent.helpdesk]", "auditors = [\"group:security\"]\n[agent.helpdesk]"), "group:security [3003] may act as auditor", ""},

@@ -25,6 +25,7 @@ name = "calendars"
 scopes = ["Calendars.Read"]
 credential = "cal"
 limit = "5/day"
+concurrent = 2
 [[agent.helpdesk.allow]]
 name = "vault"
 scopes = ["https://vault.azure.net/user"]
@@ -85,7 +86,8 @@ TEST_CASE("A grant names its rules, where they stand, and what they count agains
   CHECK_FALSE(got.rules[0].used);
   CHECK(got.rules[0].why == "grants Mail.Read, nothing that is asked for");
   CHECK(got.rules[1].used);
-  CHECK(got.rules[1].why == "grants Calendars.Read; counts against its limit of 5/day");
+  CHECK(got.rules[1].why ==
+        "grants Calendars.Read; counts against its limit of 5/day, 2 tokens alive at a time");
   CHECK(got.rules[1].place.line == 28);
   const std::string text = AsText(got);
   CHECK(text.find("  * calendars (/etc/purser/purser.toml:28): ") != std::string::npos);

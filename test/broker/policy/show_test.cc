@@ -26,7 +26,8 @@ TEST_CASE("What is shown parses to the same configuration") {
            "cloud = \"custom\"\nauthority = \"https://l.x\"\ngraph = \"https://g.x\"\n"
            "[paths]\nrun = \"/run/a \\\"b\\\\c\"\n[hardening]\nminimum = \"weak\"\n[seal]");
   const std::string limited = With("credential = \"mail\"\n",
-                                   "credential = \"mail\"\nlimit = \"5/day\"\n[policy]\nnever = "
+                                   "credential = \"mail\"\nlimit = \"5/day\"\nper_task = "
+                                   "\"2/hour\"\nconcurrent = 3\n[policy]\nnever = "
                                    "[\"X.Read\"]\nwrites = \"log\"\n");
   for (const std::string& text : {std::string(fixture::kBase), custom, limited, Example()}) {
     const Config config = fixture::Valid(text);

@@ -1,0 +1,32 @@
+#include "sidecar/broker/budget_rows.h"
+
+#include <chrono>
+#include <utility>
+
+namespace sidecar::broker_role {
+
+using broker::BudgetState, broker::Measure;
+using nlohmann::json;
+
+json BudgetRows(const std::vector<BudgetState>& states) {
+  json limits = json::array();
+  for (const BudgetState& state : states) {
+    json row = {{"kind", broker::NameOf(state.measure)},
+                {"limit", state.limit.count},
+                {"remaining", state.remaining},
+                {"next_in", state.next_in.count()}};
+    if (!state.rule.empty()) row["rule"] = state.rule;
+    if (state.measure != Measure::kConcurrent) row["per_seconds"] = state.limit.per.count();
+    if (state.measure == Measure::kPerTask) row["tasks"] = state.tasks;
+    if (state.raised > 0) {
+      row["raised"] = state.raised;
+      row["raised_until"] =
+          std::chrono::duration_cast<std::chrono::seconds>(state.raised_until->time_since_epoch())
+              .count();
+    }
+    limits.push_back(std::move(row));
+  }
+  return limits;
+}
+
+}  // namespace sidecar::broker_role
