@@ -141,6 +141,10 @@ std::optional<Refusal> Budgets::Take(const policy::Agent& agent, const Rules& gr
   const auto now = clock_.Now();
   EndRaises();
   for (const Account& account : accounts) {
+    const auto most = now + account.limit.per;
+    if (NextOf(account, now) > most) MakeNext(account, now) = most;
+  }
+  for (const Account& account : accounts) {
     const auto wait = WaitFor(account.limit, NextOf(account, now), now);
     if (wait == Duration::zero() || raised_.contains(RaiseKey(account.key, account.measure))) {
       continue;

@@ -125,6 +125,20 @@ TEST_CASE("A restart gives nothing back, and what stands still is kept once") {
   CHECK(day.Take(after).has_value());
 }
 
+TEST_CASE("A date that was set back over a restart costs a whole limit, and no more") {
+  Daily day;
+  CHECK(day.TakeAll() == 5);
+  const std::string kept = day.budgets.Kept();
+  day.clock.AdvanceWall(-240h);
+  Budgets after(day.clock);
+  REQUIRE(after.Restore(kept).has_value());
+  const auto refused = day.Take(after);
+  REQUIRE(refused.has_value());
+  day.clock.Advance(*refused->retry_after);
+  CHECK_FALSE(day.Take(after).has_value());  // as was said
+  CHECK(day.Take(after).has_value());
+}
+
 TEST_CASE("What was used before the store was open counts, too") {
   Daily day;
   CHECK(day.TakeAll() == 5);
