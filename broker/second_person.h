@@ -29,13 +29,14 @@ class SecondPerson {
     uint32_t proposed_by;  // the first person
   };
   /// `person` asks for `what`. `version` is of what it is about: when that changed since, what was
-  /// proposed is void.
-  Outcome Ask(const std::string& what, uint64_t version, uint32_t person);
+  /// proposed is void. `user`: whose the process is, 0 where that tells nothing (root's). A process
+  /// that no login started may choose whose login it has: the same user is the same person.
+  Outcome Ask(const std::string& what, uint64_t version, uint32_t person, uint32_t user = 0);
 
  private:
   struct Proposal {
     uint64_t version;
-    uint32_t person;
+    uint32_t person, user;
     Clock::Steady until;
   };
   const Clock& clock_;

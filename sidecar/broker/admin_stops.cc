@@ -101,7 +101,8 @@ Outcome AdminService::Release(const Call& call) {
   entry.agent = request->agent;
   entry.change["why"] = request->why;
   if (ports_.broker.config()->admin.two_person_release) {
-    const auto asked = second_person_.Ask(request->agent, seen, PersonOf(call.peer.caller.facts));
+    const auto asked = second_person_.Ask(request->agent, seen, PersonOf(call.peer.caller.facts),
+                                          call.peer.caller.facts.uid);
     if (asked.step == SecondPerson::Step::kSamePerson) {
       return Refuse(Reason::kConflict, "You proposed it: another operator confirms it.");
     }

@@ -26,6 +26,12 @@ TEST_CASE("Everything else is not confirmed") {
     CHECK(second.Ask("helpdesk", 1, 7).step == Step::kSamePerson);
     CHECK(second.Ask("helpdesk", 1, 7).step == Step::kSamePerson);
   }
+  SUBCASE("by the same user, whose process chose its login") {
+    CHECK(second.Ask("all", 1, 4711, 1001).step == Step::kProposed);
+    CHECK(second.Ask("all", 1, 4712, 1001).step == Step::kSamePerson);
+    CHECK(second.Ask("all", 1, 1001, 0).step == Step::kSamePerson);  // and sudo
+    CHECK(second.Ask("all", 1, 1002, 0).step == Step::kConfirmed);
+  }
   SUBCASE("another thing") { CHECK(second.Ask("", 1, 8).step == Step::kProposed); }
   SUBCASE("what changed since: the other becomes the first") {
     CHECK(second.Ask("helpdesk", 2, 8).step == Step::kProposed);
