@@ -56,7 +56,7 @@ json Terms(const policy::ApprovalTerms& terms) {
           {"within_s", terms.within.count()}};
 }
 
-// What is wanted, whoever asks for it in the agent's name.
+// What is wanted, whoever asks for it in the agent's name, and whatever challenge it answers.
 json Subject(const ApprovalAsk& ask) {
   json credential = {{"kind", ask.credential.kind}, {"name", ask.credential.name}};
   PutText(credential, "client_id", ask.credential.client_id);
@@ -68,14 +68,15 @@ json Subject(const ApprovalAsk& ask) {
                   {"scopes", ask.entry.scopes},
                   {"terms", Terms(ask.terms)}};
   PutText(subject, "user", ask.entry.user_oid);
-  PutText(subject, "claims", ask.claims);
   if (ask.max_lifetime.count() > 0) subject["lifetime_s"] = ask.max_lifetime.count();
+  if (!ask.can_also.empty()) subject["can_also"] = ask.can_also;
   return subject;
 }
 
 json Request(const ApprovalAsk& ask) {
   json request = Subject(ask);
   request["process"] = Process(ask);  // its number aside: another process of the same program
+  PutText(request, "claims", ask.claims);
   const auto& said = ask.entry.claimed;
   if (said.empty()) return request;
   json claimed = json::object();
@@ -129,6 +130,9 @@ Approval Read(const json& row) {
     if (vote.contains("loginuid")) one.loginuid = vote["loginuid"].get<uint32_t>();
   }
   const json about = json::parse(approval.shown);
+  if (const json& process = about.at("process"); process.contains("loginuid")) {
+    approval.asker_loginuid = process.at("loginuid").get<uint32_t>();
+  }
   approval.about.agent = approval.agent;
   approval.about.user_oid = about.value("user", "");
   approval.about.scopes = about.at("scopes").get<std::vector<std::string>>();
@@ -143,6 +147,12 @@ Approval Read(const json& row) {
 }  // namespace
 
 std::string_view NameOf(ApprovalState state) { return kStates.at(static_cast<size_t>(state)); }
+
+bool ApprovalVote::MayBe(const ApprovalVote& other) const {
+  const auto is = [this](uint32_t id) { return person() == id || (uid == id && uid != 0); };
+  const bool signed_in = !oid.empty() && oid == other.oid;
+  return signed_in || is(other.person()) || (other.uid != 0 && is(other.uid));
+}
 
 std::string ApprovalVote::text() const {
   return "uid:" + std::to_string(uid) + (loginuid ? ",loginuid:" + std::to_string(*loginuid) : "");
@@ -167,6 +177,7 @@ Approval NewApproval(const ApprovalAsk& ask, std::string id, const std::vector<s
   shown["requested"] = made.requested_unix;
   const auto caller = ask.entry.caller.value_or(ledger::CallerRecord{});
   made.asker_uid = caller.uid;
+  made.asker_loginuid = caller.loginuid;
   if (caller.pid != 0) shown["process"]["pid"] = caller.pid;
   shown["lately"] = lately;
   shown["v"] = kRowVersion;

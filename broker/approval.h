@@ -33,6 +33,9 @@ struct ApprovalVote {
 
   /// The one who counts: behind two users of one login is one person.
   [[nodiscard]] uint32_t person() const { return loginuid.value_or(uid); }
+  /// One login, one user that is not root, or one who is signed in. A process that no login started
+  /// may choose the login that it has: another one alone makes no other person.
+  [[nodiscard]] bool MayBe(const ApprovalVote& other) const;
   /// "uid:0,loginuid:1000", as in the ledger.
   [[nodiscard]] std::string text() const;
 };
@@ -46,6 +49,7 @@ struct ApprovalAsk {
   const policy::Credential& credential;
   std::string exe;                       // of the process, for people to read; may be empty
   std::string claims;                    // canonical claims challenge, or empty
+  std::vector<std::string> can_also;     // scopes that the token may hold beyond what is asked for
   std::chrono::seconds max_lifetime{0};  // of the token; 0: as the tenant's policies let it live
   std::string wanted;                    // the approval that the agent names; empty: whichever fits
   std::vector<std::string> alive;        // tokens of the agent that still work, for the card
@@ -55,7 +59,8 @@ struct Approval {
   std::string id;  // 32 hex digits
   std::string agent;
   uint32_t asker_uid = 0;
-  std::string request;          // SHA-256: the same request by the same program
+  std::optional<uint32_t> asker_loginuid;  // who started the process that asks
+  std::string request;                     // SHA-256: the same request by the same program
   std::string subject;          // SHA-256: what is wanted, whatever process asks and claims
   std::string shown;            // canonical JSON: all that an approver sees
   std::string digest;           // SHA-256 of `shown`, hex

@@ -1,4 +1,5 @@
 // Broker: a rule that waits for a person's yes, and one that tells.
+#include <algorithm>
 #include <utility>
 
 #include "broker/base/inert_text.h"
@@ -12,6 +13,15 @@ namespace {
 bool IsReadable(const ledger::ClaimedContext& claimed) {
   return IsInertText(claimed.purpose) && IsInertText(claimed.task) &&
          IsInertText(claimed.requested_by);
+}
+
+// Entra puts all that the registration is consented to into the token: so the yes is to all of it.
+std::vector<std::string> Beyond(const policy::Config& config, const policy::Grant& grant) {
+  std::vector<std::string> more = policy::AllowedScopes(config, grant);
+  std::erase_if(more, [&](const std::string& name) {
+    return std::ranges::find(grant.scopes.names, name) != grant.scopes.names.end();
+  });
+  return more;
 }
 
 // Of the agent, as a card shows them.
@@ -60,6 +70,7 @@ std::expected<ApprovalPass, Refusal> Broker::Approved(Pending& pending) {
                                      .credential = *grant.credential,
                                      .exe = pending.caller.facts.exe_path,
                                      .claims = pending.asked.claims,
+                                     .can_also = Beyond(*pending.config, grant),
                                      .max_lifetime = grant.max_lifetime,
                                      .wanted = pending.wanted,
                                      .alive = AliveTokens(outstanding_, pending.caller.agent)});

@@ -42,17 +42,16 @@ std::string VotersOf(const Approval& approval) {
 
 std::optional<Refusal> CheckVoter(const Approval& approval, const policy::Facts& person,
                                   const std::vector<uint32_t>& asker_gids) {
-  const bool own = person.uid == approval.asker_uid || person.loginuid == approval.asker_uid ||
-                   IsInAny(person, asker_gids);
+  const ApprovalVote vote = VoteOf(person);
+  const ApprovalVote asker{approval.asker_uid, approval.asker_loginuid};
+  const bool own = person.uid == asker.uid || vote.MayBe(asker) || IsInAny(person, asker_gids);
   if (own) return Refusal{Reason::kOwnRequest, {}, {}, {}};
   for (const auto& one : approval.terms.by) {
     if (IsInAny(person, one.gids)) continue;
     return Refusal{Reason::kRoleMissing, "The rule says whose approval it needs.", {}, {}};
   }
-  const ApprovalVote vote = VoteOf(person);
-  const bool again = std::ranges::any_of(
-      approval.votes, [&](const ApprovalVote& one) { return one.person() == vote.person(); });
-  if (again) {
+  const auto same = [&](const ApprovalVote& one) { return one.MayBe(vote); };
+  if (std::ranges::any_of(approval.votes, same)) {
     return Refusal{Reason::kConflict, "You have approved it; another person must, too.", {}, {}};
   }
   return std::nullopt;

@@ -18,8 +18,9 @@ ApprovalVote VoteOf(const policy::Facts& person);
 std::string VotersOf(const Approval& approval);
 
 /// Why this person may not decide on it: kOwnRequest (the asker's own user, by itself or behind
-/// sudo, or one in a group of `asker_gids`, by which the agent is known), kRoleMissing (not in a
-/// group that the rule names), kConflict (has said yes already).
+/// sudo, whoever started the process that asks, or one in a group of `asker_gids`, by which the
+/// agent is known), kRoleMissing (not in a group that the rule names), kConflict (may have said yes
+/// already: ApprovalVote::MayBe).
 std::optional<Refusal> CheckVoter(const Approval& approval, const policy::Facts& person,
                                   const std::vector<uint32_t>& asker_gids);
 

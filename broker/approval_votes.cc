@@ -25,21 +25,25 @@ Refusal NotOpen(const Approval& approval) {
 }  // namespace
 
 // Why this person does not decide this; else the approval as it stands.
-std::expected<Approval, Refusal> Approvals::Votable(const Decision& decision) {
+std::expected<Approval, Refusal> Approvals::Votable(const Decision& decision, bool yes) {
   const std::scoped_lock lock(mutex_);
   const auto found = approvals_.find(decision.id);
   if (found == approvals_.end() || found->second.agent.empty()) {
     return Refuse(Reason::kNotFound, "There is no such approval; `purser approvals` lists them.");
   }
   EndIfOver(found->second, ports_.clock.Now());
-  const Approval& approval = found->second;
-  if (approval.state != ApprovalState::kPending) return std::unexpected(NotOpen(approval));
+  Approval approval = found->second;
+  const bool open = yes ? approval.state == ApprovalState::kPending : approval.open();
+  if (!open) return std::unexpected(NotOpen(approval));
   if (approval.digest != decision.digest) {
     return Refuse(Reason::kConflict, "It is not what was shown to you; look again.");
   }
+  const auto votes = approval.votes;
+  if (!yes) approval.votes.clear();  // who said yes may say no after all
   if (auto refusal = CheckVoter(approval, decision.person, decision.asker_gids)) {
     return std::unexpected(std::move(*refusal));
   }
+  approval.votes = votes;
   return approval;
 }
 
@@ -63,7 +67,7 @@ std::expected<Approval, Refusal> Approvals::Decide(const Decision& decision, boo
 std::expected<Approval, Refusal> Approvals::DecideInTurn(const Decision& decision, bool yes) {
   const std::scoped_lock turn(turn_);
   Settle();
-  auto checked = Votable(decision);
+  auto checked = Votable(decision, yes);
   if (!checked) return checked;
   Approval approval = std::move(*checked);
   approval.votes.push_back(VoteOf(decision.person));

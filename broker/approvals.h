@@ -84,9 +84,10 @@ class Approvals {
   /// Resumes all that is held, and from now on at once.
   void Close();
 
-  /// What a person says, who saw what has this digest. Refuses: kNotFound, kConflict (decided
-  /// already, by the same person too, or another digest), kOwnRequest, kRoleMissing (not in a group
-  /// of the rule's `by`). `who` is the entry of the action: caller, request. Waits.
+  /// What a person says, who saw what has this digest; a no also takes back what was granted and is
+  /// not used. Refuses: kNotFound, kConflict (over, granted or said yes to already, or another
+  /// digest), kOwnRequest, kRoleMissing (not in a group of the rule's `by`). `who` is the entry of
+  /// the action: caller, request. Waits.
   struct Decision {
     std::string id, digest;
     const policy::Facts& person;
@@ -137,7 +138,7 @@ class Approvals {
   Refusal Open(const ApprovalAsk& ask);                            // under turn_
   std::expected<Approval, Refusal> Decide(const Decision& decision, bool yes);
   std::expected<Approval, Refusal> DecideInTurn(const Decision& decision, bool yes);
-  std::expected<Approval, Refusal> Votable(const Decision& decision);
+  std::expected<Approval, Refusal> Votable(const Decision& decision, bool yes);
   std::expected<Approval, Refusal> Put(Approval changed);  // under turn_
   bool Write(const Approval& approval);                    // under turn_
   ledger::Entry EntryOf(const Approval& approval, ledger::EntryType type) const;

@@ -45,7 +45,8 @@ struct Bench {
   broker::policy::Credential credential{.name = "mail", .kind = "refresh-token", .user = "jo"};
   broker::policy::ApprovalTerms terms;
   broker::ledger::Entry entry;
-  std::string exe = "/opt/agent";
+  std::string exe = "/opt/agent", claims;
+  std::vector<std::string> can_also;
   std::unique_ptr<broker::Approvals> approvals = Made();
 
   Bench() {
@@ -72,7 +73,8 @@ struct Bench {
                            .terms = terms,
                            .credential = credential,
                            .exe = exe,
-                           .claims = {},
+                           .claims = claims,
+                           .can_also = can_also,
                            .wanted = wanted,
                            .alive = {}});
   }

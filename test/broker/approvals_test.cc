@@ -60,6 +60,65 @@ TEST_CASE("Whoever may not decide, does not") {
   }
 }
 
+TEST_CASE("Who started the agent does not approve what it asks, as whatever user") {
+  for (const bool restarted : {false, true}) {
+    CAPTURE(restarted);
+    Bench b;
+    b.entry.caller->loginuid = kLead;  // sudo -u helpdesk agent
+    const std::string id = b.Pending();
+    if (restarted) b.Restart();
+    for (const auto& person : {Person(kLead), Person(0, {}, kLead), Person(kLead, {}, 4711)}) {
+      CHECK(b.Say(true, id, person).error().reason == Reason::kOwnRequest);
+    }
+    CHECK(b.Say(true, id, Person(kOtherLead)).has_value());
+  }
+}
+
+TEST_CASE("Two people behind sudo are two, and one of them behind two users is one") {
+  using broker::ApprovalVote;
+  const uint32_t jo = 2001, sam = 2002, desk = 3000;
+  // clang-format off
+  struct Row { const char* what; ApprovalVote one, other; bool may; };
+  const Row rows[] = {
+      {"two users",                              {jo},         {sam},        false},
+      {"two logins, both root",                  {0, jo},      {0, sam},     false},
+      {"one user",                               {jo},         {jo},         true},
+      {"one user with two logins",               {jo, 1},      {jo, 2},      true},
+      {"one login",                              {jo, jo},     {0, jo},      true},
+      {"a login that was chosen, and sudo",      {jo, 1},      {0, jo},      true},
+      {"a shared user: who knows",               {desk, jo},   {desk, sam},  true},
+      {"root twice",                             {0},          {0},          true},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(std::string(row.what));
+    CHECK(row.one.MayBe(row.other) == row.may);
+    CHECK(row.other.MayBe(row.one) == row.may);
+  }
+}
+
+TEST_CASE("A yes can be taken back until it was used, by who said it, too") {
+  Bench b;
+  b.terms.uses = 2;
+  b.terms.within = 1h;
+  const std::string id = b.Pending();
+  REQUIRE(b.Say(true, id, Person(kLead)));
+  auto pass = b.Ask();
+  REQUIRE(pass.has_value());
+  REQUIRE(b.Say(false, id, Person(kLead)));
+  CHECK(b.ledger.entries.back().type == EntryType::kApprovalDenied);
+  CHECK(b.approvals->Use(*pass)->reason == Reason::kApprovalMismatch);  // Entra was being asked
+  CHECK(b.Refused() == Reason::kApprovalDenied);
+
+  Bench half;
+  half.terms.quorum = 2;
+  const std::string first = half.Pending();
+  REQUIRE(half.Say(true, first, Person(kLead)));
+  REQUIRE(half.Say(false, first, Person(kLead)));
+  CHECK(half.ledger.entries.back().approval_by == "uid:2001");
+  CHECK(half.Say(true, first, Person(kOtherLead)).error().reason == Reason::kConflict);
+}
+
 TEST_CASE("A yes to anything but what was shown is none") {
   // clang-format off
   struct Row { const char* what; std::function<std::pair<std::string, std::string>(Bench&)> of; Reason why; };
@@ -88,7 +147,11 @@ TEST_CASE("What was decided or is over is not decided again") {
     std::function<void(Bench&, const std::string&)> before;
   };
   const Row rows[] = {
-      {"granted", [](Bench& b, const auto& id) { REQUIRE(b.Say(true, id, Person(kLead))); }},
+      {"used",
+       [](Bench& b, const auto& id) {
+         REQUIRE(b.Say(true, id, Person(kLead)));
+         REQUIRE(b.Uses());
+       }},
       {"denied", [](Bench& b, const auto& id) { REQUIRE(b.Say(false, id, Person(kLead))); }},
       {"expired", [](Bench& b, const auto&) { b.clock.Advance(10min); }},
       {"stopped", [](Bench& b, const auto&) { b.approvals->EndAll("helpdesk"); }},
@@ -118,6 +181,7 @@ TEST_CASE("A quorum is of different people, whatever users they are") {
   struct Row { const char* who; broker::policy::Facts person; };
   const Row rows[] = {
       {"the same user",              Person(kLead)},
+      {"the same, whose process chose its login", Person(kLead, {}, 4711)},
       {"the same person as root",    Person(0, {}, kLead)},
       {"the same person elsewhere",  Person(2999, {}, kLead)},
   };
@@ -151,6 +215,9 @@ TEST_CASE("The same request is the same approval, and another one is not") {
       {"another process user", [](Bench& o) { o.entry.caller->uid = 1001; }},
       {"another purpose",    [](Bench& o) { o.entry.claimed.purpose = "something else"; }},
       {"another credential", [](Bench& o) { o.credential.client_id = "c"; }},
+      {"another challenge",  [](Bench& o) { o.claims = "{}"; }},
+      {"a token that can do more", [](Bench& o) { o.can_also = {"Mail.ReadWrite"}; }},
+      {"another login",      [](Bench& o) { o.entry.caller->loginuid = 1001; }},
       {"other terms",        [](Bench& o) { o.terms.uses = 2; }},
       {"another agent",      [](Bench& o) { o.entry.agent = "billing"; }},
   };
@@ -173,6 +240,7 @@ TEST_CASE("What was denied stays denied, whatever the agent says about it, and a
   CHECK(b.ledger.entries.back().type == EntryType::kApprovalDenied);
   b.entry.claimed.purpose = "it is very urgent";
   b.exe = "/tmp/copy";
+  b.claims = R"({"access_token":{"nbf":{"essential":true}}})";
   CHECK(b.Refused() == Reason::kApprovalDenied);
   CHECK(b.Refused(id) == Reason::kApprovalMismatch);
   b.Restart();
