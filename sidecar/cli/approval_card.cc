@@ -2,7 +2,9 @@
 // its process chose is quoted and inert.
 #include <pwd.h>
 
+#include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "broker/policy/config_values.h"
 #include "broker/policy/inert.h"
@@ -16,11 +18,24 @@ namespace {
 using broker::policy::Inert;
 using nlohmann::json;
 
-std::string Line(const char* name, const std::string& text) {
-  constexpr size_t kColumn = 13;
-  std::string line = "  " + std::string(name);
-  line.resize(kColumn + 2, ' ');
-  return line + text + "\n";
+// Of a terminal of the usual width: what it would cut off is not read, and a line that it breaks
+// itself could begin with what looks like a fact.
+constexpr size_t kWidth = 64;
+
+std::string Line(const char* name, std::string_view text) {
+  constexpr size_t kColumn = 15;
+  std::string lines;
+  for (std::string head = "  " + std::string(name); lines.empty() || !text.empty(); head.clear()) {
+    const std::string mark = lines.empty() ? "" : "| ";
+    size_t end = std::min(text.size(), kWidth - mark.size());
+    if (end < text.size()) {
+      if (const size_t space = text.rfind(' ', end); space != text.npos && space > 0) end = space;
+    }
+    head.resize(kColumn, ' ');
+    lines += head + mark + std::string(text.substr(0, end)) + "\n";
+    text.remove_prefix(end);
+  }
+  return lines;
 }
 
 std::string UserName(uint32_t uid) {
@@ -63,6 +78,11 @@ std::string Gives(const json& shown) {
                                               : "as long as the tenant lets it live");
 }
 
+std::string CanAlso(const json& shown) {
+  if (!shown.contains("can_also")) return {};
+  return Line("can also", JoinTexts(shown["can_also"]) + ", with the same token");
+}
+
 std::string Claimed(const json& shown) {
   if (!shown.contains("claimed")) return {};
   std::string text = "  the agent says of itself, and nobody has proven:\n";
@@ -84,19 +104,21 @@ std::string CardText(const json& approval) {
   if (approval.value("quorum", 1) > 1) {
     head += ", " + std::to_string(votes) + " of " + Field(approval, "quorum") + " have said yes";
   }
-  std::string text = head + "\n" + Line("agent", Field(approval, "agent")) +
-                     Line("process", Process(shown.value("process", json::object()))) +
-                     Line("for user", shown.contains("user") ? Field(shown, "user") + ", proven"
-                                                             : "none was proven") +
-                     Line("wants", JoinTexts(shown.value("scopes", json::array())) + " at " +
-                                       Field(shown, "resource")) +
-                     Line("credential", Credential(shown.value("credential", json::object()))) +
-                     Line("by rule", Field(shown, "rule")) + Line("gets", Gives(shown));
-  if (shown.contains("claims")) text += Line("challenge", Inert(Field(shown, "claims")));
+  std::string text =
+      head + "\n" + Line("agent", Field(approval, "agent")) +
+      Line("process", Process(shown.value("process", json::object()))) +
+      Line("for user",
+           shown.contains("user") ? Field(shown, "user") + ", proven" : "none was proven") +
+      Line("wants",
+           JoinTexts(shown.value("scopes", json::array())) + " at " + Field(shown, "resource")) +
+      CanAlso(shown) + Line("credential", Credential(shown.value("credential", json::object()))) +
+      Line("by rule", Field(shown, "rule")) + Line("gets", Gives(shown));
   const json lately = shown.value("lately", json::array());
   text += Line("lately", lately.empty() ? "nothing else" : Text(lately.front()));
   for (size_t i = 1; i < lately.size(); ++i) text += Line("", Text(lately[i]));
-  return text + Claimed(shown) + Line("digest", Field(approval, "digest"));
+  text += Line("digest", Field(approval, "digest"));
+  if (shown.contains("claims")) text += Line("challenge", Inert(Field(shown, "claims")));
+  return text + Claimed(shown);
 }
 
 }  // namespace sidecar::cli

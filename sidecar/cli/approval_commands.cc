@@ -90,12 +90,13 @@ class Board {
     }
     console.out << "a approve   d deny   j next   k previous\n";
     const size_t chosen = Chosen();
+    // Before the others: what may find no room is not what is decided on.
+    console.out << CardText(pending_[chosen]) << '\n';
     for (size_t i = 0; i < pending_.size(); ++i) {
       console.out << (i == chosen ? "> " : "  ") << Field(pending_[i], "id").substr(0, kShortId)
                   << "  " << Field(pending_[i], "agent") << "  "
                   << JoinTexts(pending_[i]["shown"].value("scopes", json::array())) << '\n';
     }
-    console.out << '\n' << CardText(pending_[chosen]);
     return kExitDone;
   }
 
