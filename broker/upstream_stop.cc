@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/base/ascii.h"
 #include "broker/entra/client_certificate.h"
 #include "broker/entra/proof_of_possession.h"
 #include "broker/graph/application.h"
@@ -50,7 +51,7 @@ bool IsUserOfAny(const policy::Config& config, const std::set<std::string>& cred
                  const std::string& user) {
   return std::ranges::any_of(credentials, [&](const std::string& name) {
     const auto found = config.credentials.find(name);
-    return found != config.credentials.end() && found->second.user == user;
+    return found != config.credentials.end() && SameIgnoringCase(found->second.user, user);
   });
 }
 
@@ -103,23 +104,38 @@ class Deed {
     const auto principal = Get(graph::ReadPrincipal(origin_, step_.target),
                                graph::kMayReadPrincipal, graph::ReadPrincipalAnswer);
     if (!principal) return Failed(principal.error());
-    const auto grants =
-        Get(graph::ListGrants(origin_, *principal), graph::kMayChangeGrants, graph::ReadGrants);
-    if (!grants) return Failed(grants.error());
     size_t deleted = 0;
-    for (const graph::Grant& grant : *grants) {
-      const bool whose =
-          step_.user.empty() || grant.principal.empty() || grant.principal == step_.user;
-      if (!whose) continue;
-      const auto gone =
-          graph_.Send(token_, graph::DeleteGrant(origin_, grant.id), graph::kMayChangeGrants);
-      if (!gone && gone.error().fault != Fault::kNotFound) return Failed(gone.error());
-      ++deleted;
+    while (true) {
+      const auto page =
+          Get(graph::ListGrants(origin_, *principal), graph::kMayChangeGrants, graph::ReadGrants);
+      if (!page) return Failed(page.error());
+      const auto gone = DeletePage(page->grants);
+      if (!gone) return Failed(gone.error());
+      deleted += *gone;
+      if (!page->more) return {true, std::to_string(deleted) + " deleted"};
+      // What was deleted makes room on the page for what it did not list.
+      if (*gone == 0) {
+        return {false, std::to_string(deleted) +
+                           " deleted; Graph has more than it lists at a time: look by hand"};
+      }
     }
-    return {true, std::to_string(deleted) + " deleted"};
   }
 
  private:
+  // How many were there still.
+  GraphResult<size_t> DeletePage(const std::vector<graph::Grant>& grants) {
+    size_t deleted = 0;
+    for (const graph::Grant& grant : grants) {
+      const bool whose = step_.user.empty() || grant.principal.empty() ||
+                         SameIgnoringCase(grant.principal, step_.user);
+      if (!whose) continue;
+      const auto gone =
+          graph_.Send(token_, graph::DeleteGrant(origin_, grant.id), graph::kMayChangeGrants);
+      if (gone) ++deleted;
+      if (!gone && gone.error().fault != Fault::kNotFound) return std::unexpected(gone.error());
+    }
+    return deleted;
+  }
   [[nodiscard]] graph::ApplicationAddress at() const {
     return {origin_, step_.target, step_.blueprint};
   }
@@ -198,7 +214,7 @@ Steps StepsToDisable(const policy::Config& config, const std::set<std::string>& 
   Steps steps;
   const auto add = [&](const UpstreamStep& step) {
     const bool known = std::ranges::any_of(steps, [&](const UpstreamStep& other) {
-      return other.deed == step.deed && other.target == step.target;
+      return other.deed == step.deed && SameIgnoringCase(other.target, step.target);
     });
     if (!known) steps.push_back(step);
   };
@@ -206,8 +222,8 @@ Steps StepsToDisable(const policy::Config& config, const std::set<std::string>& 
     const auto found = config.credentials.find(name);
     if (found == config.credentials.end()) continue;
     const policy::Credential& credential = found->second;
-    const bool ours =
-        own != config.credentials.end() && own->second.client_id == credential.client_id;
+    const bool ours = own != config.credentials.end() &&
+                      SameIgnoringCase(own->second.client_id, credential.client_id);
     if (kept.contains(name) || ours) {
       shared->insert(name);
       continue;

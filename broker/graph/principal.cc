@@ -75,17 +75,17 @@ Result<std::string> ReadPrincipalAnswer(const Secret& body) {
   return id;
 }
 
-Result<std::vector<Grant>> ReadGrants(const Secret& body) {
+Result<GrantPage> ReadGrants(const Secret& body) {
   const auto object = ParseObject(body);
   if (!object) return std::unexpected(object.error());
   const auto list = object->find("value");
   if (list == object->end() || !list->is_array() || list->size() > kMaxGrants) return Bad("value");
-  std::vector<Grant> grants;
+  GrantPage page{.grants = {}, .more = object->contains("@odata.nextLink")};
   for (const json& one : *list) {
     if (!one.is_object() || !IsId(TextOf(one, "id"))) return Bad("id");
-    grants.push_back({TextOf(one, "id"), TextOf(one, "principalId")});
+    page.grants.push_back({TextOf(one, "id"), TextOf(one, "principalId")});
   }
-  return grants;
+  return page;
 }
 
 }  // namespace broker::graph

@@ -31,7 +31,11 @@ HttpRequest DeleteGrant(const std::string& graph, const std::string& grant_id);
 
 // Errors of these: kCorrupt; the detail names the field, never bytes.
 Result<std::string> ReadPrincipalAnswer(const Secret& body);
-Result<std::vector<Grant>> ReadGrants(const Secret& body);
+struct GrantPage {
+  std::vector<Grant> grants;
+  bool more = false;  // Graph has others that it did not list here
+};
+Result<GrantPage> ReadGrants(const Secret& body);
 
 // What is to be granted to whoever asks.
 inline constexpr const char* kMayDisablePrincipal =

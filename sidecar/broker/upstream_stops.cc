@@ -55,7 +55,10 @@ Results UpstreamStops::CarryOutAll(const broker::policy::Config& config,
     return AllFailed(steps.size(), "the ledger cannot be written: " + told.error().detail);
   }
   broker::GraphClient graph(ports_.http, minter_, ports_.clock);
-  const auto token = graph.Token(config, credential->second, {});
+  Entry access;
+  access.caller = who.caller;
+  access.request_id = who.request_id;
+  const auto token = graph.Token(config, credential->second, std::move(access));
   if (!token) return AllFailed(steps.size(), token.error().detail);
 
   Results results = AllFailed(steps.size(), "not tried: out of memory");

@@ -197,6 +197,52 @@ TEST_CASE("Grants of the user and for everybody are deleted, another user's are 
   CHECK(f.http.seen[3].url == kOrigin + "/v1.0/oauth2PermissionGrants/jos");
 }
 
+TEST_CASE("Grants beyond the first page are deleted, too; where they cannot be seen, it is said") {
+  const auto page = [](const char* id, const char* whose, bool more) {
+    json body = {{"value", {{{"id", id}, {"principalId", whose}}}}};
+    if (more) body["@odata.nextLink"] = "https://elsewhere.example/";
+    return body;
+  };
+  Upstream f;
+  f.Answer({{"id", kOther}});
+  f.Answer(page("one", "33333333-2222-3333-4444-555555555555", true));
+  f.http.Push(204, "");
+  f.Answer(page("two", kJo, false));
+  f.http.Push(204, "");
+  const auto all = f.CarryOut(UpstreamDeed::kDeleteGrants, nullptr, kJo);
+  CHECK(all.done);
+  CHECK(all.detail == "2 deleted");
+  CHECK(f.http.seen[3].url == f.http.seen[1].url);
+
+  Upstream hidden;
+  hidden.Answer({{"id", kOther}});
+  hidden.Answer(page("sams", kOther, true));
+  const auto none = hidden.CarryOut(UpstreamDeed::kDeleteGrants, nullptr, kJo);
+  CHECK_FALSE(none.done);
+  CHECK(none.detail.find("by hand") != std::string::npos);
+}
+
+TEST_CASE("An id is the same in capitals: whose grants, whose sessions, and what is purser's own") {
+  constexpr const char* kLower = "abcdefab-2222-3333-4444-555555555555";
+  constexpr const char* kUpper = "ABCDEFAB-2222-3333-4444-555555555555";
+  Upstream f;
+  f.Answer({{"id", kOther}});
+  f.Answer({{"value", {{{"id", "one"}, {"principalId", kLower}}}}});
+  f.http.Push(204, "");
+  CHECK(f.CarryOut(UpstreamDeed::kDeleteGrants, nullptr, kUpper).detail == "1 deleted");
+
+  broker::policy::Config config;
+  config.credentials["own"] = {.name = "own", .kind = "certificate", .client_id = kUpper};
+  config.credentials["desk"] = {.name = "desk", .kind = "client-secret", .client_id = kLower};
+  config.admin.upstream = "own";
+  broker::policy::Rule rule;
+  rule.credential = "desk";
+  config.agents["desk"].rules.push_back(rule);
+  std::set<std::string> left;
+  CHECK(broker::StepsToDisable(config, {"desk"}, &left).empty());
+  CHECK(left == std::set<std::string>{"desk"});
+}
+
 TEST_CASE("What Entra does not do is said, with what to grant") {
   struct Row {
     const char* why;
