@@ -49,8 +49,13 @@ void Broker::Gate(std::unique_ptr<Pending> pending) {
   if (refusal.approval && pending->hold_until > ports_.clock.Now()) {
     const Clock::Steady until = std::exchange(pending->hold_until, {});
     const auto kept = std::make_shared<std::unique_ptr<Pending>>(std::move(pending));
-    return ports_.approvals->Hold(refusal.approval->id, until,
-                                  [this, kept] { Start(std::move(*kept), &Broker::Gate); });
+    return ports_.approvals->Hold(
+        refusal.approval->id, until, [this, kept, waits = refusal]() mutable {
+          if ((*kept)->config == config()) return Start(std::move(*kept), &Broker::Gate);
+          // What was allowed may be no longer: who asks again is judged by the rules of now.
+          if (!(*kept)->waiting->Claim()) return;
+          (*kept)->answer(std::unexpected(Denied{std::move(waits), std::nullopt}));
+        });
   }
   if (!pending->waiting->Claim()) return;
   if (!refusal.approval) return Deny(std::move(*pending), std::move(refusal));
@@ -61,6 +66,7 @@ void Broker::Gate(std::unique_ptr<Pending> pending) {
 std::expected<ApprovalPass, Refusal> Broker::Approved(Pending& pending) {
   if (IsGone(pending.caller)) return Refuse(Reason::kCallerGone);
   if (kills_.IsStopped(pending.caller.agent)) return Refuse(Reason::kKilled);
+  if (IsRevoked(pending)) return Refuse(Reason::kCredentialRevoked);
   if (ports_.approvals == nullptr) return Refuse(Reason::kInternal);
   if (!IsReadable(pending.entry.claimed)) return Refuse(Reason::kValueOutOfRange);
   if (auto refusal = VerifyUser(pending)) return std::unexpected(std::move(*refusal));

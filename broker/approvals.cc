@@ -60,7 +60,7 @@ Status Approvals::Load() {
   const std::scoped_lock turn(turn_);
   {
     const std::scoped_lock lock(mutex_);
-    if (!approvals_.empty()) return {};  // the seal was opened once more
+    if (loaded_) return {};  // the seal was opened once more
   }
   for (size_t slot = 0; slot < kMaxKept; ++slot) {
     const auto row = ports_.store.Get(RowOf(slot));
@@ -75,6 +75,8 @@ Status Approvals::Load() {
     if (approval->open() && ports_.stopped(approval->agent)) End(*approval, ApprovalState::kKilled);
     approvals_.emplace(approval->id, std::move(*approval));
   }
+  const std::scoped_lock lock(mutex_);
+  loaded_ = true;
   Changed();
   return {};
 }
@@ -306,6 +308,15 @@ void Approvals::EndAll(std::string_view agent) {
       if (one.id == id) dropped.push_back(std::move(one));
     }
     std::erase_if(held_, [&](const Held& one) { return one.id.empty() || one.id == id; });
+  }
+  Changed();
+}
+
+void Approvals::EndOf(const std::set<std::string>& credentials) {
+  const std::scoped_lock lock(mutex_);
+  for (auto& [id, approval] : approvals_) {
+    const bool meant = credentials.contains(approval.about.credential_name);
+    if (meant && approval.open()) End(approval, ApprovalState::kExpired);
   }
   Changed();
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -115,6 +116,10 @@ class Approvals {
   /// ledger are told by Tick(). REQUIRES: who is held has been answered, and `stopped` says so.
   void EndAll(std::string_view agent);
 
+  /// Ends what is open for one of these credentials: a yes was to what they were. Does not wait:
+  /// who is held is resumed by Tick(), too.
+  void EndOf(const std::set<std::string>& credentials);
+
   /// Waits until Tick() has something to do; false when stopped.
   bool WaitDue(const std::stop_token& stop);
   /// Ends what has run out, records it, and resumes whoever was held until now. Waits.
@@ -164,6 +169,7 @@ class Approvals {
   size_t slots_ = 0;                            // rows that there are
   uint64_t changes_ = 0;                        // of what is due when
   bool closed_ = false;
+  bool loaded_ = false;
 };
 
 }  // namespace broker

@@ -228,13 +228,14 @@ void Broker::Release(std::unique_ptr<Pending> pending) {
   if (refusal && refusal->reason == Reason::kMintedMismatch && !pending->pass) {
     DropMismatched(*pending, terms);
   }
-  if (!refusal && IsRevoked(*pending)) refusal = Refusal{Reason::kCredentialRevoked, {}, {}, {}};
   if (!refusal && IsGone(pending->caller)) refusal = Refusal{Reason::kCallerGone, {}, {}, {}};
   if (!refusal) {
     refusal = budgets_.Hold(*grant.agent, grant.rules,
                             {pending->token->fingerprint, pending->token->exp_unix});
   }
   if (!refusal) refusal = TakeUse(*pending);
+  // Last, for the counted use has waited for the disk.
+  if (!refusal && IsRevoked(*pending)) refusal = Refusal{Reason::kCredentialRevoked, {}, {}, {}};
   if (refusal) return Deny(std::move(*pending), std::move(*refusal));
   Entry& entry = pending->entry;
   DescribeRelease(*pending->token, &entry);

@@ -65,8 +65,9 @@ Outcome AdminService::Revoke(const Call& call) {
   return RevokeCredential(call, *why);
 }
 
-// In this order: it is refused from now on · what was minted with it is wiped · so a successor
-// knows · its secrets are overwritten. A store or ledger that fails undoes nothing of it.
+// In this order: it is refused from now on · what was minted with it is wiped, and what was begun
+// or approved for it ends · its secrets are overwritten. A store or ledger that fails undoes
+// nothing of it.
 Outcome AdminService::RevokeCredential(const Call& call, const std::string& why) {
   if (!call.body["credential"].is_string()) return Refuse(Reason::kWrongType);
   const auto name = call.body["credential"].get<std::string>();
@@ -76,6 +77,8 @@ Outcome AdminService::RevokeCredential(const Call& call, const std::string& why)
   const auto affected = broker::WithDependents(*config, name);
   const broker::Status stored = ports_.revoked.Revoke(name);
   for (const std::string& one : affected) ports_.cache.Evict(one);
+  logins_.Drop(name);
+  ports_.approvals.EndOf(affected);
   std::string trouble = stored ? std::string() : stored.error().detail;
   const bool upstream = call.body.contains("upstream");
   const auto steps = upstream ? broker::StepsToRevoke(*config, credential->second)
@@ -219,6 +222,7 @@ Outcome AdminService::ReleaseCredential(const Call& call) {
   const auto config = ports_.broker.config();
   const auto credential = config->credentials.find(name);
   if (credential == config->credentials.end()) return NoSuchCredential();
+  const uint64_t seen = ports_.revoked.times();
   if (!ports_.minter_ports.revocations->Has(name)) {
     return Refuse(Reason::kConflict, "The credential is not revoked.");
   }
@@ -234,7 +238,7 @@ Outcome AdminService::ReleaseCredential(const Call& call) {
   entry.change["why"] = *why;
   const auto receipt = ports_.minter_ports.ledger.Append(entry);
   if (!receipt) return std::unexpected(RefusalOf(receipt.error(), Reason::kLedgerUnavailable));
-  const broker::Status lifted = ports_.revoked.Lift(name);
+  const broker::Status lifted = ports_.revoked.Lift(name, seen);
   if (!lifted) return std::unexpected(RefusalOf(lifted.error(), Reason::kStoreUnavailable));
   ports_.minter.Forget(name);
   return json{{"released", name}, {"seq", receipt->seq}};

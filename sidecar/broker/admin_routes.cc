@@ -69,10 +69,11 @@ Outcome AdminService::StartLogin(const Call& call) {
 }
 
 Outcome AdminService::PollLogin(const Call& call) {
+  const uint64_t seen = ports_.revoked.times();
   const auto state = logins_.Poll(call.argument);
   if (!state) return std::unexpected(state.error());
   if (!state->done) return json{{"done", false}, {"interval", state->interval.count()}};
-  return EnrolledAnswer(state->credential, state->consented);
+  return EnrolledAnswer(state->credential, state->consented, seen);
 }
 
 Outcome AdminService::OpenLogin(const Call& call) {
@@ -103,14 +104,15 @@ Outcome AdminService::FinishLogin(const Call& call) {
   if (!id.is_string()) return Refuse(Reason::kWrongType);
   const auto redirect = Unwrap(call);
   if (!redirect) return std::unexpected(redirect.error());
+  const uint64_t seen = ports_.revoked.times();
   const auto consented = logins_.Finish(id.get<std::string>(), call.argument, *redirect);
   if (!consented) return std::unexpected(consented.error());
-  return EnrolledAnswer(call.argument, *consented);
+  return EnrolledAnswer(call.argument, *consented, seen);
 }
 
 Outcome AdminService::EnrolledAnswer(const std::string& credential,
-                                     const std::vector<std::string>& consented) {
-  if (const auto done = Enrolled(credential, /*usable=*/true); !done) {
+                                     const std::vector<std::string>& consented, uint64_t seen) {
+  if (const auto done = Enrolled(credential, /*usable=*/true, seen); !done) {
     return std::unexpected(RefusalOf(done.error(), Reason::kStoreUnavailable));
   }
   ports_.uses.Minted(credential, {});  // the code was redeemed for tokens
@@ -122,11 +124,21 @@ Outcome AdminService::EnrolledAnswer(const std::string& credential,
   return enrolled;
 }
 
-// What was remembered of the credential's old secret no longer holds, nor does its revocation.
-broker::Status AdminService::Enrolled(const std::string& credential, bool usable) {
+// What was remembered of the credential's old secret no longer holds, nor does its revocation; but
+// one that came since `seen` does, and what was enrolled meanwhile falls to it.
+broker::Status AdminService::Enrolled(const std::string& credential, bool usable, uint64_t seen) {
   ports_.minter.Forget(credential);
   ports_.cache.Evict(credential);
-  return usable ? ports_.revoked.Lift(credential) : broker::Status();
+  if (!usable) return {};
+  broker::Status lifted = ports_.revoked.Lift(credential, seen);
+  const auto config = ports_.broker.config();
+  const auto found = config->credentials.find(credential);
+  const bool late = !lifted && lifted.error().code == broker::ErrorCode::kConflict;
+  if (late && found != config->credentials.end()) {
+    std::string trouble;  // it stays revoked all the same
+    Destroy(found->second, &trouble);
+  }
+  return lifted;
 }
 
 // What `expires` of the body says, for a secret that does not say it itself.
@@ -156,6 +168,7 @@ std::expected<broker::Secret, Refusal> AdminService::Unwrap(const Call& call) co
 }
 
 Outcome AdminService::SetSecret(const Call& call) {
+  const uint64_t seen = ports_.revoked.times();
   const auto config = ports_.broker.config();
   const auto credential = config->credentials.find(call.argument);
   if (credential == config->credentials.end()) return NoSuchCredential();
@@ -175,7 +188,7 @@ Outcome AdminService::SetSecret(const Call& call) {
   if (!version) return std::unexpected(RefusalOf(version.error(), Reason::kStoreUnavailable));
   // Only a login makes a refresh token's credential whole.
   const bool usable = credential->second.kind != "refresh-token";
-  if (const auto done = Enrolled(call.argument, usable); !done) {
+  if (const auto done = Enrolled(call.argument, usable, seen); !done) {
     return std::unexpected(RefusalOf(done.error(), Reason::kStoreUnavailable));
   }
   if (*ends) (*ends)->version = std::to_string(*version);

@@ -121,8 +121,9 @@ class AdminService {
   std::expected<broker::policy::Credential, broker::Refusal> LoginOf(const Call& call) const;
   std::expected<std::optional<broker::Expiry>, broker::Refusal> StatedEnd(
       const Call& call, broker::SecretKind kind) const;
-  broker::Status Enrolled(const std::string& credential, bool usable);
-  Outcome EnrolledAnswer(const std::string& credential, const std::vector<std::string>& consented);
+  broker::Status Enrolled(const std::string& credential, bool usable, uint64_t seen);
+  Outcome EnrolledAnswer(const std::string& credential, const std::vector<std::string>& consented,
+                         uint64_t seen);
 
   AdminPorts ports_;
   UpstreamStops upstream_;

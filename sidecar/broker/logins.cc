@@ -63,6 +63,11 @@ void Logins::Forget(const std::string& id) {
   logins_.erase(id);
 }
 
+void Logins::Drop(const std::string& credential) {
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(logins_, [&](const auto& one) { return one.second->credential == credential; });
+}
+
 std::expected<Logins::Begun, Refusal> Logins::Start(const broker::policy::Config& config,
                                                     const broker::policy::Credential& credential) {
   const auto login = std::make_shared<Login>();

@@ -56,6 +56,9 @@ class Logins {
                                                                   const std::string& credential,
                                                                   const broker::Secret& redirect);
 
+  /// Ends those of the credential: it was revoked since they were begun.
+  void Drop(const std::string& credential);
+
  private:
   struct Login;
   bool Reserve(const std::string& id, std::shared_ptr<Login> login);

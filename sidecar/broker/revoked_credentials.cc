@@ -39,13 +39,22 @@ Status RevokedCredentials::Load() {
 Status RevokedCredentials::Revoke(const std::string& credential) {
   const std::scoped_lock lock(mutex_);
   revocations_.Add(credential);
+  ++times_;
   if (!loaded_) return broker::Fail(ErrorCode::kUnavailable, "the store is not open");
   return Store(revocations_.all());
 }
 
-Status RevokedCredentials::Lift(const std::string& credential) {
+uint64_t RevokedCredentials::times() {
+  const std::scoped_lock lock(mutex_);
+  return times_;
+}
+
+Status RevokedCredentials::Lift(const std::string& credential, uint64_t seen) {
   const std::scoped_lock lock(mutex_);
   if (!revocations_.Has(credential)) return {};
+  if (times_ != seen) {
+    return broker::Fail(ErrorCode::kConflict, "the credential was revoked meanwhile: begin anew");
+  }
   std::set<std::string> left = revocations_.all();
   left.erase(credential);
   if (const Status stored = Store(left); !stored) return stored;

@@ -1,5 +1,6 @@
 // sidecar/broker/revoked_credentials.h: which credentials are revoked, over restarts.
 #pragma once
+#include <cstdint>
 #include <mutex>
 #include <string>
 
@@ -20,8 +21,11 @@ class RevokedCredentials {
   /// Works when it returns, and over restarts unless there is an error (the store's; one that
   /// opens later is told then).
   broker::Status Revoke(const std::string& credential);
-  /// Stored first: with an error it stays revoked. Does nothing where it is not.
-  broker::Status Lift(const std::string& credential);
+  /// Counts what was revoked since this process began.
+  [[nodiscard]] uint64_t times();
+  /// Stored first: with an error it stays revoked. Does nothing where it is not. kConflict where
+  /// something was revoked since `seen` was counted: what was begun before it lifts nothing.
+  broker::Status Lift(const std::string& credential, uint64_t seen);
 
  private:
   broker::Status Store(const std::set<std::string>& names);
@@ -29,6 +33,7 @@ class RevokedCredentials {
   broker::SealedStore& store_;
   broker::Revocations& revocations_;
   std::mutex mutex_;
+  uint64_t times_ = 0;
   bool loaded_ = false;  // what is stored is known, and may be replaced
 };
 

@@ -16,6 +16,7 @@ namespace {
 /// The only rule waits.
 struct GateFixture : FakeMintPorts {
   FakeTokenCache cache;
+  broker::Revocations revocations;
   broker::Minter minter{ports()};
   broker::Approvals approvals{{vault.store, ledger, clock, random, [this](std::string_view agent) {
                                  return broker.kills().IsStopped(agent);
@@ -26,7 +27,7 @@ struct GateFixture : FakeMintPorts {
                            if (room) job();
                            return room;
                          },
-                         nullptr, nullptr, &approvals},
+                         nullptr, &revocations, &approvals},
                         Gated()};
   broker::Caller caller{"helpdesk", {.uid = 1000, .gid = 1000}, {}};
 
@@ -190,6 +191,64 @@ TEST_CASE("A request that waits has its answer when its time is over, and the de
     f.approvals.Tick();
     CHECK(answers == std::vector{denied ? Reason::kApprovalDenied : Reason::kApprovalPending});
   }
+}
+
+TEST_CASE("A held request is judged by the rules of now, and not released by those of before") {
+  GateFixture f;
+  std::vector<Reason> answers;
+  auto request = Fixture::Asking({"Mail.Read"});
+  request.wait = 30s;
+  f.broker.IssueToken(f.caller, request, "r",
+                      [&](auto result) { answers.push_back(result.error().refusal.reason); });
+  auto without = *GateFixture::Gated();
+  without.agents["helpdesk"].rules.clear();
+  f.broker.SetConfig(std::make_shared<const broker::policy::Config>(std::move(without)));
+  f.EntraAnswers();
+  f.Say(true);
+  CHECK(answers == std::vector{Reason::kApprovalPending});
+  CHECK(f.http.seen.empty());
+  CHECK(f.Refused() == Reason::kNoRule);
+}
+
+TEST_CASE("A held request of a credential that is revoked is told so, and nobody is asked again") {
+  GateFixture f;
+  std::vector<Reason> answers;
+  auto request = Fixture::Asking({"Mail.Read"});
+  request.wait = 30s;
+  f.broker.IssueToken(f.caller, request, "r",
+                      [&](auto result) { answers.push_back(result.error().refusal.reason); });
+  f.revocations.Add("aid-mail");
+  f.approvals.EndOf({"aid-mail"});
+  f.approvals.Tick();
+  CHECK(answers == std::vector{Reason::kCredentialRevoked});
+  CHECK(f.approvals.List().size() == 1);
+}
+
+TEST_CASE("A revocation while the use is counted stands: nothing is released after it") {
+  GateFixture f;
+  CHECK(f.Refused() == Reason::kApprovalPending);
+  f.Say(true);
+  f.EntraAnswers();
+  f.vault.store.on_put = [&](const broker::SecretId& id) {
+    if (id.name.starts_with("approval-")) f.revocations.Add("aid-mail");
+  };
+  CHECK(f.Refused() == Reason::kCredentialRevoked);
+  CHECK(f.ledger.entries.back().type == EntryType::kTokenDenied);
+}
+
+TEST_CASE("A person says yes to all that the token can do, not to what was asked for alone") {
+  GateFixture f;
+  auto wide = *GateFixture::Gated();
+  auto& rule = wide.agents["helpdesk"].rules[0];
+  rule.scopes = {"Mail.Read", "Mail.Send"};
+  f.broker.SetConfig(std::make_shared<const broker::policy::Config>(wide));
+  CHECK(f.Refused() == Reason::kApprovalPending);
+  CHECK(f.approvals.List().front().shown.find(R"("can_also":["Mail.Send"])") != std::string::npos);
+  f.Say(true);
+  rule.scopes.push_back("Files.ReadWrite.All");  // the yes was to less
+  f.broker.SetConfig(std::make_shared<const broker::policy::Config>(wide));
+  CHECK(f.Refused() == Reason::kApprovalPending);
+  CHECK(f.http.seen.empty());
 }
 
 TEST_CASE("A dry run says that people would be asked, and asks none") {

@@ -95,6 +95,41 @@ TEST_CASE("A stop while a use is being counted gives nothing") {
   CHECK(b.approvals->Use(*pass)->reason == Reason::kKilled);
 }
 
+TEST_CASE("A revocation ends what is open for its credential, and lets go of who is held") {
+  for (const bool granted : {false, true}) {
+    CAPTURE(granted);
+    Bench b;
+    const std::string id = b.Pending();
+    int resumed = 0;
+    b.approvals->Hold(id, b.clock.Now() + 30s, [&] { ++resumed; });
+    if (granted) REQUIRE(b.Say(true, id, Person(kLead)));
+    b.approvals->EndOf({"calendar"});
+    b.approvals->Tick();
+    CHECK(b.approvals->Find(id)->open());
+    b.approvals->EndOf({"mail"});
+    b.approvals->Tick();
+    CHECK(resumed == 1);
+    CHECK(b.Refused(id) == Reason::kApprovalExpired);
+    b.Restart();
+    CHECK(b.Refused(id) == Reason::kApprovalExpired);
+    CHECK(b.Types().back() == "approval.expired");
+  }
+}
+
+TEST_CASE("What was read in part is read again before anything stands on it") {
+  Bench b;
+  const std::string first = b.Pending();
+  b.entry.scopes = {"Mail.ReadWrite"};
+  const std::string second = b.Pending();
+  b.approvals = b.Made();
+  b.store.fails_of = {"approval-1", broker::SecretKind::kInternal};
+  CHECK_FALSE(b.approvals->Load().has_value());
+  b.store.fails_of.reset();
+  REQUIRE(b.approvals->Load().has_value());
+  CHECK(b.approvals->Find(first).has_value());
+  CHECK(b.approvals->Find(second).has_value());
+}
+
 TEST_CASE("What ran out is recorded once, with the reason") {
   Bench b;
   b.Pending();

@@ -14,12 +14,14 @@ class FakeStore final : public broker::SealedStore {
   broker::Result<broker::StoredSecret> Get(const broker::SecretId& id) override {
     const std::scoped_lock lock(mutex_);
     if (fail_with) return broker::Fail(*fail_with, "fake");
+    if (fails_of == id) return broker::Fail(broker::ErrorCode::kUnavailable, "fake");
     const auto it = rows_.find(id);
     if (it == rows_.end()) return broker::Fail(broker::ErrorCode::kNotFound, "fake");
     return broker::StoredSecret{broker::Secret::CopyOf(it->second.first), it->second.second};
   }
   broker::Result<uint64_t> Put(const broker::SecretId& id, const broker::Secret& value,
                                std::optional<uint64_t> expected) override {
+    if (on_put) on_put(id);
     const std::scoped_lock lock(mutex_);
     if (fail_with) return broker::Fail(*fail_with, "fake");
     auto& [text, version] = rows_[id];
@@ -35,6 +37,8 @@ class FakeStore final : public broker::SealedStore {
     return all;
   }
   std::optional<broker::ErrorCode> fail_with;
+  std::optional<broker::SecretId> fails_of;                // reading this one alone
+  std::function<void(const broker::SecretId& id)> on_put;  // before it
 
  private:
   std::mutex mutex_;

@@ -77,6 +77,42 @@ TEST_CASE("A new secret brings it back to use; a refresh token's credential wait
   CHECK(f.revocations.Has("refresh-token"));
 }
 
+TEST_CASE("A login or a secret that was begun before a revocation does not undo it") {
+  const auto log_in = [](Revoking& f) {
+    f.http.Push(200,
+                R"({"device_code":"d","user_code":"A","verification_uri":"https://x.example/",)"
+                R"("expires_in":900,"interval":5})");
+    const auto begun = f.Ask(kOperator, "POST", "/v1/credentials/refresh-token/login");
+    REQUIRE(begun.status == 200);
+    return "/v1/logins/" + begun.body["id"].get<std::string>();
+  };
+  Revoking ended;
+  const std::string poll = log_in(ended);
+  const size_t asked = ended.http.seen.size();
+  ended.Revoke({{"credential", "refresh-token"}});
+  CHECK(ended.Ask(kOperator, "GET", poll).reason() == "not_found");
+  CHECK(ended.http.seen.size() == asked);
+
+  Revoking others;
+  const std::string other = log_in(others);
+  others.Revoke({{"credential", "vm"}});
+  others.http.Push(400, R"({"error":"authorization_pending","error_codes":[70016]})");
+  CHECK(others.Ask(kOperator, "GET", other).body["done"] == false);
+
+  Revoking late;  // while the new secret is being stored
+  late.vault.store.on_put = [&](const broker::SecretId& id) {
+    if (id.name != "client-secret") return;
+    late.vault.store.on_put = {};
+    late.Revoke({{"credential", "client-secret"}});
+  };
+  const auto set =
+      late.Ask(kOperator, "PUT", "/v1/credentials/client-secret/secret", late.Sealed("new~one"));
+  CHECK(set.reason() == "conflict");
+  CHECK(late.revocations.Has("client-secret"));
+  CHECK(late.RevokedAfterRestart("client-secret"));
+  CHECK(late.Stored("client-secret", SecretKind::kClientSecret).empty());
+}
+
 TEST_CASE("What it proves falls with it") {
   Revoking f;
   const auto told = f.Revoke({{"credential", "vm"}});
