@@ -60,6 +60,7 @@ class RuleCheck {
       if (!rule_->credential.empty()) FaultNoCredential();
       return;
     }
+    CheckNotOwn(credential->second);
     if (credential->second.scopes.empty()) {
       // Faulted where it stands, unless it was written to be another's proof alone.
       if (!draft_->IsWritten("credential." + rule_->credential + ".scopes")) FaultProofOnly();
@@ -140,6 +141,19 @@ class RuleCheck {
         groups.gids.push_back(admin.approver_gids[place]);
       }
     }
+  }
+
+  // Who has a token of that registration can do what ends others.
+  void CheckNotOwn(const Credential& credential) {
+    const auto own = draft_->config.credentials.find(draft_->config.admin.upstream);
+    if (own == draft_->config.credentials.end()) return;
+    const std::string& client = own->second.client_id;
+    const bool same = !client.empty() && SameIgnoringCase(client, credential.client_id);
+    if (!same && own->first != credential.name) return;
+    draft_->Fault(At(".credential"),
+                  Name() +
+                      " would hand out tokens of the registration that [admin] upstream names, "
+                      "with which purser ends what was stopped: give the agent another one");
   }
 
   void FaultNoCredential() {

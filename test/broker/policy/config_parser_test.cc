@@ -232,6 +232,8 @@ TEST_CASE("A rule that means nothing, or can never issue, is refused") {
       {"the rest has a limit",      With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"Mail.Send\"]") + rule("send", "[\"Mail.Send\"]", "credential = \"mail\"\nlimit = \"5/day\"\ndecision = \"log\""), 16, "rule read-mail can never issue: mail is also consented to Mail.Send"},
       {"the rest is another's",     With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"Mail.Send\"]") + "[agent.billing]\nuser = \"billing\"\n[[agent.billing.allow]]\nname = \"send\"\nscopes = [\"Mail.Send\"]\ncredential = \"mail\"\ndecision = \"log\"\n", 16, "rule read-mail can never issue"},
       {"two identities",            With("", two + rule("both", "[\"Mail.Read\", \"Calendars.Read\"]", "credential = \"two\"")), 27, "could not say which identity"},
+      {"purser's own upstream",     With("[admin]", "[admin]\nupstream = \"mail\""),        20, "registration that [admin] upstream names"},
+      {"its registration",          With("[admin]", "[credential.own]\nkind = \"client-secret\"\nclient_id = \"11111111-2222-3333-4444-555555555555\"\nscopes = [\"Mail.Read\"]\n[admin]\nupstream = \"own\""), 24, "registration that [admin] upstream names"},
       {"writing, undecided",        With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"Mail.Send\"]") + rule("send", "[\"Mail.Send\"]", "credential = \"mail\""), 20, "rule send grants Mail.Send, which does more than read"},
       {"brokered calls",            MailRule("credential = \"mail\"\ndeliver = \"call\"\n"),   20, "this version serves only \"token\""},
       {"paths",                     MailRule("credential = \"mail\"\npaths = [\"GET /me\"]\n"), 20, "not served by this version"},
