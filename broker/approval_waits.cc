@@ -81,6 +81,15 @@ bool Approvals::WaitDue(const std::stop_token& stop) {
   return false;
 }
 
+void Approvals::EndOf(const std::set<std::string>& credentials) {
+  const std::scoped_lock lock(mutex_);
+  for (auto& [id, approval] : approvals_) {
+    const bool meant = credentials.contains(approval.about.credential_name);
+    if (meant && approval.open()) End(approval, ApprovalState::kExpired);
+  }
+  Changed();
+}
+
 void Approvals::Tick() {
   ResumeReady();
   const std::scoped_lock turn(turn_);

@@ -265,9 +265,13 @@ std::optional<Refusal> Approvals::Use(const ApprovalPass& pass) {
   return put ? std::nullopt : std::optional(put.error());
 }
 
-// The row first. Of one that a stop has ended meanwhile nothing changes.
+// The row first, but for a no, which holds at once. Of one that a stop has ended meanwhile nothing
+// changes.
 std::expected<Approval, Refusal> Approvals::Put(Approval changed) {
-  if (!Write(changed)) return Refuse(Reason::kStoreUnavailable);
+  const bool written = Write(changed);
+  if (!written && changed.state != ApprovalState::kDenied) {
+    return Refuse(Reason::kStoreUnavailable);
+  }
   const std::scoped_lock lock(mutex_);
   const auto found = approvals_.find(changed.id);
   if (found == approvals_.end()) return Refuse(Reason::kConflict);
@@ -275,6 +279,7 @@ std::expected<Approval, Refusal> Approvals::Put(Approval changed) {
   changed.reserved = found->second.reserved;
   found->second = changed;
   Changed();
+  if (!written) return Refuse(Reason::kStoreUnavailable);
   return changed;
 }
 
@@ -308,15 +313,6 @@ void Approvals::EndAll(std::string_view agent) {
       if (one.id == id) dropped.push_back(std::move(one));
     }
     std::erase_if(held_, [&](const Held& one) { return one.id.empty() || one.id == id; });
-  }
-  Changed();
-}
-
-void Approvals::EndOf(const std::set<std::string>& credentials) {
-  const std::scoped_lock lock(mutex_);
-  for (auto& [id, approval] : approvals_) {
-    const bool meant = credentials.contains(approval.about.credential_name);
-    if (meant && approval.open()) End(approval, ApprovalState::kExpired);
   }
   Changed();
 }

@@ -110,6 +110,14 @@ TEST_CASE("A yes can be taken back until it was used, by who said it, too") {
   CHECK(b.approvals->Use(*pass)->reason == Reason::kApprovalMismatch);  // Entra was being asked
   CHECK(b.Refused() == Reason::kApprovalDenied);
 
+  Bench unstored;  // what cannot be kept holds all the same, as long as the broker lives
+  const std::string other = unstored.Pending();
+  REQUIRE(unstored.Say(true, other, Person(kLead)));
+  unstored.store.fail_with = broker::ErrorCode::kUnavailable;
+  CHECK(unstored.Say(false, other, Person(kLead)).error().reason == Reason::kStoreUnavailable);
+  unstored.store.fail_with.reset();
+  CHECK_FALSE(unstored.Uses());
+
   Bench half;
   half.terms.quorum = 2;
   const std::string first = half.Pending();
