@@ -11,6 +11,8 @@ namespace {
 using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::seconds;
 
 constexpr std::string_view kJournals = "rotation/";
+// A store opens a moment after the start, and what waits in its journal may be a secret too many.
+constexpr milliseconds kOpening{300};
 
 std::string TimeText(seconds duration) { return std::to_string(duration.count()) + " s"; }
 
@@ -261,7 +263,7 @@ void Rotations::Wake() {
 }
 
 milliseconds Rotations::Tick() {
-  if (!ports_.usable()) return kLook;
+  if (!ports_.usable()) return kOpening;
   const Config config = ports_.config();
   Lock lock(mutex_);
   woken_ = false;

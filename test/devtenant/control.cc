@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "test/devtenant/device_login.h"
+#include "test/devtenant/misbehave.h"
 
 namespace devtenant {
 namespace {
@@ -136,6 +137,18 @@ void HandlePendingLogins(Tenant& tenant, const Request& request, Response& respo
   response.set_content(PendingLogins(tenant).dump(), "application/json");
 }
 
+// ?wait=SECONDS holds the answer until a request is held.
+void HandleHeld(const Request& request, Response& response) {
+  const int wait = request.has_param("wait") ? std::stoi(request.get_param_value("wait")) : 0;
+  const int held = WaitForHeld(std::chrono::seconds(std::min(wait, kLongestWaitSeconds)));
+  response.set_content(json{{"held", held}}.dump() + "\n", "application/json");
+}
+
+json Release(Tenant&, const Request&, const json&) {
+  ReleaseHeld();
+  return kDone;
+}
+
 auto Handler(Tenant& tenant, Serve serve) {
   return [&tenant, serve](const Request& request, Response& response) {
     try {
@@ -154,6 +167,8 @@ auto Handler(Tenant& tenant, Serve serve) {
 void AddControlRoutes(Routes& routes, Tenant& tenant) {
   routes.Post("/faults", Handler(tenant, AddFault));
   routes.Delete("/faults", Handler(tenant, ClearFaults));
+  routes.Get("/holds", HandleHeld);
+  routes.Delete("/holds", Handler(tenant, Release));
   routes.Post("/settings", Handler(tenant, ChangeSettings));
   routes.Post("/users/([^/]+)", Handler(tenant, ChangeUser));
   routes.Post("/registrations/([^/]+)", Handler(tenant, ChangeRegistration));

@@ -17,8 +17,8 @@ void RequireOneOf(const std::string& value, const std::set<std::string>& known) 
 
 Fault ParseFault(const nlohmann::json& document) {
   RequireKnown(document, {"endpoint", "client_id", "count", "status", "code", "error", "suberror",
-                          "claims_challenge", "headers", "delay_ms", "drop", "body", "tls",
-                          "claims", "answer", "extra_scopes"});
+                          "claims_challenge", "headers", "delay_ms", "drop", "hold", "body",
+                          "method", "path", "tls", "claims", "answer", "extra_scopes"});
   Fault fault;
   fault.tls = document.value("tls", "");
   fault.endpoint = document.value("endpoint", fault.tls.empty() ? "token" : "login");
@@ -32,11 +32,15 @@ Fault ParseFault(const nlohmann::json& document) {
   fault.headers = document.value("headers", fault.headers);
   fault.delay_ms = document.value("delay_ms", uint64_t{0});
   fault.drop = document.value("drop", "");
+  fault.hold = document.value("hold", "");
+  fault.method = document.value("method", "");
+  fault.path = document.value("path", "");
   fault.body = document.value("body", "");
   fault.claims = document.value("claims", nlohmann::json::object());
   fault.answer = document.value("answer", nlohmann::json::object());
   fault.extra_scopes = document.value("extra_scopes", fault.extra_scopes);
   RequireOneOf(fault.drop, {"before", "middle"});
+  RequireOneOf(fault.hold, {"before", "after"});
   RequireOneOf(fault.body,
                {"invalid_json", "truncated", "huge", "empty", "html", "array", "duplicate_key"});
   RequireOneOf(fault.tls, {"close", "wrong_ca", "wrong_name", "expired"});
@@ -57,10 +61,12 @@ Fault Faults::TakeFirst(Applies applies) {
   return {};
 }
 
-Fault Faults::TakeForRequest(const std::string& endpoint, const std::string& client_id) {
+Fault Faults::TakeForRequest(const std::string& endpoint, const std::string& client_id,
+                             const std::string& method, const std::string& path) {
   return TakeFirst([&](const Fault& fault) {
     return fault.tls.empty() && (fault.endpoint == endpoint || fault.endpoint == "any") &&
-           (fault.client_id.empty() || fault.client_id == client_id);
+           (fault.client_id.empty() || fault.client_id == client_id) &&
+           (fault.method.empty() || fault.method == method) && path.contains(fault.path);
   });
 }
 

@@ -77,10 +77,10 @@ void Handle(Tenant& tenant, const GraphOperation& operation, const Request& requ
   Fault fault;
   {
     const std::lock_guard lock(tenant.mutex);
-    fault = tenant.faults.TakeForRequest("graph", "");
+    fault = tenant.faults.TakeForRequest("graph", "", request.method, request.path);
   }
   if (!MisbehaveBefore(fault)) return;
-  const std::lock_guard lock(tenant.mutex);
+  std::unique_lock lock(tenant.mutex);
   json body;
   try {
     if (fault.status != 0) throw GraphError{fault.status, "ServiceNotAvailable", "Try again."};
@@ -99,8 +99,9 @@ void Handle(Tenant& tenant, const GraphOperation& operation, const Request& requ
   }
   if (!body.is_null()) response.set_content(body.dump(), "application/json; charset=utf-8");
   response.set_header("request-id", NewGuid());
-  MisbehaveAfter(fault, response);
   tenant.recorder.Request("graph", response.status);
+  lock.unlock();
+  MisbehaveAfter(fault, response);
 }
 
 }  // namespace

@@ -292,10 +292,10 @@ void Handle(Tenant& tenant, const Route& route, const Request& request, Response
   Fault fault;
   {
     const std::lock_guard lock(tenant.mutex);
-    fault = tenant.faults.TakeForRequest("vault", "");
+    fault = tenant.faults.TakeForRequest("vault", "", request.method, request.path);
   }
   if (!MisbehaveBefore(fault)) return;
-  const std::lock_guard lock(tenant.mutex);
+  std::unique_lock lock(tenant.mutex);
   try {
     if (fault.status != 0) {
       throw VaultError{fault.status, fault.error.empty() ? "Fault" : fault.error,
@@ -309,8 +309,9 @@ void Handle(Tenant& tenant, const Route& route, const Request& request, Response
   } catch (const std::exception& error) {
     ReplyError(tenant, response, {400, "BadParameter", error.what(), {}});
   }
-  MisbehaveAfter(fault, response);
   tenant.recorder.Request("vault", response.status);
+  lock.unlock();
+  MisbehaveAfter(fault, response);
 }
 
 }  // namespace

@@ -94,6 +94,18 @@ class DevTenant:
     def clear_faults(self):
         return self.control("DELETE", "/faults")
 
+    def hold(self, when, **where):
+        """The next request there is held `before` or `after` it is served, until release()."""
+        return self.fault(hold=when, count=1, **where)
+
+    def until_held(self, wait=START_SECONDS):
+        if self.control("GET", f"/holds?wait={wait}")["held"] == 0:
+            raise AssertionError("nobody asked what is held")
+
+    def release(self):
+        """Closes the connections of what is held, and answers nothing."""
+        return self.control("DELETE", "/holds")
+
     def settings(self, **settings):
         return self.control("POST", "/settings", settings)
 
