@@ -170,6 +170,12 @@ std::expected<Rotation::Plan, Refusal> Rotation::Examine(const Ask& ask) {
   }
   const auto current = FetchCurrent();
   if (!current) return std::unexpected(VaultRefusal(credential_, current.error()));
+  // Before anything is changed anywhere: a role that is missing is said now.
+  if (ports_.writer != nullptr) {
+    const SecretId id{credential_.name, *SecretKindOf(credential_)};
+    const auto may = ports_.writer->MayWrite(id, current->version);
+    if (!may) return std::unexpected(VaultRefusal(credential_, may.error()));
+  }
   Plan plan{.old_version = current->version};
   const auto app = ports_.registration.Read();
   if (app) {
@@ -266,7 +272,7 @@ Refusal RevokedRefusal(const std::string& credential) {
           {}};
 }
 
-std::string WhyNotRotated(const policy::Credential& credential) {
+std::string WhyNotRotated(const policy::Config& config, const policy::Credential& credential) {
   const std::string& kind = credential.kind;
   if (kind == "managed-identity") {
     return "A managed identity has no secret that anybody holds: Azure rotates it by itself.";
@@ -288,10 +294,20 @@ std::string WhyNotRotated(const policy::Credential& credential) {
     return "The key never leaves its vault: let the vault make a new version of the certificate, "
            "and upload its public part to the application; purser does not do it in this version.";
   }
-  if (!credential.vault.empty()) {
-    return "Its secret is in vault " + credential.vault +
-           ": put a new version there; purser takes the newest. purser does not do it in this "
-           "version.";
+  const auto vault = config.vaults.find(credential.vault);
+  if (vault == config.vaults.end() || kind == "refresh-token") return {};
+  const std::string place = "Its secret is in vault " + credential.vault + ": ";
+  if (vault->second.kind != "azure-key-vault") {
+    return place + "whoever mounts these files puts a new one there, and purser reads it.";
+  }
+  if (!credential.version.empty()) {
+    return place + "version = \"" + credential.version +
+           "\" pins it. Remove that line, and purser takes the newest version and makes new ones.";
+  }
+  if (kind == "certificate") {
+    return place +
+           "let the vault make a new version of the certificate, and upload its public "
+           "part to the application; purser does not do it in this version.";
   }
   return {};
 }

@@ -16,6 +16,7 @@
 #include "broker/ports/ledger_sink.h"
 #include "broker/ports/random.h"
 #include "broker/ports/vault.h"
+#include "broker/ports/vault_writer.h"
 #include "broker/reason.h"
 #include "broker/revocations.h"
 #include "broker/rotation_journal.h"
@@ -38,7 +39,7 @@ struct RotationMemory {
 /// or its name and removed. Nothing is removed before the new one is proven and in use.
 /// Once the credential is revoked nothing new is added, stored or put to use: before the switch the
 /// new one is removed at Entra, after it the old one, without waiting. Not thread-safe; borrows
-/// all. REQUIRES: WhyNotRotated(credential) is empty.
+/// all. REQUIRES: WhyNotRotated() is empty.
 class Rotation {
  public:
   // How long Entra may take to know a new credential everywhere: minutes, seconds as a rule.
@@ -66,6 +67,7 @@ class Rotation {
     Result<Secret> (*make_certificate)(const entra::CertificateTerms&) =
         &entra::MakeClientCertificate;
     const Revocations* revocations = nullptr;  // null: nothing is ever revoked
+    VaultWriter* writer = nullptr;             // null: there is no vault but purser's own store
   };
   struct Ask {
     std::chrono::seconds grace{3600};
@@ -118,6 +120,7 @@ class Rotation {
   Step Switch();
   Step RemoveOld();
   Step RemoveBoth();
+  std::optional<Step> DisableOld();
   std::optional<Step> RemoveAll(const std::vector<std::string>& keys, const Secret& current);
   Step Undo();
   Step GiveUp(const std::string& why);
@@ -139,6 +142,6 @@ Refusal RevokedRefusal(const std::string& credential);
 
 /// Why purser does not rotate this credential, in a sentence that says what does; empty: it does.
 /// Refresh tokens are renewed by redeeming them, which is no Rotation.
-std::string WhyNotRotated(const policy::Credential& credential);
+std::string WhyNotRotated(const policy::Config& config, const policy::Credential& credential);
 
 }  // namespace broker

@@ -133,6 +133,10 @@ Rotation::Step Rotation::Switch() {
     if (Revoked()) return GiveUp(kRevoked);
     auto version = ports_.vault.Replace({credential_.name, *SecretKindOf(credential_)},
                                         journal_.old_version, journal_.secret);
+    // Not for want of time: the new one is taken back, and somebody has to look.
+    if (!version && version.error().code == ErrorCode::kDenied) {
+      return GiveUp("the vault refused to store it: " + version.error().detail);
+    }
     if (!version) return Trouble(version.error().detail, version.error().retry_after);
     journal_.new_version = std::move(*version);
   }
@@ -177,10 +181,21 @@ Rotation::Step Rotation::RemoveOld() {
     if (Lists(*app, journal_.old_key)) away.push_back(journal_.old_key);
   }
   if (auto step = RemoveAll(away, current->value)) return std::move(*step);
+  if (auto step = DisableOld()) return std::move(*step);
   if (const Status told = Record(Outcome::kSuccess, "remove"); !told) {
     return std::unexpected(told.error());
   }
   return End(revoked ? kRevoked : std::string());
+}
+
+// The vault keeps all versions: nobody is to take up one that Entra knows no more.
+std::optional<Rotation::Step> Rotation::DisableOld() {
+  if (ports_.writer == nullptr) return std::nullopt;
+  const auto disabled =
+      ports_.writer->Disable({credential_.name, *SecretKindOf(credential_)}, journal_.old_version);
+  // Somebody purged it.
+  if (disabled || disabled.error().code == ErrorCode::kNotFound) return std::nullopt;
+  return Trouble(disabled.error().detail, disabled.error().retry_after);
 }
 
 // Revoked and destroyed here in the grace period: neither of the two is of any use any more, and

@@ -26,6 +26,7 @@ Rotation::Ports Rotations::PortsWith(AppRegistration& registration) const {
   Rotation::Ports made{ports_.journal, ports_.vault,  ports_.ledger,
                        ports_.clock,   ports_.random, registration};
   made.revocations = ports_.revocations;
+  made.writer = ports_.writer;
   return made;
 }
 
@@ -74,7 +75,7 @@ std::expected<const policy::Credential*, Refusal> Rotations::Rotatable(
   if (found == config->credentials.end()) {
     return Refuse(Reason::kNotFound, "No credential has this name; purser credentials lists them.");
   }
-  if (const std::string why = WhyNotRotated(found->second); !why.empty()) {
+  if (const std::string why = WhyNotRotated(*config, found->second); !why.empty()) {
     return Refuse(Reason::kValueOutOfRange, why);
   }
   if (!ports_.usable()) return Refuse(Reason::kSealed);
@@ -213,7 +214,8 @@ void Rotations::Told(const RotationView& before, const RotationView& now) const 
 void Rotations::Advance(Lock& lock, const Config& config, const std::string& name) {
   One& one = all_[name];  // stays where it is: nothing is ever erased
   const auto credential = config->credentials.find(name);
-  if (credential == config->credentials.end() || !WhyNotRotated(credential->second).empty()) {
+  if (credential == config->credentials.end() ||
+      !WhyNotRotated(*config, credential->second).empty()) {
     one.memory.trouble = "the configuration has no such credential to rotate any more: put it back";
     one.memory.failures = kStuckAfter;
     one.next = ports_.clock.WallNow() + kLook;

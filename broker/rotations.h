@@ -67,6 +67,7 @@ class Rotations {
     std::function<void(const RotationView& now)> switched;
     const Log* log = nullptr;
     const Revocations* revocations = nullptr;  // null: nothing is ever revoked
+    VaultWriter* writer = nullptr;             // null: there is no vault but purser's own store
   };
   explicit Rotations(Ports ports) : ports_(std::move(ports)) {}
 

@@ -110,6 +110,31 @@ VaultResult<VaultSecret> AzureKeyVault::Fetch(const SecretId& id) {
   return secret;
 }
 
+VaultResult<void> AzureKeyVault::Enable(const SecretId& id, const std::string& version,
+                                        bool enabled) {
+  const auto place = PlaceOf(id);
+  if (!place) return std::unexpected(place.error());
+  if (!place->version.empty()) {
+    return Fail(ErrorCode::kInvalidRequest,
+                client_.host() + ": a pinned version cannot be replaced: remove version");
+  }
+  const SecretPlace one{place->name, version};
+  if (version.empty() || !CheckPlace(one)) {
+    return Fail(ErrorCode::kInvalidRequest, client_.host() + ": no version of a Key Vault");
+  }
+  const auto response = client_.Send(UpdateSecretRequest(one, enabled));
+  if (!response) return AsError(response.error(), client_.host());
+  return {};
+}
+
+VaultResult<void> AzureKeyVault::MayWrite(const SecretId& id, const std::string& version) {
+  return Enable(id, version, true);
+}
+
+VaultResult<void> AzureKeyVault::Disable(const SecretId& id, const std::string& version) {
+  return Enable(id, version, false);
+}
+
 VaultResult<std::string> AzureKeyVault::Replace(const SecretId& id,
                                                 const std::string& expected_version,
                                                 const Secret& value) {

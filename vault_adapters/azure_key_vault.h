@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "broker/ports/vault.h"
+#include "broker/ports/vault_writer.h"
 #include "vault_adapters/key_vault_answer.h"
 #include "vault_adapters/key_vault_client.h"
 
@@ -15,7 +16,7 @@ namespace vault {
 ///
 /// Source: Key Vault REST reference, "Secrets"; "Get certificate's private key".
 /// Thread-safe. Borrows `client`, which other adapters of the same vault may share.
-class AzureKeyVault final : public broker::Vault {
+class AzureKeyVault final : public broker::Vault, public broker::VaultWriter {
  public:
   // 1,000 versions: a refresh token that is replaced every hour has so many within six weeks, and
   // the newest are what purser looks for.
@@ -36,6 +37,13 @@ class AzureKeyVault final : public broker::Vault {
                                            const std::string& expected_version,
                                            const broker::Secret& value) override;
 
+  /// Enables the version once more: whoever may not, may not set one either. kInvalidRequest where
+  /// the place pins a version.
+  broker::VaultResult<void> MayWrite(const broker::SecretId& id,
+                                     const std::string& version) override;
+  broker::VaultResult<void> Disable(const broker::SecretId& id,
+                                    const std::string& version) override;
+
   /// The newest version, or the pinned one; usable now by its own dates.
   KeyVaultResult<SecretBundle> Get(const SecretPlace& place);
   /// All versions, newest first, usable or not. kInvalid after kMaxPages.
@@ -47,6 +55,8 @@ class AzureKeyVault final : public broker::Vault {
  private:
   KeyVaultResult<SecretBundle> Read(const SecretPlace& place, broker::Clock::Wall* now);
   KeyVaultError ExplainMissing(KeyVaultError missing, const std::string& name);
+  broker::VaultResult<void> Enable(const broker::SecretId& id, const std::string& version,
+                                   bool enabled);
   broker::Result<SecretPlace> PlaceOf(const broker::SecretId& id) const;
 
   KeyVaultClient& client_;

@@ -19,6 +19,7 @@ constexpr auto kOperations = std::to_array<OperationInfo>({
     {Operation::kGetSecret,        "read this secret",            "Key Vault Secrets User",                  "secret permission Get"},
     {Operation::kListVersions,     "list this secret's versions", "Key Vault Secrets User",                  "secret permission List"},
     {Operation::kSetSecret,        "set this secret",             "Key Vault Secrets Officer",               "secret permission Set"},
+    {Operation::kUpdateSecret,     "write this secret",           "Key Vault Secrets Officer",               "secret permission Set"},
     {Operation::kGetDeletedSecret, "look at deleted secrets",     "Key Vault Secrets Officer",               "secret permission Get"},
     {Operation::kGetCertificate,   "read this certificate",       "Key Vault Certificate User",              "certificate permission Get"},
     {Operation::kGetKey,           "read this key's public part", "Key Vault Crypto User",                   "key permission Get"},

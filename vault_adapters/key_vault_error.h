@@ -20,6 +20,7 @@ enum class KeyVaultOperation : uint8_t {
   kGetSecret,
   kListVersions,
   kSetSecret,
+  kUpdateSecret,
   kGetDeletedSecret,
   kGetCertificate,
   kGetKey,

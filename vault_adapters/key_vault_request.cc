@@ -101,6 +101,14 @@ KeyVaultRequest GetSecretRequest(const SecretPlace& place) {
   return Get(KeyVaultOperation::kGetSecret, Target("secrets", place.name, place.version));
 }
 
+KeyVaultRequest UpdateSecretRequest(const SecretPlace& place, bool enabled) {
+  return {.operation = KeyVaultOperation::kUpdateSecret,
+          .method = "PATCH",
+          .target = Target("secrets", place.name, place.version),
+          .body = Secret::CopyOf(enabled ? R"({"attributes":{"enabled":true}})"
+                                         : R"({"attributes":{"enabled":false}})")};
+}
+
 KeyVaultRequest ListVersionsRequest(const std::string& name) {
   return Get(
       KeyVaultOperation::kListVersions,

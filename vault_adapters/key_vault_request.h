@@ -24,7 +24,7 @@ inline constexpr int kVersionsPerPage = 25;
 
 struct KeyVaultRequest {
   KeyVaultOperation operation{};
-  std::string method;   // GET, PUT, POST
+  std::string method;   // GET, PUT, PATCH, POST
   std::string target;   // path and query, below the vault's origin
   broker::Secret body;  // JSON; empty: none
 };
@@ -49,7 +49,9 @@ KeyVaultRequest GetKeyRequest(const SecretPlace& place);
 broker::Result<KeyVaultRequest> SetSecretRequest(const std::string& name,
                                                  const broker::Secret& value,
                                                  std::string_view content_type);
-// The three that follow also REQUIRE a version.
+// The four that follow also REQUIRE a version.
+/// Enables or disables it, and leaves all else.
+KeyVaultRequest UpdateSecretRequest(const SecretPlace& place, bool enabled);
 /// `digest` is the SHA-256 of what is signed.
 KeyVaultRequest SignRequest(const SecretPlace& place, KeyVaultAlgorithm algorithm,
                             std::span<const std::byte, 32> digest);

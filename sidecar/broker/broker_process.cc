@@ -187,7 +187,8 @@ broker::Rotations::Ports BrokerProcess::PortsOfRotations() {
                                                               now.new_version});
               },
           .log = &log_,
-          .revocations = &revocations_};
+          .revocations = &revocations_,
+          .writer = &vaults_};
 }
 
 AdminPorts BrokerProcess::PortsOfAdmins() {

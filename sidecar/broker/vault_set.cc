@@ -76,11 +76,13 @@ struct VaultSet::Mounted {
 
 VaultSet::VaultSet(const Config& config, const Ports& ports) {
   std::map<std::string, broker::Vault*> by_name;
+  std::map<std::string, broker::VaultWriter*> writers;
   for (const auto& [name, vault] : config.vaults) {
     if (vault.kind == "azure-key-vault") {
       auto& made = *key_vaults_.emplace_back(std::make_unique<KeyVault>(config, vault, ports));
       by_name[name] = &made.policy;
       keys_[name] = &made.keys;
+      writers[name] = &made.secrets;
     } else {
       auto& made = *mounted_.emplace_back(std::make_unique<Mounted>(config, vault, ports));
       by_name[name] = &made.policy;
@@ -91,6 +93,7 @@ VaultSet::VaultSet(const Config& config, const Ports& ports) {
     if (credential.vault.empty()) continue;
     vaults.emplace(name, *by_name.at(credential.vault));
     if (credential.kind == "key-vault-key") signers_[name] = keys_.at(credential.vault);
+    if (writers.contains(credential.vault)) writers_[name] = writers.at(credential.vault);
   }
   vault_ = std::make_unique<vault::VaultsByCredential>(ports.own, std::move(vaults));
 }
@@ -105,6 +108,11 @@ broker::Signer* VaultSet::SignerOf(const std::string& credential) const {
 vault::KeyVaultKeys* VaultSet::KeysOf(const std::string& vault) const {
   const auto found = keys_.find(vault);
   return found == keys_.end() ? nullptr : found->second;
+}
+
+broker::VaultWriter* VaultSet::WriterOf(const std::string& credential) const {
+  const auto found = writers_.find(credential);
+  return found == writers_.end() ? nullptr : found->second;
 }
 
 void VaultSet::Sweep() const {
@@ -146,6 +154,18 @@ broker::VaultResult<std::string> CurrentVaults::Replace(const SecretId& id,
 void CurrentVaults::Invalidate(const SecretId& id, const std::string& version) {
   const auto used = set();
   (used ? used->vault() : own_).Invalidate(id, version);
+}
+
+broker::VaultResult<void> CurrentVaults::MayWrite(const SecretId& id, const std::string& version) {
+  const auto used = set();
+  broker::VaultWriter* const writer = used ? used->WriterOf(id.name) : nullptr;
+  return writer == nullptr ? broker::VaultResult<void>() : writer->MayWrite(id, version);
+}
+
+broker::VaultResult<void> CurrentVaults::Disable(const SecretId& id, const std::string& version) {
+  const auto used = set();
+  broker::VaultWriter* const writer = used ? used->WriterOf(id.name) : nullptr;
+  return writer == nullptr ? broker::VaultResult<void>() : writer->Disable(id, version);
 }
 
 broker::VaultResult<broker::SigningKey> CurrentVaults::Current(const std::string& credential) {

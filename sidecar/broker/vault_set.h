@@ -9,6 +9,7 @@
 #include "broker/broker.h"
 #include "broker/ports/signer.h"
 #include "broker/ports/vault.h"
+#include "broker/ports/vault_writer.h"
 #include "sidecar/broker/supervisor_files.h"
 #include "sidecar/broker/vault_identity.h"
 
@@ -42,6 +43,8 @@ class VaultSet {
   [[nodiscard]] broker::Signer* SignerOf(const std::string& credential) const;
   /// The keys of the key vault of this name; null: there is none.
   [[nodiscard]] vault::KeyVaultKeys* KeysOf(const std::string& vault) const;
+  /// What writes the credential's secret to a vault elsewhere; null: nothing does.
+  [[nodiscard]] broker::VaultWriter* WriterOf(const std::string& credential) const;
 
  private:
   struct KeyVault;
@@ -49,13 +52,16 @@ class VaultSet {
   std::vector<std::unique_ptr<KeyVault>> key_vaults_;
   std::vector<std::unique_ptr<Mounted>> mounted_;
   std::unique_ptr<broker::Vault> vault_;
-  std::map<std::string, vault::KeyVaultKeys*> keys_;  // by vault
-  std::map<std::string, broker::Signer*> signers_;    // by credential
+  std::map<std::string, vault::KeyVaultKeys*> keys_;     // by vault
+  std::map<std::string, broker::Signer*> signers_;       // by credential
+  std::map<std::string, broker::VaultWriter*> writers_;  // by credential
 };
 
 /// The set of the configuration in force. A fetch under way keeps the set that it began with. Until
 /// there is a set, purser's own store alone. Thread-safe. Borrows `own`.
-class CurrentVaults final : public broker::Vault, public broker::Signer {
+class CurrentVaults final : public broker::Vault,
+                            public broker::Signer,
+                            public broker::VaultWriter {
  public:
   explicit CurrentVaults(broker::Vault& own) : own_(own) {}
   void Use(std::shared_ptr<const VaultSet> set);
@@ -69,6 +75,12 @@ class CurrentVaults final : public broker::Vault, public broker::Signer {
                                            const std::string& expected_version,
                                            const broker::Secret& value) override;
   void Invalidate(const broker::SecretId& id, const std::string& version) override;
+
+  /// Of what no vault elsewhere keeps both succeed: purser's own store has one version.
+  broker::VaultResult<void> MayWrite(const broker::SecretId& id,
+                                     const std::string& version) override;
+  broker::VaultResult<void> Disable(const broker::SecretId& id,
+                                    const std::string& version) override;
 
   broker::VaultResult<broker::SigningKey> Current(const std::string& credential) override;
   broker::VaultResult<std::string> SignPs256(const std::string& credential,

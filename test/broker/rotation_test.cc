@@ -297,13 +297,38 @@ TEST_CASE("A journal reads as it was written, and nothing else reads as one") {
 }
 
 TEST_CASE("A kind without a secret of its own says so in a sentence") {
+  const policy::Config config;
   for (const char* kind :
        {"managed-identity", "federated", "agent-identity", "on-behalf-of", "key-vault-key"}) {
     CAPTURE(kind);
-    CHECK_FALSE(WhyNotRotated({.kind = kind}).empty());
+    CHECK_FALSE(WhyNotRotated(config, {.kind = kind}).empty());
   }
-  CHECK_FALSE(WhyNotRotated({.kind = "certificate", .vault = "corp"}).empty());
   for (const char* kind : {"certificate", "client-secret", "refresh-token"}) {
-    CHECK(WhyNotRotated({.kind = kind}).empty());
+    CHECK(WhyNotRotated(config, {.kind = kind}).empty());
+  }
+}
+
+TEST_CASE(
+    "What a vault elsewhere keeps is rotated there, unless purser may not choose its version") {
+  policy::Config config;
+  config.vaults["corp"].kind = "azure-key-vault";
+  config.vaults["files"].kind = "mounted-files";
+  struct Row {
+    const char* kind;
+    const char* vault;
+    const char* version;
+    const char* says;
+  };
+  for (const Row& row : {Row{"client-secret", "corp", "", ""}, Row{"refresh-token", "corp", "", ""},
+                         Row{"client-secret", "corp", "0123", "pins it"},
+                         Row{"client-secret", "files", "", "whoever mounts these files"},
+                         Row{"certificate", "files", "", "whoever mounts these files"},
+                         Row{"certificate", "corp", "", "new version of the certificate"}}) {
+    CAPTURE(row.kind);
+    CAPTURE(row.vault);
+    const std::string why =
+        WhyNotRotated(config, {.kind = row.kind, .vault = row.vault, .version = row.version});
+    CHECK(why.empty() == (*row.says == 0));
+    CHECK(why.find(row.says) != std::string::npos);
   }
 }

@@ -14,6 +14,7 @@
 #include "test/fakes/fake_ledger.h"
 #include "test/fakes/fake_random.h"
 #include "test/fakes/fake_store.h"
+#include "test/fakes/fake_vault_writer.h"
 
 namespace rotation_test {
 
@@ -91,7 +92,8 @@ struct World {
   [[nodiscard]] SecretId id() const { return {"app", *SecretKindOf(credential)}; }
 
   Rotation::Ports ports() {
-    return {journal, crashing_vault, ledger, clock, random, entra, &NextCertificate, &revocations};
+    return {journal, crashing_vault,   ledger,       clock,  random,
+            entra,   &NextCertificate, &revocations, &writer};
   }
   Rotation rotation() { return {ports(), config, credential, memory}; }
   std::expected<void, Refusal> Begin(Rotation::Ask ask = {}) { return rotation().Begin(ask); }
@@ -145,6 +147,7 @@ struct World {
   FakeClock clock;
   FakeRandom random;
   Revocations revocations;
+  FakeVaultWriter writer;
   FakeAppRegistration entra;
   RotationMemory memory;
   int effects = 0;

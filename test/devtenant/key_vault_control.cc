@@ -36,7 +36,9 @@ json ShowSecret(Tenant& tenant, const std::string& name, const json&) {
   const auto found = tenant.vault.secrets.find(VaultName(name));
   if (found == tenant.vault.secrets.end()) return list;
   for (const VaultSecret& secret : found->second) {
-    list.push_back({{"version", secret.version}, {"value", secret.value}});
+    list.push_back({{"version", secret.version},
+                    {"value", secret.value},
+                    {"enabled", secret.attributes.enabled}});
   }
   return list;
 }

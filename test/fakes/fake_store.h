@@ -59,6 +59,7 @@ class FakeVault final : public broker::Vault {
   broker::VaultResult<std::string> Replace(const broker::SecretId& id, const std::string& expected,
                                            const broker::Secret& value) override {
     if (before_replace) before_replace();
+    if (refuse_replace_with) return std::unexpected(*refuse_replace_with);
     const auto put = store.Put(id, value, expected.empty() ? 0 : std::stoull(expected));
     if (!put) return std::unexpected(put.error());
     return std::to_string(*put);
@@ -68,6 +69,6 @@ class FakeVault final : public broker::Vault {
   }
   FakeStore store;
   std::function<void()> before_replace;  // what others do between a Fetch and this Replace
-  std::optional<broker::VaultError> refuse_with;
+  std::optional<broker::VaultError> refuse_with, refuse_replace_with;
   std::vector<std::pair<broker::SecretId, std::string>> invalidated;  // oldest first
 };

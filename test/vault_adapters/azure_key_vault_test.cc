@@ -256,6 +256,35 @@ TEST_CASE("What cannot be replaced is not") {
   for (const auto& seen : t.http.seen) CHECK(seen.method == "GET");
 }
 
+TEST_CASE("Whether purser may write is asked without a change; an old version is disabled") {
+  Vaulted t;
+  t.PushBundle(Bundle("s3cret", kV2));
+  CHECK(t.vault.MayWrite(kApp, kV2).has_value());
+  t.PushBundle(Bundle("s3cret", kV1));
+  CHECK(t.vault.Disable(kApp, kV1).has_value());
+  CHECK(t.http.seen[0].method == "PATCH");
+  CHECK(t.http.seen[0].url == kUrl + "/secrets/app-secret/" + kV2 + "?api-version=7.4");
+  CHECK(t.http.seen[0].body == R"({"attributes":{"enabled":true}})");
+  CHECK(t.http.seen[1].url == kUrl + "/secrets/app-secret/" + kV1 + "?api-version=7.4");
+  CHECK(t.http.seen[1].body == R"({"attributes":{"enabled":false}})");
+}
+
+TEST_CASE("Who may not write is told the role; what names no version is not sent") {
+  Vaulted t;
+  t.http.Push(403, ErrorBody("Forbidden"));
+  const auto may = t.vault.MayWrite(kApp, kV1);
+  REQUIRE_FALSE(may.has_value());
+  CHECK(may.error().code == ErrorCode::kDenied);
+  CHECK(may.error().detail.find("Key Vault Secrets Officer") != std::string::npos);
+  for (const char* version : {"", "1", "../x"}) {
+    CHECK(t.vault.Disable(kApp, version).error().code == ErrorCode::kInvalidRequest);
+  }
+  CHECK(t.vault.MayWrite(kPinned, kV1).error().code == ErrorCode::kInvalidRequest);
+  CHECK(t.vault.MayWrite({"nobody", SecretKind::kClientSecret}, kV1).error().code ==
+        ErrorCode::kNotFound);
+  CHECK(t.http.seen.size() == 1);
+}
+
 TEST_CASE("A certificate's private part is PEM, whichever way the vault keeps it") {
   const TestCertificate certificate = TestCertificate::Rsa();
   const std::string pem = certificate.KeyPem() + certificate.CertificatePem();

@@ -1,0 +1,22 @@
+// broker/ports/vault_writer.h: what a rotation asks of the vault that keeps the secret.
+#pragma once
+#include <string>
+
+#include "broker/ports/sealed_store.h"
+#include "broker/ports/vault_error.h"
+
+namespace broker {
+
+/// Beside Vault, which stores new versions. Thread-safe. Errors of both: those of Vault::Fetch; the
+/// detail of kDenied names the role that is missing.
+class VaultWriter {
+ public:
+  virtual ~VaultWriter() = default;
+  /// Whether purser may write to this secret. Asks in a way that changes nothing; `version` is the
+  /// current one.
+  virtual VaultResult<void> MayWrite(const SecretId& id, const std::string& version) = 0;
+  /// The vault is to deliver this version to nobody any more. What is disabled already stays so.
+  virtual VaultResult<void> Disable(const SecretId& id, const std::string& version) = 0;
+};
+
+}  // namespace broker

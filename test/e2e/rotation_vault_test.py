@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""A client secret in Key Vault is rotated there: a new version, and the old one is disabled."""
+import json
+import os
+import pathlib
+import signal
+import tempfile
+import unittest
+
+import harness
+from dev_tenant import DevTenant, default_tenant
+from harness import CLIENT_SECRET, HELPDESK, Purser, SECRET_APP, rule, until
+
+ROTATOR = "aaaaaaaa-0000-4000-8000-0000000000f0"
+VAULTED = "aaaaaaaa-0000-4000-8000-0000000000e0"
+READER, OFFICER = "Key Vault Secrets User", "Key Vault Secrets Officer"
+PUT = {"endpoint": "vault", "method": "PUT"}
+DISABLE = {"endpoint": "vault", "method": "PATCH"}
+
+
+def tenant():
+    made = default_tenant()
+    made["registrations"] += [
+        {"client_id": ROTATOR, "name": "rotator", "secrets": ["rotator~secret-0123456789"],
+         "application": {"graph": ["Application.ReadWrite.OwnedBy"]}},
+        {"client_id": VAULTED, "name": "vaulted", "secrets": [CLIENT_SECRET], "owners": [ROTATOR],
+         "application": {"graph": ["User.Read.All"]}}]
+    made["vault"] = {"roles": {SECRET_APP: [READER]},
+                     "secrets": {"app-secret": {"value": CLIENT_SECRET}}}
+    return made
+
+
+class Vaulted(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.entra = cls.enterClassContext(DevTenant(tenant()))
+        cls.files = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        os.chmod(cls.files, 0o755)
+        cls.purser = cls.enterClassContext(Purser(cls.entra, edit=cls.configure))
+        for name, secret in (("app", CLIENT_SECRET), ("rotator", "rotator~secret-0123456789")):
+            done = cls.purser.cli("secret", "set", name, stdin=secret)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+    @classmethod
+    def configure(cls, config):
+        config["tenant"]["vault_suffix"] = "vault.azure.net"
+        config["vault"] = {"corp": {"kind": "azure-key-vault", "url": cls.entra.vault,
+                                    "auth": "credential:app"},
+                           "files": {"kind": "mounted-files", "path": str(cls.files)}}
+        version = cls.entra.control("GET", "/vault/secrets/app-secret")[0]["version"]
+        config["credential"]["rotator"] = {"kind": "client-secret", "client_id": ROTATOR}
+        common = {"kind": "client-secret", "client_id": VAULTED, "rotate_with": "rotator",
+                  "scopes": ["User.Read.All"]}
+        for name, place in (("vaulted", {"vault": "corp", "name": "app-secret"}),
+                            ("pinned", {"vault": "corp", "name": "app-secret", "version": version}),
+                            ("mounted", {"vault": "files", "name": "app-secret"})):
+            config["credential"][name] = common | place
+        config["agent"][HELPDESK]["allow"] = [rule("read", ["User.Read.All"], "vaulted")]
+
+    def versions(self):
+        return self.entra.control("GET", "/vault/secrets/app-secret")
+
+    def held(self):
+        return [one["keyId"] for one in self.entra.registered(VAULTED)["passwords"]]
+
+    def rotation(self):
+        reply = self.purser.admin("GET", "/v1/credentials/vaulted/rotation")
+        return reply.json() if reply.status == 200 else {}
+
+    def roles(self, *roles):
+        # Object ids of service principals are the client ids here.
+        self.entra.control("POST", f"/vault/roles/{SECRET_APP}", {"roles": list(roles)})
+
+    def rotate(self, name="vaulted", code=0):
+        done = self.purser.cli("rotate", name, "--grace", "0s")
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr + self.purser.log())
+        return done.stdout + done.stderr
+
+    def until_idle(self):
+        until(lambda: self.rotation().get("step") == "idle")
+        self.assertNotIn("failure", self.rotation())
+
+    def assert_exactly_one(self, before):
+        self.assertEqual(len(self.held()), 1)
+        self.assertNotEqual(self.held(), before)
+        self.assertEqual([one["enabled"] for one in self.versions()][-2:], [False, True])
+        self.assertEqual(sum(one["enabled"] for one in self.versions()), 1)
+        reply = self.purser.token(HELPDESK, ["User.Read.All"])
+        self.assertEqual(reply.status, 200, f"{reply}{self.purser.log()}")
+
+    def test_who_may_not_write_there_is_told_the_role_before_anything_changes(self):
+        self.roles(READER)
+        before = self.held(), self.versions()
+        self.assertIn(OFFICER, self.rotate(code=1))
+        self.assertEqual((self.held(), self.versions()), before)
+        self.assertEqual(self.rotation(), {})
+
+    def test_a_version_that_the_configuration_pins_and_mounted_files_are_refused(self):
+        self.assertIn("pins it", self.rotate("pinned", code=1))
+        self.assertIn("mounts these files", self.rotate("mounted", code=1))
+
+    def test_a_new_version_is_set_and_the_old_one_disabled_whenever_purser_is_killed(self):
+        self.roles(READER, OFFICER)
+        before = self.held()
+        shown = self.rotate()
+        self.until_idle()
+        self.assertIn(self.versions()[-1]["version"], shown)
+        self.assert_exactly_one(before)
+        before = self.held()
+        reply = None
+        for when, where in (("before", PUT), ("after", PUT), ("before", DISABLE),
+                            ("after", DISABLE)):
+            with self.subTest(when=when, method=where["method"]):
+                if reply is None:
+                    self.entra.hold(when, **where)
+                    reply = self.purser.admin("POST", "/v1/credentials/vaulted/rotate",
+                                              {"grace": 0})
+                    self.assertEqual(reply.status, 200, reply)
+                else:
+                    self.entra.hold(when, **where)
+                    self.purser.start()
+                self.entra.until_held()
+                self.purser.stop(signal.SIGKILL)
+                self.entra.release()
+        self.purser.start()
+        self.until_idle()
+        self.assert_exactly_one(before)
+        secrets = [one["value"] for one in self.entra.secrets() if one["kind"] == "client_secret"]
+        text = json.dumps(self.purser.ledger_lines()) + self.purser.log()
+        self.assertFalse([secret for secret in secrets if secret in text])
+
+
+if __name__ == "__main__":
+    harness.main()
