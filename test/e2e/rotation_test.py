@@ -15,10 +15,12 @@ import harness
 from agents import Agent
 from dev_tenant import DevTenant, default_tenant, new_certificate
 from harness import CERT_APP, CLIENT_SECRET, HELPDESK, Purser, ROBOT, SECRET_APP, rule, until
+from identities import AIDE, BLUEPRINT
 
 SEED = int(os.environ.get("PURSER_SEED", random.SystemRandom().randrange(2**32)))
 KILLS = int(os.environ.get("PURSER_KILLS", 4))
 ROTATOR = "aaaaaaaa-0000-4000-8000-0000000000f0"
+KEEPER = "aaaaaaaa-0000-4000-8000-0000000000f1"  # of the credentials of blueprints
 EXTRA = {f"extra{n}": f"aaaaaaaa-0000-4000-8000-0000000000e{n}" for n in range(3)}
 # What an agent may be told while the broker is away, and how a connection to it may end.
 TROUBLE = {"restarting", "overloaded", "ledger_unavailable", "sealed", "store_unavailable",
@@ -38,11 +40,25 @@ def tenant():
         {"client_id": client, "name": name, "secrets": [f"{name}~secret-0123456789"],
          "owners": [ROTATOR], "application": {"graph": ["User.Read.All"]}}
         for name, client in EXTRA.items()]
+    made["registrations"] += [
+        {"client_id": BLUEPRINT, "name": "blueprint", "secrets": [CLIENT_SECRET]},
+        {"client_id": AIDE, "name": "aide", "blueprint": BLUEPRINT,
+         "application": {"graph": ["User.Read.All"]}},
+        {"client_id": KEEPER, "name": "keeper", "secrets": ["keeper~secret-0123456789"],
+         "application": {"graph": ["AgentIdentityBlueprint.AddRemoveCreds.All",
+                                   "Application.Read.All"]}}]
     return made
 
 
 def configure(config):
     credentials = config["credential"]
+    credentials["keeper"] = {"kind": "client-secret", "client_id": KEEPER}
+    credentials["blueprint"] = {"kind": "client-secret", "client_id": BLUEPRINT,
+                                "rotate_with": "keeper"}
+    credentials["aide"] = {"kind": "agent-identity", "client_id": AIDE, "proof": "blueprint",
+                           "scopes": ["User.Read.All"]}
+    config["agent"]["aide"] = dict(config["agent"][HELPDESK],
+                                   allow=[rule("read", ["User.Read.All"], "aide")])
     credentials["rotator"] = {"kind": "client-secret", "client_id": ROTATOR}
     credentials["app"]["rotate_with"] = "rotator"
     for name, client in EXTRA.items():
@@ -51,21 +67,21 @@ def configure(config):
 
 
 class Rotation(unittest.TestCase):
-    def setUp(self):
-        self.entra = self.enterContext(DevTenant(tenant()))
-        self.entra.settings(device_code_interval_s=1, propagation_ms=300)
-        key, certificate = new_certificate(self.entra.dir)
-        self.entra.registration(CERT_APP, certificates=[certificate.read_text()])
-        self.purser = self.enterContext(Purser(self.entra, edit=configure))
-        self.enrol("app", CLIENT_SECRET)
-        self.enrol("rotator", "rotator~secret-0123456789")
-        self.enrol("cert", key.read_text() + certificate.read_text())
-        for name in EXTRA:
-            self.enrol(name, f"{name}~secret-0123456789")
+    """One tenant and one purser for all: no test leaves a rotation under way."""
 
-    def enrol(self, name, secret):
-        done = self.purser.cli("secret", "set", name, stdin=secret)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+    @classmethod
+    def setUpClass(cls):
+        cls.entra = cls.enterClassContext(DevTenant(tenant()))
+        cls.entra.settings(device_code_interval_s=1, propagation_ms=300)
+        key, certificate = new_certificate(cls.entra.dir)
+        cls.entra.registration(CERT_APP, certificates=[certificate.read_text()])
+        cls.purser = cls.enterClassContext(Purser(cls.entra, edit=configure))
+        secrets = {"app": CLIENT_SECRET, "blueprint": CLIENT_SECRET,
+                   "cert": key.read_text() + certificate.read_text(),
+                   **{name: f"{name}~secret-0123456789" for name in ("rotator", "keeper", *EXTRA)}}
+        for name, secret in secrets.items():
+            done = cls.purser.cli("secret", "set", name, stdin=secret)
+            assert done.returncode == 0, done.stdout + done.stderr
 
     def rotate(self, *arguments, code=0):
         done = self.purser.cli("rotate", *arguments)
@@ -146,6 +162,19 @@ class Rotation(unittest.TestCase):
         self.assertEqual(len(self.held(CERT_APP)), 1)
         self.assertNotEqual(self.held(CERT_APP), new)
         self.mint(ROBOT)
+
+    def test_an_agent_identity_s_blueprint_is_rotated_and_its_agents_notice_nothing(self):
+        self.mint("aide")
+        self.assertIn("rotate its blueprint, blueprint", self.rotate("aide", code=1))
+        before = self.held(BLUEPRINT)
+        self.rotate("blueprint", "--grace", "0s")
+        self.assertNotIn("failure", self.until_idle("blueprint"))
+        self.assertEqual(len(self.held(BLUEPRINT)), 1)
+        self.assertNotEqual(self.held(BLUEPRINT), before)
+        self.mint("aide")
+        steps = [(entry["change"]["step"], entry["outcome"])
+                 for entry in self.entries("blueprint")]
+        self.assertEqual(steps[-1], ("remove", "success"))
 
     def test_what_cannot_be_rotated_is_refused_with_a_sentence(self):
         self.assertIn("no credential", self.rotate("nobody", code=1).lower())
