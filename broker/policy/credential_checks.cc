@@ -148,12 +148,19 @@ class CredentialCheck {
 
   void CheckRotation() {
     const auto every = credential_->rotate_every;
-    const bool elsewhere = !credential_->vault.empty() && credential_->kind != "refresh-token";
+    const auto vault = draft_->config.vaults.find(credential_->vault);
+    const bool mounted =
+        vault != draft_->config.vaults.end() && vault->second.kind == "mounted-files";
     for (const char* key : {"rotate_every", "rotate_with"}) {
-      if (!IsWritten(key) || !elsewhere) continue;
-      Fault(key, std::string("purser rotates what is in its own store; this secret is in a vault: "
-                             "remove ") +
-                     key);
+      if (!IsWritten(key)) continue;
+      if (mounted) {
+        Fault(key, std::string("whoever mounts the files of this vault rotates what is in them: "
+                               "remove ") +
+                       key);
+      } else if (!credential_->version.empty()) {
+        Fault(key, std::string("version pins the secret, so that nothing rotates it: remove ") +
+                       key + " or version");
+      }
     }
     if (IsWritten("rotate_every") && !draft_->IsUnread(path_ + ".rotate_every") &&
         (every < kShortestTurn || every > kLongestTurn)) {

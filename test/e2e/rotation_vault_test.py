@@ -49,9 +49,9 @@ class Vaulted(unittest.TestCase):
                            "files": {"kind": "mounted-files", "path": str(cls.files)}}
         version = cls.entra.control("GET", "/vault/secrets/app-secret")[0]["version"]
         config["credential"]["rotator"] = {"kind": "client-secret", "client_id": ROTATOR}
-        common = {"kind": "client-secret", "client_id": VAULTED, "rotate_with": "rotator",
-                  "scopes": ["User.Read.All"]}
-        for name, place in (("vaulted", {"vault": "corp", "name": "app-secret"}),
+        common = {"kind": "client-secret", "client_id": VAULTED, "scopes": ["User.Read.All"]}
+        for name, place in (("vaulted", {"vault": "corp", "name": "app-secret",
+                                         "rotate_with": "rotator"}),
                             ("pinned", {"vault": "corp", "name": "app-secret", "version": version}),
                             ("mounted", {"vault": "files", "name": "app-secret"})):
             config["credential"][name] = common | place
