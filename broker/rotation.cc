@@ -174,7 +174,11 @@ std::expected<Rotation::Plan, Refusal> Rotation::Examine(const Ask& ask) {
   if (ports_.writer != nullptr) {
     const SecretId id{credential_.name, *SecretKindOf(credential_)};
     const auto may = ports_.writer->MayWrite(id, current->version);
-    if (!may) return std::unexpected(VaultRefusal(credential_, may.error()));
+    if (!may) {
+      Refusal refusal = VaultRefusal(credential_, may.error());
+      refusal.hint = may.error().detail + ".";  // who rotates may know which role it is
+      return std::unexpected(std::move(refusal));
+    }
   }
   Plan plan{.old_version = current->version};
   const auto app = ports_.registration.Read();

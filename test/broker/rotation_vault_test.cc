@@ -25,7 +25,7 @@ TEST_CASE("A role that is missing is said before anything was changed") {
   const auto begun = world.Begin();
   REQUIRE_FALSE(begun.has_value());
   CHECK(begun.error().reason == Reason::kCredentialUnavailable);
-  CHECK(begun.error().detail.find("may not write") != std::string::npos);
+  CHECK(begun.error().hint.find("may not write") != std::string::npos);
   CHECK(world.entra.added == 0);
   CHECK_FALSE(world.rows.Get(RotationJournalId("app")).has_value());
 }

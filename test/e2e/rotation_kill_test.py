@@ -85,7 +85,7 @@ class Killed(unittest.TestCase):
         self.assertNotIn("failure", self.until_idle())
 
     def test_until_it_is_added_and_proven(self):
-        self.kill_at(("before", ASK, "adding"), ("before", ADD, "adding"),
+        self.kill_at(("before", ADD, "adding"), ("before", ASK, "adding"),
                      ("after", ADD, "adding"),       # somebody's secret, and nobody knows its text
                      ("before", REMOVE, "adding"), ("after", REMOVE, "adding"),
                      ("before", PROOF, "proving"), ("after", PROOF, "proving"))

@@ -18,7 +18,7 @@ from harness import CERT_APP, CLIENT_SECRET, HELPDESK, Purser, ROBOT, SECRET_APP
 from identities import AIDE, BLUEPRINT
 
 SEED = int(os.environ.get("PURSER_SEED", random.SystemRandom().randrange(2**32)))
-KILLS = int(os.environ.get("PURSER_KILLS", 4))
+KILLS = int(os.environ.get("PURSER_KILLS", 2))
 ROTATOR = "aaaaaaaa-0000-4000-8000-0000000000f0"
 KEEPER = "aaaaaaaa-0000-4000-8000-0000000000f1"  # of the credentials of blueprints
 EXTRA = {f"extra{n}": f"aaaaaaaa-0000-4000-8000-0000000000e{n}" for n in range(3)}
