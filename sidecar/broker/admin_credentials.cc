@@ -1,5 +1,6 @@
 // GET /v1/credentials: what there is, where, for whom, how it fared, and until when it is good.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "sidecar/broker/admin_service.h"
@@ -81,6 +82,15 @@ json LastUse(const broker::CredentialUse& use) {
   return {{"at", UnixSeconds(*use.last)}, {"result", result}};
 }
 
+// Nobody said when it ends: purser had it made to end then.
+bool IsOwn(const broker::RotationView& rotation, const broker::CredentialUse& use) {
+  return rotation.rotated != 0 && use.expiry && use.expiry->version == rotation.new_version;
+}
+
+void MarkAsOwn(json& end) {
+  if (end["by"] == "operator") end["by"] = "rotation";
+}
+
 json OutstandingOf(const broker::Outstanding::List& all, const std::string& credential) {
   uint64_t count = 0;
   int64_t until = 0;
@@ -103,14 +113,18 @@ Outcome AdminService::Credentials(const Call& /*call*/) {
   const auto versions = StoredVersions(*stored, *config);
   const auto now = ports_.minter_ports.clock.WallNow();
   const auto outstanding = ports_.broker.outstanding().Of({});
+  std::map<std::string, broker::RotationView> rotations;
+  for (auto& view : ports_.rotations.All()) rotations[view.credential] = std::move(view);
   json credentials = json::array();
   for (const auto& [name, credential] : config->credentials) {
     const broker::CredentialUse use = ports_.uses.Of(name);
     const auto version = versions.find(name);
+    const auto rotation = rotations.find(name);
     json ends = json::array();
     for (const End& end :
          EndsOf(credential, use, version == versions.end() ? std::string() : version->second)) {
       ends.push_back(AsJson(end, now));
+      if (rotation != rotations.end() && IsOwn(rotation->second, use)) MarkAsOwn(ends.back());
     }
     json shown = {{"name", name},
                   {"kind", credential.kind},
@@ -128,6 +142,9 @@ Outcome AdminService::Credentials(const Call& /*call*/) {
       for (json& secret : shown["secrets"]) {
         if (destroyed && secret.contains("enrolled")) secret["enrolled"] = false;
       }
+    }
+    if (rotation != rotations.end() && !IsQuiet(rotation->second)) {
+      shown["rotation"] = AsJson(rotation->second);
     }
     if (!use.version.empty()) shown["version_used"] = use.version;
     if (use.minted) shown["last_token"] = UnixSeconds(*use.minted);

@@ -49,6 +49,10 @@ std::expected<Order, broker::Refusal> Parse(const json& body) {
 
 }  // namespace
 
+bool IsQuiet(const broker::RotationView& view) {
+  return view.step == broker::RotationStep::kIdle && view.failure.empty();
+}
+
 json AsJson(const broker::RotationView& view) {
   json shown = {{"credential", view.credential},
                 {"step", broker::RotationStepName(view.step)},

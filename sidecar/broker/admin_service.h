@@ -138,6 +138,8 @@ broker::Refusal RefusalOf(const broker::Error& error, broker::Reason unavailable
 
 /// With its times in seconds since the epoch; what is not known is left out.
 nlohmann::json AsJson(const broker::RotationView& view);
+/// None is under way, and the last one did not fail.
+bool IsQuiet(const broker::RotationView& view);
 
 /// Those of `held`, names of one resource, that the configuration does not list for the credential:
 /// with them in its tokens, its rules are refused as over_scoped.

@@ -39,8 +39,7 @@ Outcome AdminService::Status(const Call& /*call*/) {
   }
   json rotations = json::array();
   for (const broker::RotationView& view : ports_.rotations.All()) {
-    const bool quiet = view.step == broker::RotationStep::kIdle && view.failure.empty();
-    if (!quiet) rotations.push_back(AsJson(view));
+    if (!IsQuiet(view)) rotations.push_back(AsJson(view));
   }
   status["rotations"] = std::move(rotations);
   const broker::Stops stops = ports_.broker.kills().stops();

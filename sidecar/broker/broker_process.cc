@@ -183,8 +183,13 @@ broker::Rotations::Ports BrokerProcess::PortsOfRotations() {
                 minter_.Forget(now.credential);
                 const broker::Clock::Wall ends{std::chrono::seconds(now.rotated) +
                                                broker::Rotation::kLife};
-                uses_.Enrolled(now.credential, broker::Expiry{ends, broker::Expiry::By::kOperator,
-                                                              now.new_version});
+                const auto config = broker_.config();
+                const auto credential = config->credentials.find(now.credential);
+                const bool certificate = credential != config->credentials.end() &&
+                                         credential->second.kind == "certificate";
+                const auto by =
+                    certificate ? broker::Expiry::By::kCertificate : broker::Expiry::By::kOperator;
+                uses_.Enrolled(now.credential, broker::Expiry{ends, by, now.new_version});
               },
           .log = &log_,
           .revocations = &revocations_,

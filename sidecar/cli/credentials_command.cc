@@ -5,6 +5,7 @@
 #include "sidecar/cli/credential_lines.h"
 #include "sidecar/cli/daemon_commands.h"
 #include "sidecar/cli/json_text.h"
+#include "sidecar/cli/rotate_command.h"
 #include "sidecar/cli/terminal.h"
 
 namespace sidecar::cli {
@@ -80,6 +81,7 @@ void PrintEnd(std::ostream& out, const json& end) {
   const std::string by = Field(end, "by");
   out << (by == "inactivity" ? ", unless it is used before)"
           : by == "operator" ? ", as it was said)"
+          : by == "rotation" ? ", as purser had it made)"
           : by == "vault"    ? ", as the vault says)"
                              : ")")
       << '\n';
@@ -156,6 +158,9 @@ int RunCredentials(const Console& console) {
     }
     console.out << ", consented to " << JoinTexts(credential["scopes"]) << '\n';
     PrintSecrets(console.out, credential);
+    if (credential.contains("rotation")) {
+      console.out << "  rotation  " << RotationText(credential["rotation"]) << '\n';
+    }
     for (const json& end : credential["ends"]) PrintEnd(console.out, end);
     PrintUsers(console.out, credential["used_by"]);
     PrintUse(console.out, credential, since);

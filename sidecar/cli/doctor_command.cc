@@ -99,6 +99,23 @@ void ExamineStatus(const json& status, Findings* found) {
   }
 }
 
+// What is still at Entra although nobody uses it, and what waits for somebody to look.
+void ExamineRotations(const json& status, Findings* found) {
+  for (const json& view : status.value("rotations", json::array())) {
+    const std::string name = Text(view, "credential");
+    if (Text(view, "step") == "idle") {
+      found->push_back({Level::kWarning,
+                        "the last rotation of " + name + ": " + Text(view, "failure"),
+                        "mend the cause, then purser rotate " + name});
+    } else if (view.value("stuck", false)) {
+      found->push_back({Level::kBad,
+                        "the rotation of " + name + " is stuck while " + Text(view, "step") + ": " +
+                            Text(view, "trouble"),
+                        "mend the cause: purser tries again by itself"});
+    }
+  }
+}
+
 // Whether the key-encryption key is there is what the store shows, whatever kind it is of.
 void ExamineSeal(const json& status, const broker::policy::Seal& seal, Findings* found) {
   const json store = status.value("store", json::object());
@@ -155,6 +172,7 @@ int RunDoctor(const Console& console, const std::string& config_path,
                      "run doctor as an operator"});
   } else {
     ExamineStatus(status->body, &found);
+    ExamineRotations(status->body, &found);
     ExamineSeal(status->body, config.seal, &found);
     ExamineHosts(console, &found);
     for (const auto& [name, credential] : config.credentials) {

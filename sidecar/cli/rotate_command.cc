@@ -156,17 +156,15 @@ void AddRotate(CLI::App& app, Session& session, RotateOrder& order) {
   });
 }
 
+std::string RotationText(const json& view) {
+  if (view.value("step", "") == "idle") return Yellow("failed") + ": " + Field(view, "failure");
+  if (!view.value("stuck", false)) return StepText(view);
+  return Red("stuck") + " while " + Field(view, "step") + ": " + Field(view, "trouble");
+}
+
 void PrintRotations(const Console& console, const json& rotations) {
   for (const json& view : rotations) {
-    const std::string name = Field(view, "credential");
-    if (view.value("step", "") == "idle") {
-      console.out << Yellow("rotation  ") << name << " failed: " << Field(view, "failure") << '\n';
-    } else if (view.value("stuck", false)) {
-      console.out << Red("rotation  ") << name << " is stuck while " << Field(view, "step") << ": "
-                  << Field(view, "trouble") << '\n';
-    } else {
-      console.out << "rotation  " << name << ": " << StepText(view) << '\n';
-    }
+    console.out << "rotation  " << Field(view, "credential") << ": " << RotationText(view) << '\n';
   }
 }
 

@@ -22,6 +22,9 @@ int RunRotate(const Console& console, const RotateOrder& order);
 /// `session` and `order` must outlive the parsing and the run.
 void AddRotate(CLI::App& app, Session& session, RotateOrder& order);
 
+/// What is to be said of a rotation that is under way or failed last, coloured by how bad that is.
+std::string RotationText(const nlohmann::json& view);
+
 /// A line for each rotation of /v1/status that is under way or failed last.
 void PrintRotations(const Console& console, const nlohmann::json& rotations);
 

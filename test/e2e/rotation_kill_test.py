@@ -113,11 +113,16 @@ class Killed(unittest.TestCase):
         self.assertEqual(until(lambda: self.rotation().get("trouble") and self.rotation())["step"],
                          "undoing")
         self.assertEqual(len(self.held()), 2)  # Entra is away: the journal keeps it
+        self.assertIn("rotation  undoing", self.purser.cli("credentials").stdout)
         refused = self.purser.cli("rotate", "app")
         self.assertIn("revoked", refused.stdout + refused.stderr)
         self.entra.clear_faults()
         self.assertIn("revoked", self.until_idle()["failure"])
         self.assertEqual(self.held(), self.old)
+        self.assertIn("rotation  failed: the credential was revoked",
+                      self.purser.cli("credentials").stdout)
+        self.assertIn("the last rotation of app: the credential was revoked",
+                      self.purser.cli("doctor").stdout)
         again = self.purser.cli("rotate", "app")
         self.assertEqual(again.returncode, 1)
         self.assertIn("is revoked", again.stderr)

@@ -140,6 +140,10 @@ class Rotation(unittest.TestCase):
         change = self.entries("app")[-1]["change"]
         self.assertEqual((change["old_key"], change["new_key"], change["new_version"]),
                          (before[0], both[1], "2"))
+        shown = json.loads(self.purser.cli("--json", "credentials").stdout)["credentials"]
+        ends = next(one for one in shown if one["name"] == "app")["ends"]
+        self.assertEqual([(end["what"], end["by"]) for end in ends],
+                         [("client-secret", "rotation")])
         secrets = [one["value"] for one in self.entra.secrets() if one["kind"] == "client_secret"]
         text = json.dumps(self.purser.ledger_lines()) + self.purser.log()
         self.assertFalse([secret for secret in secrets if secret in text])
