@@ -11,7 +11,7 @@ namespace {
 using nlohmann::json;
 
 bool ReadHead(const json& from, Head* head) {
-  if (!from.is_object() || from.size() != 8) return false;
+  if (!from.is_object() || (from.size() != 8 && from.size() != 10)) return false;
   const auto number = [&from](const char* key, uint64_t* to) {
     const auto it = from.find(key);
     if (it == from.end() || !it->is_number_unsigned()) return false;
@@ -22,6 +22,11 @@ bool ReadHead(const json& from, Head* head) {
   if (!number("seq", &state.seq) || !number("offset", &head->offset) ||
       !number("store_intended", &state.store_intended) ||
       !number("store_confirmed", &state.store_confirmed)) {
+    return false;
+  }
+  // Absent before the first archive, and in heads of earlier versions.
+  if (from.size() == 10 && (!number("archive_intended", &state.archive_intended) ||
+                            !number("archived", &state.archived))) {
     return false;
   }
   const auto all = from.find("all_killed"), killed = from.find("killed"), leaf = from.find("leaf"),
@@ -46,6 +51,10 @@ bool ReadHead(const json& from, Head* head) {
 std::string FormatHead(const Head& head) {
   std::string line = R"({"all_killed":)";
   line += head.state.all_killed ? "true" : "false";
+  if (head.state.archive_intended > 0) {
+    line += R"(,"archive_intended":)" + std::to_string(head.state.archive_intended);
+    line += R"(,"archived":)" + std::to_string(head.state.archived);
+  }
   line += R"(,"killed":[)";
   for (const std::string& agent : head.state.killed) {
     if (line.back() != '[') line += ',';

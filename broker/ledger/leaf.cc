@@ -2,6 +2,8 @@
 
 #include <nettle/sha2.h>
 
+#include "broker/ledger/sha256.h"
+
 namespace broker::ledger {
 namespace {
 
@@ -39,6 +41,14 @@ std::string Sha256Hex(std::string_view bytes) {
   sha256_update(&context, bytes.size(), Bytes(bytes));
   return LeafHex(Digest(&context));
 }
+
+Sha256::Sha256() { sha256_init(&context_); }
+
+void Sha256::Update(std::string_view bytes) {
+  sha256_update(&context_, bytes.size(), Bytes(bytes));
+}
+
+std::string Sha256::Finish() { return LeafHex(Digest(&context_)); }
 
 void AppendHex(const uint8_t* bytes, size_t count, std::string* out) {
   constexpr std::string_view kDigits = "0123456789abcdef";

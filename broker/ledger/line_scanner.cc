@@ -207,6 +207,7 @@ class LineScan {
         int64_t number = 0;
         if (!in_.Integer(&number)) return false;
         if (outer == "change" && key == "generation") out_->generation = number;
+        if (outer == "change" && key == "archived") out_->archived = number;
       }
     } while (in_.Eat(','));
     return in_.Eat('}');

@@ -13,6 +13,7 @@ struct ScannedLine {
   std::string_view prev;  // 64 lower-case hex digits
   std::string_view type, outcome, agent, time, log;
   std::optional<int64_t> generation;  // change.generation
+  std::optional<int64_t> archived;    // change.archived
 };
 
 /// True for exactly what AppendLine writes: one object of at most kMaxLineBytes with sorted, unique

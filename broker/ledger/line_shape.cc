@@ -60,8 +60,9 @@ LineShape::LineShape(std::string_view line, const ScannedLine& scanned) {
     }
   }
   between_ += line.substr(taken);
-  // "-0" is no number, and a generation is not looked for: such lines are rare, and have no shape.
-  if (between_.contains(":-") || scanned.generation) values_.clear();
+  // "-0" is no number, and change.generation and change.archived are not looked for: such lines are
+  // rare, and have no shape.
+  if (between_.contains(":-") || scanned.generation || scanned.archived) values_.clear();
 }
 
 bool LineShape::Match(std::string_view line, ScannedLine* scanned) const {

@@ -15,6 +15,12 @@ inline constexpr std::string_view kTornSuffix = ".torn";
 /// The same, not yet recorded in the ledger.
 inline constexpr std::string_view kTornNewSuffix = ".torn.new";
 
+/// Where closed segments are moved to, in the ledger's folder.
+inline constexpr std::string_view kArchiveFolder = "archive";
+/// Behind a segment's name: what all entries up to its last one amount to (a Head), so that a start
+/// and a verifier can go on from there without it.
+inline constexpr std::string_view kEndSuffix = ".end";
+
 /// "2026-11-20.000000000041.jsonl": the day (UTC) on which it was begun and the seq of its first
 /// line. Names sort in the order of the lines.
 struct SegmentName {

@@ -27,16 +27,27 @@ void FoldGeneration(const ScannedLine& line, State* state) {
   }
 }
 
+void FoldArchive(const ScannedLine& line, State* state) {
+  if (!line.archived || *line.archived < 0) return;
+  const auto last = static_cast<uint64_t>(*line.archived);
+  if (line.outcome == "pending") {
+    state->archive_intended = std::max(state->archive_intended, last);
+  } else if (line.outcome == "success") {
+    state->archived = std::max(state->archived, last);
+  }
+}
+
 }  // namespace
 
 bool ChangesState(std::string_view type) {
-  return type.starts_with("kill.") || type.starts_with("secret.");
+  return type.starts_with("kill.") || type.starts_with("secret.") || type == "ledger.archived";
 }
 
 void Fold(const ScannedLine& line, const Leaf& leaf, State* state) {
   state->seq = line.seq;
   state->leaf = leaf;
   if (line.type == "kill.engaged" || line.type == "kill.released") FoldKill(line, state);
+  if (line.type == "ledger.archived") FoldArchive(line, state);
   if (line.type.starts_with("secret.")) FoldGeneration(line, state);
 }
 

@@ -16,8 +16,10 @@ struct State {
   Leaf leaf = kNoLeaf;
   std::set<std::string, std::less<>> killed;  // agents, by name
   bool all_killed = false;
-  uint64_t store_intended = 0;   // highest change.generation of a pending secret.* entry
-  uint64_t store_confirmed = 0;  // highest of a successful one
+  uint64_t store_intended = 0;    // highest change.generation of a pending secret.* entry
+  uint64_t store_confirmed = 0;   // highest of a successful one
+  uint64_t archive_intended = 0;  // highest change.archived of a pending ledger.archived entry
+  uint64_t archived = 0;          // highest of a successful one
   bool operator==(const State&) const = default;
 };
 

@@ -43,6 +43,10 @@ bool Report::tampered() const {
 
 struct Verifier::State {
   explicit State(Expectations what) : expected(std::move(what)) {
+    if (expected.base) {
+      report.state = expected.base->state;
+      prev_hex = HexOf(report.state.leaf);
+    }
     if (expected.head_file != Expectations::HeadFile::kRead) return;
     head_seq = expected.head.state.seq;
     if (head_seq == 0) head_seq = kNever;  // taken before the first entry: names none

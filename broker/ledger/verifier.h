@@ -51,6 +51,9 @@ struct Expectations {
   };
   std::optional<Anchor>
       anchor;  // `--head SEQ:LEAF`, from an operational log; replaces a missing head
+  /// What all entries before the first segment amount to, where those are elsewhere. Believed: the
+  /// caller holds it against what the ledger recorded (Head in a `.end` file).
+  std::optional<Head> base = {};
 };
 
 struct Report {

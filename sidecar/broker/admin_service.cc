@@ -53,6 +53,7 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/unseal",                          kOperator, kAction, {"sealed"},                 &AdminService::Unseal},
       {"POST", "/v1/seal/rotate",                     kOperator, kAction, {"sealed?"},                &AdminService::RotateSeal},
       {"POST", "/v1/ledger/resume",                   kOperator, kAction, {},                         &AdminService::ResumeLedger},
+      {"POST", "/v1/ledger/archive",                  kOperator, kAction, {"before", "dry_run?"},     &AdminService::ArchiveLedger},
       {"POST", "/v1/restore",                         kOperator, kAction, {"why"},                    &AdminService::AcceptRestored},
       {"POST", "/v1/kill",                            kOperator, kOwn,    {"agent?", "all?", "why?"}, &AdminService::Kill},
       {"POST", "/v1/release",                         kOperator, kOwn,    {"agent?", "all?", "credential?", "why"}, &AdminService::Release},

@@ -44,6 +44,8 @@ struct AdminPorts {
   std::function<broker::Status()> accept_restored;
   std::function<broker::Result<ipc::LedgerState>()> ledger_state;
   std::function<broker::Result<ipc::LedgerState>()> resume_ledger;
+  /// One order and its answer, as sidecar/ledger/archiver.h has them.
+  std::function<broker::Result<std::string>(const std::string& order)> archive_ledger;
   std::function<broker::Result<std::string>(ipc::MessageType question, const std::string& text)>
       ask_supervisor;
   std::function<Readiness()> readiness;
@@ -98,6 +100,7 @@ class AdminService {
   Outcome Rotate(const Call& call);
   Outcome ShowRotation(const Call& call);
   Outcome ResumeLedger(const Call& call);
+  Outcome ArchiveLedger(const Call& call);
   Outcome AcceptRestored(const Call& call);
   Outcome Kill(const Call& call);
   Outcome Release(const Call& call);

@@ -234,6 +234,7 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
             }
             return state;
           },
+      .archive_ledger = [this](const std::string& order) { return ledger_.Archive(order); },
       .ask_supervisor = [this](MessageType question,
                                const std::string& text) { return supervisor_.Ask(question, text); },
       .readiness = [this] { return Look(); }};

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sidecar/cli/approval_commands.h"
+#include "sidecar/cli/archive_command.h"
 #include "sidecar/cli/budget_command.h"
 #include "sidecar/cli/completion.h"
 #include "sidecar/cli/config_command.h"
@@ -102,7 +103,7 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
   });
 
   auto* ledger = app.add_subcommand("ledger", "Act on the running ledger")->require_subcommand(1);
-  ledger->footer("Example: purser ledger resume");
+  ledger->footer("Examples: purser ledger resume\n          purser ledger archive --keep 90d");
   AddPlain(*ledger, session, "resume", "Write again after a latched error was mended",
            "purser ledger resume", RunLedgerResume);
 }
@@ -306,11 +307,13 @@ int RunPurser(int argc, char** argv) {
   NewConfigOptions init;
   StopOrder order;
   ApprovalOrder approval;
+  ArchiveOrder archive;
   BudgetOrder budget;
   RestoreOrder restore;
   RotateOrder rotation;
   AddInit(app, session, init);
   AddDaemonCommands(app, session);
+  AddArchive(*app.get_subcommand("ledger"), session, archive);
   AddStops(app, session, order);
   AddBudget(app, session, budget);
   AddRestore(app, session, restore);

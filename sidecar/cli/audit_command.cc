@@ -139,18 +139,18 @@ int AuditTail(const AuditTailOptions& options, std::ostream& out, std::ostream& 
   if (const std::string fault = FaultOf(options.filter); !fault.empty()) {
     return Complain({out, err, options.json}, fault, kExitUsage);
   }
-  const auto segments = ListSegments(options.folder);
+  const auto segments = ListAllSegments(options.folder, {});
   if (!segments) return Complain({out, err, options.json}, segments.error().detail);
   uint64_t offset = 0;  // taken before the lines are read: what comes meanwhile is not missed
   if (options.follow && !segments->empty()) {
-    const auto end = EndOf(options.folder + "/" + segments->back());
+    const auto end = EndOf(segments->back().path);
     if (!end) return Complain({out, err, options.json}, end.error().detail);
     offset = *end;
   }
   std::deque<std::string> lines;
-  for (auto name = segments->rbegin(); name != segments->rend(); ++name) {
+  for (auto file = segments->rbegin(); file != segments->rend(); ++file) {
     if (lines.size() >= options.count) break;
-    const auto read = ReadLinesBackwards(options.folder + "/" + *name, [&](std::string_view line) {
+    const auto read = ReadLinesBackwards(file->path, [&](std::string_view line) {
       if (Passes(line, options.filter)) lines.emplace_front(line);
       return lines.size() < options.count;
     });
@@ -159,22 +159,23 @@ int AuditTail(const AuditTailOptions& options, std::ostream& out, std::ostream& 
   if (!options.json) out << AuditRowHeader() << "\n";
   for (const std::string& line : lines) Print(line, options.json, out);
   if (!options.follow) return kExitDone;
-  return Follow(options, segments->empty() ? std::string() : segments->back(), offset,
+  return Follow(options, segments->empty() ? std::string() : segments->back().name, offset,
                 {out, err, options.json});
 }
 
-Result<std::string> FindAuditLine(const std::string& folder, uint64_t seq) {
-  const auto segments = ListSegments(folder);
+Result<std::string> FindAuditLine(const std::string& folder, uint64_t seq,
+                                  const std::string& archive) {
+  const auto segments = ListAllSegments(folder, archive);
   if (!segments) return std::unexpected(segments.error());
   // The last segment that begins at or before it.
-  auto segment = std::ranges::find_if(*segments, [seq](const std::string& name) {
-    return broker::ledger::ParseSegmentName(name)->first_seq > seq;
+  auto segment = std::ranges::find_if(*segments, [seq](const SegmentFile& file) {
+    return broker::ledger::ParseSegmentName(file.name)->first_seq > seq;
   });
   if (segment == segments->begin()) return std::string();
   --segment;
   std::string found;
   uint64_t offset = 0;
-  const auto rest = ReadLines(folder + "/" + *segment, &offset, [&](std::string_view lines) {
+  const auto rest = ReadLines(segment->path, &offset, [&](std::string_view lines) {
     return ForEachLine(lines, [&](std::string_view line) {
       ScannedLine scanned;
       if (ScanLine(line, &scanned) && scanned.seq == seq) found = line;
@@ -186,7 +187,7 @@ Result<std::string> FindAuditLine(const std::string& folder, uint64_t seq) {
 }
 
 int AuditShow(const AuditShowOptions& options, std::ostream& out, std::ostream& err) {
-  const auto line = FindAuditLine(options.folder, options.seq);
+  const auto line = FindAuditLine(options.folder, options.seq, options.archive);
   if (!line) return Complain({out, err, options.json}, line.error().detail);
   if (line->empty())
     return Complain({out, err, options.json}, "no entry " + std::to_string(options.seq));
@@ -203,12 +204,12 @@ int AuditSearch(const AuditSearchOptions& options, std::ostream& out, std::ostre
   if (const std::string fault = FaultOf(options.filter); !fault.empty()) {
     return Complain({out, err, options.json}, fault, kExitUsage);
   }
-  const auto segments = ListSegments(options.folder);
+  const auto segments = ListAllSegments(options.folder, options.archive);
   if (!segments) return Complain({out, err, options.json}, segments.error().detail);
   uint64_t found = 0;
-  for (const std::string& name : *segments) {
+  for (const SegmentFile& file : *segments) {
     uint64_t offset = 0;
-    const auto rest = ReadLines(options.folder + "/" + name, &offset, [&](std::string_view lines) {
+    const auto rest = ReadLines(file.path, &offset, [&](std::string_view lines) {
       return ForEachLine(lines, [&](std::string_view line) {
         if (!Passes(line, options.filter)) return true;
         if (found == 0 && !options.json) out << AuditRowHeader() << "\n";

@@ -27,14 +27,15 @@ struct AuditTailOptions {
   /// With follow: called when there is nothing new; waits a little and says whether to go on.
   std::function<bool()> wait;
 };
-/// All four: 0 done; 1 could not read, or nothing found where one entry was asked for; 2 usage.
-/// What was wrong goes to `err`.
+/// All four look into the archive, too. 0 done; 1 could not read, or nothing found where one entry
+/// was asked for; 2 usage. What was wrong goes to `err`.
 int AuditTail(const AuditTailOptions& options, std::ostream& out, std::ostream& err);
 
 struct AuditShowOptions {
   std::string folder;
   uint64_t seq = 0;
   bool json = false;
+  std::string archive = {};  // empty: the one below `folder`
 };
 int AuditShow(const AuditShowOptions& options, std::ostream& out, std::ostream& err);
 
@@ -43,6 +44,7 @@ struct AuditSearchOptions {
   AuditFilter filter;
   uint64_t limit = 0;  // 0: all
   bool json = false;
+  std::string archive = {};  // as above
 };
 int AuditSearch(const AuditSearchOptions& options, std::ostream& out, std::ostream& err);
 
@@ -50,12 +52,14 @@ struct AuditVerifyOptions {
   std::string folder;
   std::string head;  // --head SEQ:LEAF; empty: none
   bool json = false;
+  std::string archive = {};  // as above
 };
 /// Also 3: tampering found; `out` then names the first bad entry and the kind of damage.
 int AuditVerify(const AuditVerifyOptions& options, std::ostream& out, std::ostream& err);
 
 /// The line of entry `seq`, without its newline; empty when the ledger has none. For `explain`.
 /// Errors: kUnavailable.
-broker::Result<std::string> FindAuditLine(const std::string& folder, uint64_t seq);
+broker::Result<std::string> FindAuditLine(const std::string& folder, uint64_t seq,
+                                          const std::string& archive = {});
 
 }  // namespace sidecar::cli

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <thread>
 
+#include "broker/ledger/segment_name.h"
 #include "broker/ledger/verifier.h"
 #include "sidecar/cli/audit_command.h"
 #include "sidecar/cli/complaint.h"
@@ -36,41 +37,82 @@ std::optional<Expectations::Anchor> ParseAnchor(std::string_view text) {
 struct Verified {
   Report report;
   size_t segments = 0;
+  uint64_t from = 1;  // the first entry that was verified
 };
 
+// What the ledger recorded of a state when it archived what led to it. Of a line's bytes: quotes in
+// a text are escaped there.
+std::string RecordOf(const broker::ledger::Head& base) {
+  return R"("state_sha256":")" + broker::ledger::Sha256Hex(FormatHead(base)) + '"';
+}
+
+// Where to begin: at entry 1, or behind what was archived. An archive of which the beginning is
+// missing, too, begins where its own folder says.
+std::optional<broker::ledger::Head> FindBase(const AuditVerifyOptions& options,
+                                             std::vector<SegmentFile>* segments) {
+  const auto begins = [](const SegmentFile& file) {
+    return broker::ledger::ParseSegmentName(file.name)->first_seq == 1;
+  };
+  if (segments->empty() || begins(segments->front())) return std::nullopt;
+  const std::string& first = segments->front().path;
+  auto base = ReadEndBefore(first.substr(0, first.rfind('/')), segments->front().name);
+  if (base) return base;
+  std::erase_if(*segments, [&](const SegmentFile& file) {
+    return file.path != options.folder + "/" + file.name;
+  });
+  if (segments->empty()) return std::nullopt;
+  return ReadEndBefore(options.folder, segments->front().name);
+}
+
 // The head file is read before the segments: these can then only be further than it.
-Result<Verified> VerifyOnce(const std::string& folder,
+Result<Verified> VerifyOnce(const AuditVerifyOptions& options,
                             const std::optional<Expectations::Anchor>& anchor) {
-  auto expectations = ReadExpectations(folder);
+  auto expectations = ReadExpectations(options.folder);
   if (!expectations) return std::unexpected(expectations.error());
   expectations->anchor = anchor;
-  const auto segments = ListSegments(folder);
+  auto segments = ListAllSegments(options.folder, options.archive);
   if (!segments) return std::unexpected(segments.error());
+  const auto base = expectations->base = FindBase(options, &*segments);
+  if (base && anchor && anchor->seq <= base->state.seq) {
+    return broker::Fail(broker::ErrorCode::kInvalidRequest,
+                        "entry " + std::to_string(anchor->seq) +
+                            " is archived: name the folder that has it with --archive");
+  }
+  const std::string record = base ? RecordOf(*base) : std::string();
+  bool recorded = !base;
   broker::ledger::Verifier verifier(std::move(*expectations));
-  for (const std::string& name : *segments) {
-    verifier.BeginSegment(name);
+  for (const SegmentFile& file : *segments) {
+    verifier.BeginSegment(file.name);
     uint64_t offset = 0;
-    const std::string path = std::string(folder).append("/").append(name);
-    const auto rest = ReadLines(path, &offset, [&](std::string_view lines) {
+    const auto rest = ReadLines(file.path, &offset, [&](std::string_view lines) {
+      recorded = recorded || lines.find(record) != std::string_view::npos;
       verifier.Lines(lines);
       return true;
     });
     if (!rest) return std::unexpected(rest.error());
     verifier.Rest(*rest);
   }
-  return Verified{verifier.Finish(), segments->size()};
+  Verified verified{verifier.Finish(), segments->size(), base ? base->state.seq + 1 : 1};
+  if (!recorded) {
+    verified.report.findings.push_back(
+        {Damage::kCutMiddle, segments->front().name, 1, verified.from,
+         "is the first, and no entry says that those before it were archived as they were kept"});
+  }
+  return verified;
 }
 
-// A write that is under way looks like a torn one; a moment later it does not.
-Result<Verified> VerifyFolder(const std::string& folder,
+// A write that is under way looks like a torn one, and a segment may be moved to the archive; a
+// moment later it is done.
+Result<Verified> VerifyFolder(const AuditVerifyOptions& options,
                               const std::optional<Expectations::Anchor>& anchor) {
   constexpr int kAttempts = 3;
   constexpr std::chrono::milliseconds kPause{50};
   for (int attempt = 1;; ++attempt) {
-    auto verified = VerifyOnce(folder, anchor);
+    auto verified = VerifyOnce(options, anchor);
     const bool torn = verified && verified->report.findings.size() == 1 &&
                       verified->report.findings[0].damage == Damage::kTornTail;
-    if (!torn || attempt == kAttempts) return verified;
+    const bool moved = !verified && verified.error().code == broker::ErrorCode::kUnavailable;
+    if ((!torn && !moved) || attempt == kAttempts) return verified;
     std::this_thread::sleep_for(kPause);
   }
 }
@@ -107,6 +149,10 @@ void PrintText(const Verified& verified, std::ostream& out) {
   out << GoodEntries(report) << (report.tampered() ? " good entries before it" : " entries") << ", "
       << verified.segments << (verified.segments == 1 ? " segment" : " segments") << "\n";
   if (report.tampered()) return;  // nothing vouches for a head
+  if (verified.from > 1) {
+    out << "note: verified from entry " << verified.from << " on; those before it are archived: "
+        << "--archive DIR verifies them, too\n";
+  }
   out << "head " << report.state.seq << ":" << LeafHex(report.state.leaf) << "\n";
   out << "whole: every entry is what it was when it was written\n";
 }
@@ -123,6 +169,7 @@ void PrintJson(const Verified& verified, std::ostream& out) {
   }
   json answer{{"entries", GoodEntries(report)},
               {"segments", verified.segments},
+              {"from", verified.from},
               {"tampered", report.tampered()},
               {"findings", findings}};
   if (!report.tampered()) {
@@ -144,7 +191,7 @@ int AuditVerify(const AuditVerifyOptions& options, std::ostream& out, std::ostre
                       kExitUsage);
     }
   }
-  const auto verified = VerifyFolder(options.folder, anchor);
+  const auto verified = VerifyFolder(options, anchor);
   if (!verified) return Complain({out, err, options.json}, verified.error().detail);
   options.json ? PrintJson(*verified, out) : PrintText(*verified, out);
   return verified->report.tampered() ? kExitTampering : kExitDone;

@@ -66,6 +66,46 @@ Result<std::vector<std::string>> ListSegments(const std::string& folder) {
   return names;
 }
 
+Result<std::vector<SegmentFile>> ListAllSegments(const std::string& folder,
+                                                 const std::string& archive) {
+  const auto own = ListSegments(folder);
+  if (!own) return std::unexpected(own.error());
+  const std::string other =
+      archive.empty() ? folder + "/" + std::string(broker::ledger::kArchiveFolder) : archive;
+  const auto archived = ListSegments(other);
+  if (!archived && !archive.empty()) return std::unexpected(archived.error());
+  std::vector<SegmentFile> all;
+  for (const std::string& name : archived.value_or(std::vector<std::string>())) {
+    if (own->empty() || name < own->front()) all.push_back({name, other + "/" + name});
+  }
+  for (const std::string& name : *own) all.push_back({name, folder + "/" + name});
+  return all;
+}
+
+std::optional<broker::ledger::Head> ReadEndBefore(const std::string& folder,
+                                                  const std::string& segment) {
+  const auto first = broker::ledger::ParseSegmentName(segment);
+  std::error_code error;
+  std::string newest;
+  auto file = std::filesystem::directory_iterator(folder, error);
+  for (; !error && file != std::filesystem::directory_iterator(); file.increment(error)) {
+    const std::string name = file->path().filename().string();
+    if (!name.ends_with(broker::ledger::kEndSuffix)) continue;
+    const auto ended = broker::ledger::ParseSegmentName(
+        name.substr(0, name.size() - broker::ledger::kEndSuffix.size()));
+    if (ended && first && *ended < *first && name > newest) newest = name;
+  }
+  if (newest.empty()) return std::nullopt;
+  const std::string path = std::string(folder).append("/").append(newest);
+  const auto fd = Open(path);
+  std::string bytes(kBlockBytes, '\0');
+  const auto size = fd ? ReadAt(fd->get(), path, 0, bytes) : std::unexpected(fd.error());
+  if (!size) return std::nullopt;
+  auto head = broker::ledger::ParseHead(std::string_view(bytes).substr(0, *size));
+  if (!head || head->state.seq + 1 != first->first_seq) return std::nullopt;
+  return std::move(*head);
+}
+
 Result<Expectations> ReadExpectations(const std::string& folder) {
   const std::string path = folder + "/" + std::string(broker::ledger::kHeadFile);
   auto fd = Open(path);
@@ -78,7 +118,7 @@ Result<Expectations> ReadExpectations(const std::string& folder) {
     const auto size = ReadAt(fd->get(), path, 0, bytes);
     if (!size) return std::unexpected(size.error());
     auto head = broker::ledger::ParseHead(std::string_view(bytes).substr(0, *size));
-    if (head) return Expectations{Expectations::HeadFile::kRead, std::move(*head), {}};
+    if (head) return Expectations{Expectations::HeadFile::kRead, std::move(*head), {}, {}};
   }
   return Expectations{.head_file = Expectations::HeadFile::kDamaged};
 }

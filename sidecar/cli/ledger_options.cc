@@ -82,6 +82,8 @@ void AddAudit(CLI::App& app, Session& session, AuditQuestion& question) {
       "          purser audit search --agent helpdesk --since 2026-11-20\n"
       "          purser audit verify --dir /mnt/copy/ledger --head 41:9f2c…");
   audit->add_option("--dir", question.folder, "The ledger's folder, or a copy; else as configured");
+  audit->add_option("--archive", question.archive,
+                    "Where archived segments are; else the folder archive below the ledger's");
   // The folder of the configuration, unless one was named: a copy needs no configuration.
   const auto add = [&](const char* name, const char* about, auto run) {
     auto* command = audit->add_subcommand(name, about);
@@ -109,8 +111,9 @@ void AddAudit(CLI::App& app, Session& session, AuditQuestion& question) {
   tail->add_flag("-f,--follow", question.follow, "Go on as entries come");
   AddFilter(*tail, question.filter);
   auto* show = add("show", "One entry in full", [&](const std::string& folder) {
-    return AuditShow({.folder = folder, .seq = question.seq, .json = session.json}, std::cout,
-                     std::cerr);
+    return AuditShow(
+        {.folder = folder, .seq = question.seq, .json = session.json, .archive = question.archive},
+        std::cout, std::cerr);
   });
   show->footer("Example: purser audit show 41");
   show->add_option("seq", question.seq, "Its number")->required();
@@ -118,7 +121,8 @@ void AddAudit(CLI::App& app, Session& session, AuditQuestion& question) {
     return AuditSearch({.folder = folder,
                         .filter = question.filter,
                         .limit = question.limit,
-                        .json = session.json},
+                        .json = session.json,
+                        .archive = question.archive},
                        std::cout, std::cerr);
   });
   search->footer("Example: purser audit search --agent helpdesk --since 2026-11-20 --json");
@@ -126,7 +130,10 @@ void AddAudit(CLI::App& app, Session& session, AuditQuestion& question) {
   AddFilter(*search, question.filter);
   auto* verify =
       add("verify", "Prove that nothing was changed or removed", [&](const std::string& folder) {
-        return AuditVerify({.folder = folder, .head = question.head, .json = session.json},
+        return AuditVerify({.folder = folder,
+                            .head = question.head,
+                            .json = session.json,
+                            .archive = question.archive},
                            std::cout, std::cerr);
       });
   verify->footer(

@@ -27,6 +27,7 @@ struct AuditQuestion {
   uint64_t seq = 0;
   bool follow = false;
   std::string head;
+  std::string archive;  // empty: below `folder`
 };
 
 /// Each adds its commands to `app`; what was typed is put into `session` and `question`, which

@@ -29,11 +29,12 @@ constexpr uint64_t kScopeAbstractUnix = uint64_t{1} << 0;  // ABI 6
 constexpr uint64_t kScopeSignal = uint64_t{1} << 1;
 
 constexpr uint64_t kReadFiles = LANDLOCK_ACCESS_FS_READ_FILE;
-// Removing is part of renaming; the filter has no call that only removes. Truncating is for a torn
-// tail, by descriptor; the filter has no truncate by path.
+// Removing is part of renaming, and refer of renaming into the archive folder in it; the filter has
+// no call that only removes. Truncating is for a torn tail, by descriptor; the filter has no
+// truncate by path.
 constexpr uint64_t kKeepSegments = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
                                    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
-                                   LANDLOCK_ACCESS_FS_REMOVE_FILE | kFsTruncate;
+                                   LANDLOCK_ACCESS_FS_REMOVE_FILE | kFsRefer | kFsTruncate;
 
 // struct landlock_ruleset_attr of ABI 6. Older kernels take it while what they do not know is zero.
 struct RulesetAttributes {

@@ -78,6 +78,11 @@ bool LedgerChannel::Deliver(std::string_view bytes) {
     if (state) waiters_.Deliver(std::move(*state));
     return state.has_value();
   }
+  if (TypeOf(bytes) == MessageType::kLedgerArchived) {
+    auto answer = DecodeText(bytes);
+    if (answer) waiters_.Deliver(std::move(answer->text));
+    return answer.has_value();
+  }
   const auto acks = DecodeAcks(bytes);
   if (!acks) return false;
   waiters_.Deliver(*acks);

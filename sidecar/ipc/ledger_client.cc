@@ -94,4 +94,16 @@ Result<LedgerState> LedgerClient::Ask(MessageType question) {
   return std::move(me.state);
 }
 
+Result<std::string> LedgerClient::Archive(const std::string& order) {
+  const std::scoped_lock one_at_a_time(ask_mutex_);
+  const auto channel = Current();
+  if (!channel) return Fail(ErrorCode::kUnavailable, "no ledger channel");
+  std::string message;
+  Encode(TextMessage{MessageType::kLedgerArchive, order}, &message);
+  LedgerWaiter me;
+  me.orders = true;
+  channel->Exchange(LedgerWaiters::kQuestionId, message, &me);
+  return std::move(me.text);
+}
+
 }  // namespace sidecar::ipc

@@ -65,6 +65,10 @@ class LedgerClient final : public broker::LedgerSink {
   broker::Result<LedgerState> Query() { return Ask(MessageType::kLedgerQuery); }
   /// Has the ledger leave its latch if the cause is gone; the answer says whether it did.
   broker::Result<LedgerState> Resume() { return Ask(MessageType::kLedgerResume); }
+  /// Has the ledger move a closed segment to its archive, or say what it would; JSON as
+  /// sidecar/ledger/archiver.h has it. A segment that takes longer than the deadline to read is
+  /// moved all the same. Errors: kUnavailable.
+  broker::Result<std::string> Archive(const std::string& order);
 
  private:
   std::shared_ptr<LedgerChannel> Current();

@@ -92,9 +92,9 @@ Append GetAppend(Reader& r) {
   message.entry.upstream_status = r.I64();
   message.entry.upstream_ms = r.I64();
   GetChange(r, &message.entry);
-  const bool known =
-      type >= 1 && type <= static_cast<uint8_t>(broker::ledger::kLastEntryType) &&
-      outcome >= 1 && outcome <= static_cast<uint8_t>(broker::ledger::Outcome::kPending);
+  const bool known = type >= 1 && type <= static_cast<uint8_t>(broker::ledger::kLastEntryType) &&
+                     outcome >= 1 &&
+                     outcome <= static_cast<uint8_t>(broker::ledger::Outcome::kPending);
   if (!known) r.Fault();
   return message;
 }

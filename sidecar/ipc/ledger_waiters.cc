@@ -63,6 +63,7 @@ void LedgerWaiters::GiveUp(uint64_t id, LedgerWaiter* me) {
   if (waiters_.erase(id) == 0) return;  // answered meanwhile
   me->receipt = NotInTime();
   me->state = NotInTime();
+  me->text = NotInTime();
   me->word.store(LedgerWaiter::kDone, std::memory_order_release);
 }
 
@@ -84,8 +85,21 @@ void LedgerWaiters::Deliver(LedgerState state) {
   {
     const std::scoped_lock lock(mutex_);
     const auto it = waiters_.find(kQuestionId);
-    if (it == waiters_.end()) return;
+    if (it == waiters_.end() || it->second->orders) return;
     it->second->state = std::move(state);
+    Finish(it->second, &finished_);
+    waiters_.erase(it);
+  }
+  Wake(&finished_);
+}
+
+// What answers an order that was given up may come while a question waits: it is dropped.
+void LedgerWaiters::Deliver(std::string text) {
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto it = waiters_.find(kQuestionId);
+    if (it == waiters_.end() || !it->second->orders) return;
+    it->second->text = std::move(text);
     Finish(it->second, &finished_);
     waiters_.erase(it);
   }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct LedgerWaiter {
   std::atomic<uint32_t> word{kWaiting};
   broker::Result<broker::LedgerReceipt> receipt = ChannelClosed();  // of an append
   broker::Result<LedgerState> state = ChannelClosed();              // of a question
+  bool orders = false;                                              // it is no question
+  broker::Result<std::string> text = ChannelClosed();               // of an order
 };
 
 /// Those that wait on one channel, each for one answer. Of them one leads: it receives for all. So
@@ -47,6 +50,7 @@ class LedgerWaiters {
   /// Answers of those who gave up are dropped. REQUIRES: the thread that receives.
   void Deliver(const std::vector<Ack>& acks);
   void Deliver(LedgerState state);
+  void Deliver(std::string text);
   /// Everybody is done, with ChannelClosed(), now and from now on.
   void Close();
 

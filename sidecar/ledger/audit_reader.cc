@@ -51,7 +51,10 @@ void AuditReader::AddChannel(const std::string& agent, ipc::Fd channel) {
 void AuditReader::Publish(const std::vector<broker::ledger::SegmentName>& segments,
                           uint64_t last_size, uint64_t seq) {
   const std::scoped_lock lock(mutex_);
-  if (segments.size() != end_.segments.size()) end_.segments = segments;
+  // One may have begun while another went to the archive.
+  const bool same = segments.size() == end_.segments.size() &&
+                    (segments.empty() || segments.front() == end_.segments.front());
+  if (!same) end_.segments = segments;
   end_.last_size = last_size;
   end_.seq = seq;
 }

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "broker/ledger/segment_name.h"
+
 namespace sidecar::ledger {
 namespace {
 
@@ -42,6 +44,11 @@ Result<std::unique_ptr<Disk>> Disk::OpenFolder(const std::string& path) {
   while (trimmed.size() > 1 && trimmed.back() == '/') trimmed.pop_back();
   auto folder = OpenDirectory(AT_FDCWD, trimmed.c_str());
   if (!folder) return std::unexpected(folder.error());
+  // Before the filter, which lets nobody make folders.
+  const std::string archive(broker::ledger::kArchiveFolder);
+  if (mkdirat(folder->get(), archive.c_str(), 0750) != 0 && errno != EEXIST) {
+    return FailErrno("making the archive folder");
+  }
   auto parent = OpenDirectory(folder->get(), "..");
   if (!parent) return std::unexpected(parent.error());
   const size_t slash = trimmed.rfind('/');
@@ -117,6 +124,19 @@ Status Disk::Rename(const std::string& from, const std::string& to) {
     return FailErrno("renaming a file");
   }
   return {};
+}
+
+Status Disk::MoveToArchive(const std::string& name) {
+  const std::string path(broker::ledger::kArchiveFolder);
+  const ipc::Fd archive(
+      openat(folder_.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!archive.valid()) return FailErrno("opening the archive folder");
+  if (renameat2(folder_.get(), name.c_str(), archive.get(), name.c_str(), RENAME_NOREPLACE) != 0) {
+    return FailErrno("moving a segment to the archive folder");
+  }
+  // Where it is now before where it was: no crash of the machine leaves it in neither.
+  if (fsync(archive.get()) != 0) return FailErrno("sync of the archive folder");
+  return SyncFolder();
 }
 
 Result<uint64_t> Disk::Size(int fd) const {

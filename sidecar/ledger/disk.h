@@ -18,7 +18,7 @@ class Disk {
  public:
   enum class How { kRead, kAppend, kOverwrite };
 
-  /// Opens the folder and its parent. Errors: kUnavailable.
+  /// Opens the folder and its parent, and makes the archive folder in it. Errors: kUnavailable.
   static broker::Result<std::unique_ptr<Disk>> OpenFolder(const std::string& path);
   virtual ~Disk() = default;
   Disk(const Disk&) = delete;
@@ -37,6 +37,9 @@ class Disk {
   virtual broker::Status Truncate(int fd, uint64_t size);
   /// `to` must not exist.
   virtual broker::Status Rename(const std::string& from, const std::string& to);
+  /// Moves the file, with its name, into the archive folder, where no such file must be, and makes
+  /// that durable. At each moment, and after a crash, it is in one of the two.
+  virtual broker::Status MoveToArchive(const std::string& name);
 
   [[nodiscard]] broker::Result<uint64_t> Size(int fd) const;
   /// The bytes at `offset`, fewer at the end of the file.

@@ -13,15 +13,16 @@ constexpr bool MayAppend(Origin origin, broker::ledger::EntryType type) {
   switch (origin) {
     case Origin::kBroker:
       return type != kDaemonStarted && type != kDaemonStopped && type != kRoleRestarted &&
-             type != kConnectionRefused && type != kConnectionOpened && type != kLedgerRecovered;
+             type != kConnectionRefused && type != kConnectionOpened && type != kLedgerRecovered &&
+             type != kLedgerArchived;
     case Origin::kSupervisor:
       return type == kDaemonStarted || type == kDaemonStopped || type == kRoleRestarted ||
              type == kConnectionRefused || type == kPolicyChanged || type == kKillEngaged;
     case Origin::kDialer:
       return type == kConnectionOpened;
     case Origin::kLedger:  // its own, and the counts of others' refusals
-      return type == kLedgerRecovered || type == kTokenDenied || type == kAdminDenied ||
-             type == kConnectionRefused;
+      return type == kLedgerRecovered || type == kLedgerArchived || type == kTokenDenied ||
+             type == kAdminDenied || type == kConnectionRefused;
   }
   return false;
 }

@@ -27,6 +27,9 @@ class Recovery {
     if (Status head = TakeHead(acknowledged); !head) return std::unexpected(head.error());
     size_t at = 0;
     uint64_t offset = 0;
+    if (!known_ && !out_.segments.empty() && out_.segments.front().first_seq > 1) {
+      if (Status base = TakeBase(); !base) return std::unexpected(base.error());
+    }
     if (known_) {
       if (Status found = FindKnownLine(&at, &offset); !found) {
         return std::unexpected(found.error());
@@ -76,6 +79,14 @@ class Recovery {
     const auto size = disk_.Size(fd);
     if (!size) return std::unexpected(size.error());
     return disk_.ReadAt(fd, offset, *size > offset ? *size - offset : 0);
+  }
+
+  // Without a head and with the first segments archived: the lines go on from what was kept.
+  Status TakeBase() {
+    auto base = EndBefore(disk_, out_.segments.front());
+    if (!base) return std::unexpected(base.error());
+    out_.head = std::move(*base);
+    return {};
   }
 
   Status TakeHead(const Head* acknowledged) {
@@ -233,6 +244,31 @@ class Recovery {
 
 Result<Recovered> Recover(Disk& disk, const Head* acknowledged) {
   return Recovery(disk).Run(acknowledged);
+}
+
+Result<Head> EndBefore(Disk& disk, const SegmentName& first) {
+  const auto names = disk.List();
+  if (!names) return std::unexpected(names.error());
+  std::string newest;
+  for (const std::string& name : *names) {
+    if (!name.ends_with(broker::ledger::kEndSuffix)) continue;
+    const auto segment = broker::ledger::ParseSegmentName(
+        name.substr(0, name.size() - broker::ledger::kEndSuffix.size()));
+    if (segment && *segment < first && name > newest) newest = name;
+  }
+  const auto gone = [&first] {
+    return Fail(ErrorCode::kCorrupt,
+                "entries missing before " + broker::ledger::FormatSegmentName(first));
+  };
+  if (newest.empty()) return gone();
+  const auto fd = disk.Open(newest, Disk::How::kRead, false);
+  if (!fd) return std::unexpected(fd.error());
+  const auto size = disk.Size(fd->get());
+  const auto bytes = size ? disk.ReadAt(fd->get(), 0, *size) : std::unexpected(size.error());
+  if (!bytes) return std::unexpected(bytes.error());
+  auto head = broker::ledger::ParseHead(*bytes);
+  if (!head || head->state.seq + 1 != first.first_seq) return gone();
+  return head;
 }
 
 Status MarkRecorded(Disk& disk, const Repair& repair) {

@@ -33,6 +33,11 @@ struct Recovered {
 /// kUnavailable (could not read or write).
 broker::Result<Recovered> Recover(Disk& disk, const broker::ledger::Head* acknowledged);
 
+/// What all entries before `first` amount to: of the newest `.end` file of an earlier segment.
+/// Errors: kCorrupt (there is none, or it ends elsewhere) · kUnavailable.
+broker::Result<broker::ledger::Head> EndBefore(Disk& disk,
+                                               const broker::ledger::SegmentName& first);
+
 /// After the repair's entry is durable.
 broker::Status MarkRecorded(Disk& disk, const Repair& repair);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "broker/ledger/leaf.h"
 
@@ -31,6 +32,7 @@ Role::Role(Disk& disk, const RoleOptions& options, Writer::Ports ports, ipc::Fd 
       ports_(ports),
       segments_(disk_, options.reserve_bytes),
       writer_(segments_, options.identity, ports),
+      archiver_(segments_, writer_),
       reader_(disk_, ports.log),
       log_name_(options.identity.log),
       begins_latched_(options.latched),
@@ -118,11 +120,15 @@ bool Role::Take(size_t index, std::string_view message) {
     }
     return true;
   }
-  if (!ipc::DecodeText(message)) return false;
+  auto text = ipc::DecodeText(message);
+  if (!text) return false;
   if (type == MessageType::kLedgerQuery) {
     appenders_[index].asked_state = true;
   } else if (type == MessageType::kLedgerResume && origin == Origin::kBroker) {
     appenders_[index].asked_resume = true;
+  } else if (type == MessageType::kLedgerArchive && origin == Origin::kBroker &&
+             !text->text.empty()) {
+    appenders_[index].archive = std::move(text->text);
   } else {
     return false;
   }
@@ -156,6 +162,7 @@ void Role::SendAcks(Appender& to) {
 
 void Role::AnswerQuestions() {
   for (Appender& appender : appenders_) {
+    if (!appender.archive.empty()) AnswerOrder(appender);
     if (!appender.asked_state && !appender.asked_resume) continue;
     if (appender.asked_resume) writer_.Resume();
     appender.asked_state = appender.asked_resume = false;
@@ -165,6 +172,14 @@ void Role::AnswerQuestions() {
       appender.channel.Reset();
     }
   }
+}
+
+// One segment for each order: what was appended meanwhile waits no longer for more.
+void Role::AnswerOrder(Appender& appender) {
+  const std::string answer = archiver_.Answer(std::exchange(appender.archive, {}));
+  out_.clear();
+  Encode(ipc::TextMessage{MessageType::kLedgerArchived, answer}, &out_);
+  if (!ipc::Send(appender.channel.get(), out_, {}, /*nonblocking=*/true)) appender.channel.Reset();
 }
 
 ipc::LedgerState Role::StateNow() const {

@@ -10,6 +10,7 @@
 #include "broker/base/result.h"
 #include "sidecar/ipc/frame.h"
 #include "sidecar/ipc/messages.h"
+#include "sidecar/ledger/archiver.h"
 #include "sidecar/ledger/audit_reader.h"
 #include "sidecar/ledger/disk.h"
 #include "sidecar/ledger/writer.h"
@@ -46,6 +47,7 @@ class Role {
     std::vector<ipc::Ack> acks;  // their texts point into the writer's answers
     bool asked_state = false;
     bool asked_resume = false;
+    std::string archive;  // an order; empty: none
   };
 
   void WaitForNews();
@@ -56,6 +58,7 @@ class Role {
   void Answer(const std::vector<ledger::Answer>& answers);
   void SendAcks(Appender& to);
   void AnswerQuestions();
+  void AnswerOrder(Appender& appender);
   [[nodiscard]] ipc::LedgerState StateNow() const;
   void ReadControl();
   void TakeChannel(size_t index, ipc::Message& message);
@@ -68,6 +71,7 @@ class Role {
   Writer::Ports ports_;
   Segments segments_;
   Writer writer_;
+  Archiver archiver_;
   AuditReader reader_;
   std::string log_name_;
   std::string begins_latched_;

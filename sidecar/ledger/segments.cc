@@ -104,6 +104,11 @@ Status Segments::Commit(std::string_view batch) {
   return disk_.CheckInPlace(file_name_, file_.get(), size_);
 }
 
+Status Segments::SyncHead(const Head& head) {
+  if (Status saved = SaveHead(head); !saved) return saved;
+  return disk_.Sync(head_.get());
+}
+
 Status Segments::SaveHead(const Head& head) {
   return disk_.Overwrite(head_.get(), broker::ledger::FormatHead(head));
 }

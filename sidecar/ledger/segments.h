@@ -42,6 +42,11 @@ class Segments {
   /// tampering: the caller latches.
   broker::Status SaveHead(const broker::ledger::Head& head);
 
+  /// Makes the head file durable: before a segment goes that an older one might name.
+  broker::Status SyncHead(const broker::ledger::Head& head);
+  /// The first segment was moved to the archive. REQUIRES: it is not the last.
+  void DropFirst() { names_.erase(names_.begin()); }
+
   [[nodiscard]] Disk& disk() { return disk_; }
   [[nodiscard]] bool has_file() const { return file_.valid(); }
   [[nodiscard]] const std::vector<broker::ledger::SegmentName>& names() const { return names_; }

@@ -8,6 +8,7 @@
 #include "broker/ledger/entry_names.h"
 #include "broker/ledger/line_scanner.h"
 #include "broker/ledger/segment_name.h"
+#include "sidecar/ledger/archiver.h"
 
 namespace sidecar::ledger {
 
@@ -71,6 +72,8 @@ void Writer::Record(const std::vector<Repair>& repairs, const std::string& resum
     entry.change["latch"] = resumed_from;
     AddOwn(entry);
   }
+  // A crash came between an archive's intent and its end.
+  if (FinishMoves(segments_, acknowledged_)) AddOwn(ArchivedEntry(state_.archive_intended));
   Commit();
   SaveHead();
   if (state_of_latch_ == Latch::kClosed) return;
@@ -85,6 +88,16 @@ bool Writer::AddOwn(const Entry& entry) {
   const auto error = TryAdd(Origin::kLedger, entry, &nobody);
   if (error) ports_.log.Warn("ledger_entry_not_written", {{"why", error->detail}});
   return !error;
+}
+
+Status Writer::AppendOwn(const Entry& entry) {
+  if (!latch_.empty()) return broker::Fail(ErrorCode::kUnavailable, latch_);
+  if (!AddOwn(entry)) {
+    return broker::Fail(ErrorCode::kUnavailable, latch_.empty() ? "not written" : latch_);
+  }
+  Commit();
+  if (state_of_latch_ == Latch::kClosed) return broker::Fail(ErrorCode::kUnavailable, latch_);
+  return {};
 }
 
 void Writer::Add(const Ticket& ticket, Origin origin, const Entry& entry) {

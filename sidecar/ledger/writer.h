@@ -76,11 +76,16 @@ class Writer {
   /// ledger.recovered. Stays latched if the cause is not gone. Nothing happens when not latched.
   void Resume();
 
+  /// An entry of the ledger's own, made durable at once. REQUIRES: nothing was added since Commit.
+  /// Errors: kUnavailable (latched).
+  broker::Status AppendOwn(const broker::ledger::Entry& entry);
+
   /// Closed latch: its reason; open: empty.
   [[nodiscard]] const std::string& latch() const { return latch_; }
   /// As far as it was acknowledged.
   [[nodiscard]] const broker::ledger::Head& head() const { return acknowledged_; }
   [[nodiscard]] const Segments& segments() const { return segments_; }
+  [[nodiscard]] const Ports& ports() const { return ports_; }
 
  private:
   // What is still accepted: all, only what stops purser (the disk is full), nothing.

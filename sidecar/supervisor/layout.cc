@@ -10,6 +10,7 @@
 #include <cstring>
 #include <vector>
 
+#include "broker/ledger/segment_name.h"
 #include "sidecar/supervisor/auditors.h"
 
 namespace sidecar::supervisor {
@@ -154,8 +155,14 @@ Result<Locks> PrepareFolders(const Config& config, const RoleUsers& users) {
       return std::unexpected(made.error());
     }
   }
-  if (Status read = PermitAuditors(LedgerDir(paths), config.admin.auditor_gids); !read) {
-    return std::unexpected(read.error());
+  const std::string ledger = LedgerDir(paths);
+  const std::string archive = ledger + "/" + std::string(broker::ledger::kArchiveFolder);
+  for (const std::string& folder : {ledger, archive}) {
+    if (folder == archive && access(archive.c_str(), F_OK) != 0)
+      continue;  // inherits it, when made
+    if (Status read = PermitAuditors(folder, config.admin.auditor_gids); !read) {
+      return std::unexpected(read.error());
+    }
   }
   auto state = Lock(paths.state);
   if (!state) return std::unexpected(state.error());

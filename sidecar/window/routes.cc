@@ -45,6 +45,7 @@ constexpr auto kAdminRoutes = std::to_array<Row>({
     {"POST", "/v1/seal/rotate",                         Route::kAdmin},
     {"POST", "/v1/reload",                              Route::kAdmin},
     {"POST", "/v1/ledger/resume",                       Route::kAdmin},
+    {"POST", "/v1/ledger/archive",                      Route::kAdmin},
     {"POST", "/v1/restore",                             Route::kAdmin},
     {"POST", "/v1/kill",                                Route::kAdmin},
     {"POST", "/v1/revoke",                              Route::kAdmin},

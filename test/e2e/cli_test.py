@@ -18,7 +18,7 @@ from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, OTHER_UID, SOLO_UID,
 DONE, REFUSED, USAGE, TAMPERING, UNREACHABLE = range(5)
 OPERATORS, AUDITORS, REVIEWERS = "operator", "adm", "src"  # groups of every Debian; nobody's here
 COMMANDS = ["init", "status", "budget", "metrics", "ready", "agents", "credentials", "reload", "doctor",
-            "ledger resume", "login", "secret set", "unseal", "seal rotate", "rotate", "run", "config check",
+            "ledger resume", "ledger archive", "login", "secret set", "unseal", "seal rotate", "rotate", "run", "config check",
             "config show", "config egress", "config schema", "explain", "audit tail", "audit show", "audit search",
             "audit verify", "version", "completion", "kill", "release", "revoke"]
 
@@ -59,7 +59,7 @@ class Alone(unittest.TestCase):
 
     def test_a_daemon_that_is_not_there_has_an_exit_code_of_its_own(self):
         for row in (["status"], ["ready"], ["agents"], ["credentials"], ["reload"], ["login", "x"],
-                    ["ledger", "resume"]):
+                    ["ledger", "resume"], ["ledger", "archive", "--keep", "90d"]):
             with self.subTest(row):
                 done = purser("--admin-socket", "/nonexistent/sock", *row)
                 self.assertEqual(done.returncode, UNREACHABLE)
@@ -191,7 +191,8 @@ class WithDaemon(unittest.TestCase):
 
     def test_readable_text_without_colours_and_json(self):
         for row in (["status"], ["ready"], ["agents"], ["credentials"], ["reload"],
-                    ["reload", "--dry-run"], ["ledger", "resume"], ["config", "check"],
+                    ["reload", "--dry-run"], ["ledger", "resume"], ["ledger", "archive", "--keep", "90d"],
+                    ["config", "check"],
                     ["config", "show"], ["config", "schema"], ["version"], ["seal", "rotate"],
                     ["explain", HELPDESK, "--scopes", "Mail.Send"], ["audit", "verify"],
                     ["audit", "show", "1"]):
@@ -237,6 +238,7 @@ class WithDaemon(unittest.TestCase):
         rows = [("status", [operators, auditors]), ("agents", [operators, auditors]),
                 ("credentials", [operators, auditors]), ("ready", [operators, auditors]),
                 ("reload --dry-run", [operators]), ("ledger resume", [operators]),
+                ("ledger archive --keep 90d", [operators]),
                 ("login mail", []), ("secret set app", [operators])]
         for command, allowed in rows:
             for gid in (operators, auditors, OTHER_UID):

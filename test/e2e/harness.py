@@ -101,6 +101,15 @@ def default_config(entra, directory, agent_uid):
     }
 
 
+def age_ledger(folder, day):
+    """The newest segment as if it had been begun on that day; purserd is stopped."""
+    segment = max(folder.glob("*.jsonl"))
+    older = segment.with_name(day + segment.name[len(day):])
+    segment.rename(older)
+    head = folder / "head"
+    head.write_bytes(head.read_bytes().replace(segment.name.encode(), older.name.encode()))
+
+
 class Purser:
     """The real purserd with a temporary configuration.
 

@@ -121,7 +121,7 @@ class Latch(enrolled.TenantCase):
         self.delete([path.name for path in self.folder.glob("*.jsonl")])
 
     def test_all_files_deleted(self):
-        self.delete([path.name for path in self.folder.iterdir()])
+        self.delete([path.name for path in self.folder.iterdir() if path.is_file()])
 
     def delete(self, names):
         kept = self.purser.dir / "kept"

@@ -36,10 +36,9 @@ class Restoring(enrolled.TenantCase):
         self.assertEqual(self.purser.stop(), 0, self.purser.log())
         owner = next(self.folder(name).iterdir()).stat()
         for path in self.folder(name).iterdir():
-            path.unlink()
-        for path in (self.backup / name).iterdir():
-            back = self.folder(name) / path.name
-            shutil.copy2(path, back)
+            (shutil.rmtree if path.is_dir() else os.unlink)(path)
+        shutil.copytree(self.backup / name, self.folder(name), dirs_exist_ok=True)
+        for back in self.folder(name).rglob("*"):
             os.chown(back, owner.st_uid, owner.st_gid)
         self.purser.start()
 

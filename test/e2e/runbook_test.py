@@ -243,6 +243,16 @@ class Runbook(unittest.TestCase):
         self.follow("The disk is full", {"purser ledger resume": filler.unlink})
         self.works("Mail.Read")
 
+    def test_archive_old_segments(self):
+        self.assertEqual(self.purser.stop(), 0, self.purser.log())
+        folder = pathlib.Path(self.purser.config["paths"]["state"], "ledger")
+        begun = datetime.date.today() - datetime.timedelta(days=100)
+        harness.age_ledger(folder, begun.isoformat())
+        self.purser.start()
+        until(lambda: self.purser.token(HELPDESK, ["Mail.Read"]).status == 200)
+        self.follow("Archive old segments")
+        self.works("Mail.Read")
+
     def test_restore_from_a_backup(self):
         def changed_since():
             done = self.purser.cli("secret", "set", "admin-app", stdin=CLIENT_SECRET)

@@ -66,6 +66,11 @@ class FaultyDisk final : public sidecar::ledger::Disk {
     return Disk::Rename(from, to);
   }
 
+  broker::Status MoveToArchive(const std::string& name) override {
+    if (auto fault = Before("archive", true)) return std::unexpected(*fault);
+    return Disk::MoveToArchive(name);
+  }
+
  private:
   std::optional<broker::Error> Before(const std::string& operation, bool changes) {
     ++asked[operation];

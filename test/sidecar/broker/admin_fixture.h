@@ -56,6 +56,7 @@ struct Fixture : FakeMintPorts {
       {vault.store, ledger, clock, random, [](std::string_view) { return false; }}};
   std::vector<std::string> done;  // what reached another process
   bool latched = false;
+  std::vector<std::string> archives;  // the ledger's answers, in order
   FakeAppRegistration entra{false};
   broker::Rotations rotations{
       {.journal = vault.store,
@@ -115,6 +116,13 @@ struct Fixture : FakeMintPorts {
                   done.emplace_back("resume");
                   return State();
                 },
+            .archive_ledger = [this](const std::string& order) -> broker::Result<std::string> {
+              done.push_back("archive:" + order);
+              if (archives.empty()) return broker::Fail(broker::ErrorCode::kUnavailable, "gone");
+              std::string answer = archives.front();
+              archives.erase(archives.begin());
+              return answer;
+            },
             .ask_supervisor = [this](MessageType type,
                                      const std::string& text) -> broker::Result<std::string> {
               if (type == MessageType::kReloadRequest) done.push_back("reload:" + text);

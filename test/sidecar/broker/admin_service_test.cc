@@ -28,6 +28,7 @@ TEST_CASE("Each route asks for its role, and a refusal is in the ledger") {
       {"POST", "/v1/unseal",                            kActor},
       {"POST", "/v1/seal/rotate",                       kActor},
       {"POST", "/v1/ledger/resume",                     kActor},
+      {"POST", "/v1/ledger/archive",                    kActor},
       {"POST", "/v1/restore",                           kActor},
       {"POST", "/v1/kill",                              kActor},
       {"POST", "/v1/release",                           kActor},
@@ -180,4 +181,41 @@ TEST_CASE("What is no request gets an answer; /readyz of the admin window is one
   sidecar::ipc::Encode(sidecar::ipc::PlainRequest{MessageType::kReady, "r"}, &plain);
   f.service.Handle(kStranger, plain, &answer);
   CHECK(sidecar::ipc::DecodeAnswer(answer)->status == 200);
+}
+
+TEST_CASE("An archive is asked of the ledger segment by segment, and recorded with who asked") {
+  Fixture f;
+  f.archives = {R"({"left":1,"moved":{"file":"a"}})", R"({"left":0,"moved":{"file":"b"}})", "{}"};
+  const auto done = f.Ask(kOperator, "POST", "/v1/ledger/archive", R"({"before":"2026-10-01"})");
+  CHECK(done.status == 200);
+  CHECK(done.body["moved"].size() == 2);
+  CHECK(done.body["left"] == 0);
+  CHECK(f.done ==
+        std::vector<std::string>(2, R"(archive:{"before":"2026-10-01","dry_run":false})"));
+  CHECK(f.ledger.entries.front().outcome == Outcome::kPending);
+  CHECK(f.ledger.entries.back().outcome == Outcome::kSuccess);
+}
+
+TEST_CASE("What is no day, or what the ledger cannot do, archives nothing") {
+  // clang-format off
+  struct Row { const char* why; const char* body; const char* ledger; const char* want; };
+  const Row rows[] = {
+      {"no day",                  R"({"dry_run":true})",                     "{}",                     "missing_field"},
+      {"a day in numbers",        R"({"before":20261001})",                  "{}",                     "wrong_type"},
+      {"a day in words",          R"({"before":"yesterday"})",               "{}",                     "value_out_of_range"},
+      {"a moment",                R"({"before":"2026-10-01T00:00:00Z"})",    "{}",                     "value_out_of_range"},
+      {"a flag that is a text",   R"({"before":"2026-10-01","dry_run":"y"})", "{}",                    "wrong_type"},
+      {"a latched ledger",        R"({"before":"2026-10-01"})",              R"({"error":"latched"})", "ledger_unavailable"},
+      {"an answer that is none",  R"({"before":"2026-10-01"})",              "[]",                     "internal"},
+      {"a ledger that is gone",   R"({"before":"2026-10-01"})",              "",                       "ledger_unavailable"},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    Fixture f;
+    if (*row.ledger != '\0') f.archives = {row.ledger};
+    const auto answer = f.Ask(kOperator, "POST", "/v1/ledger/archive", row.body);
+    CHECK(answer.status != 200);
+    CHECK(answer.reason() == row.want);
+  }
 }
