@@ -128,7 +128,7 @@ TEST_CASE("A restart gives nothing back, and what stands still is kept once") {
 TEST_CASE("A date that was set back over a restart costs a whole limit, and no more") {
   Daily day;
   CHECK(day.TakeAll() == 5);
-  const std::string kept = day.budgets.Kept();
+  const Budgets::Texts kept = day.budgets.Kept();
   day.clock.AdvanceWall(-240h);
   Budgets after(day.clock);
   REQUIRE(after.Restore(kept).has_value());
