@@ -111,6 +111,9 @@ std::shared_ptr<const VaultSet> BrokerProcess::VaultsOf(const broker::SharedConf
                                  if (!wrong) return token;
                                  minter_.ReportRefused(identity, {}, *wrong);
                                  return broker::MintResult(std::unexpected(std::move(*wrong)));
+                               },
+                               [this, config](const broker::policy::Credential& identity) {
+                                 return revocations_.Find(*config, identity).has_value();
                                }});
 }
 

@@ -26,6 +26,7 @@ VaultError AsError(const broker::Refusal& refusal, const std::string& credential
 
 broker::VaultResult<Secret> VaultIdentity::Token(const std::string& resource, Freshness freshness) {
   const std::scoped_lock lock(mutex_);
+  if (revoked_ && revoked_(credential_)) token_.reset();
   const bool good =
       token_ != nullptr && resource_ == resource && token_->expires_at - clock_.Now() >= kLeast;
   if (!good || freshness == Freshness::kNew) {

@@ -14,7 +14,8 @@ namespace sidecar::broker_role {
 
 /// Tokens for one vault, minted like any other and recorded like any other, kept while they are
 /// good for a whole exchange. Callers that need a new one share one mint. Thread-safe.
-/// REQUIRES: `mint` refuses what CheckForVault refuses.
+/// REQUIRES: `mint` refuses what CheckForVault refuses, and a credential that `revoked` names, of
+/// which what was kept is dropped.
 class VaultIdentity final : public broker::VaultAuth {
  public:
   // Longer than an exchange with a vault, retries included; shorter than any token's life.
@@ -23,8 +24,14 @@ class VaultIdentity final : public broker::VaultAuth {
   using Mint =
       std::function<broker::MintResult(const broker::policy::Credential&, const broker::TokenKey&)>;
 
-  VaultIdentity(broker::policy::Credential credential, const broker::Clock& clock, Mint mint)
-      : credential_(std::move(credential)), clock_(clock), mint_(std::move(mint)) {}
+  using Revoked = std::function<bool(const broker::policy::Credential&)>;
+
+  VaultIdentity(broker::policy::Credential credential, const broker::Clock& clock, Mint mint,
+                Revoked revoked = {})
+      : credential_(std::move(credential)),
+        clock_(clock),
+        mint_(std::move(mint)),
+        revoked_(std::move(revoked)) {}
 
   broker::VaultResult<broker::Secret> Token(const std::string& resource,
                                             Freshness freshness) override;
@@ -34,6 +41,7 @@ class VaultIdentity final : public broker::VaultAuth {
   const broker::policy::Credential credential_;
   const broker::Clock& clock_;
   const Mint mint_;
+  const Revoked revoked_;
   std::mutex mutex_;  // held over a mint
   broker::SharedToken token_;
   std::string resource_;  // of token_

@@ -56,7 +56,7 @@ struct VaultSet::KeyVault {
   vault::FetchPolicy policy;
 
   KeyVault(const Config& config, const broker::policy::Vault& vault, const Ports& ports)
-      : identity(IdentityOf(config, vault), ports.clock, ports.mint),
+      : identity(IdentityOf(config, vault), ports.clock, ports.mint, ports.revoked),
         client(OptionsOf(config, vault), {ports.http, identity, ports.clock}),
         secrets(client, PlacesIn(config, vault.name)),
         keys(client, KeysIn(config, vault.name)),

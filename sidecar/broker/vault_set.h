@@ -29,6 +29,7 @@ class VaultSet {
     broker::HttpTransport& http;
     const broker::Clock& clock;
     VaultIdentity::Mint mint;
+    VaultIdentity::Revoked revoked;
   };
   VaultSet(const broker::policy::Config& config, const Ports& ports);
   ~VaultSet();

@@ -15,8 +15,11 @@ struct Fixture {
   FakeClock clock;
   int mints = 0;
   std::optional<Reason> refuse_with;
+  bool revoked = false;
   VaultIdentity identity{
-      {.name = "vault.corp"}, clock, [this](const auto& credential, const auto& key) {
+      {.name = "vault.corp"},
+      clock,
+      [this](const auto& credential, const auto& key) {
         ++mints;
         CHECK(credential.name == "vault.corp");
         CHECK(key.scopes == std::vector<std::string>{".default"});
@@ -26,7 +29,8 @@ struct Fixture {
         token->expires_at = clock.Now() + 60min;
         token->tenant = "t" + std::to_string(mints);
         return broker::MintResult(std::move(token));
-      }};
+      },
+      [this](const auto& credential) { return revoked && credential.name == "vault.corp"; }};
 
   std::string Token(const std::string& resource, VaultAuth::Freshness freshness) {
     const auto token = identity.Token(resource, freshness);
@@ -49,6 +53,17 @@ TEST_CASE("A token for the vault is kept while it is good for an exchange") {
   CHECK(f.Token("r", kAny) == "r 2");
   CHECK(f.Token("r", kNew) == "r 3");
   CHECK(f.Token("other", kAny) == "other 4");
+}
+
+TEST_CASE("What was kept for an identity that is revoked opens the vault no longer") {
+  Fixture f;
+  CHECK(f.Token("r", kAny) == "r 1");
+  f.revoked = true;
+  f.refuse_with = Reason::kCredentialRevoked;  // as the minter does
+  CHECK_FALSE(f.identity.Token("r", kAny).has_value());
+  f.revoked = false;
+  f.refuse_with.reset();
+  CHECK(f.Token("r", kAny) == "r 3");
 }
 
 TEST_CASE("Whose tenant purser is in is what its last token says") {
