@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import unittest
@@ -261,6 +262,11 @@ class Approving(enrolled.TenantCase):
         identity = self.pending()
         self.done(self.lead("approve", identity))
         self.assertIn("conflict", self.lead("approve", identity).stderr)
+        # A process that no login started may say whose login it has: that makes nobody another person.
+        chosen = subprocess.run(["sh", "-c", 'echo 4711 > /proc/self/loginuid; exec "$@"', "sh",
+                                 BIN / "purser", "approve", identity], text=True, capture_output=True,
+                                user=LEAD_UID, group=LEADS, extra_groups=[], env=self.purser.cli_environment())
+        self.assertIn("conflict", chosen.stderr)
         self.assertEqual(self.pending(), identity)
         self.done(self.lead("approve", identity, uid=SECOND_LEAD_UID))
         tokens = {self.granted(self.purser, self.ask())["access_token"] for _ in range(2)}
