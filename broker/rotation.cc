@@ -308,12 +308,14 @@ std::string WhyNotRotated(const policy::Config& config, const policy::Credential
     return place + "version = \"" + credential.version +
            "\" pins it. Remove that line, and purser takes the newest version and makes new ones.";
   }
-  if (kind == "certificate") {
-    return place +
-           "let the vault make a new version of the certificate, and upload its public "
-           "part to the application; purser does not do it in this version.";
-  }
   return {};
+}
+
+bool Rotation::Same(const Secret& a, const Secret& b) const {
+  if (a.Equals(b)) return true;
+  if (!IsCertificate(credential_)) return false;
+  const std::string sha1 = Sha1Of(a);
+  return !sha1.empty() && sha1 == Sha1Of(b);
 }
 
 }  // namespace broker

@@ -126,6 +126,8 @@ class Rotation {
   Step GiveUp(const std::string& why);
   Step End(std::string failure);
   [[nodiscard]] bool Revoked() const;
+  // A vault may give a certificate back in a form of its own.
+  [[nodiscard]] bool Same(const Secret& a, const Secret& b) const;
   [[nodiscard]] bool Destroyed(const VaultError& error) const;
   [[nodiscard]] int64_t Now() const;
 

@@ -121,7 +121,7 @@ Rotation::Step Rotation::Switch() {
   if (!current && Destroyed(current.error())) return GiveUp(kRevoked);
   if (!current) return Trouble(current.error().detail, current.error().retry_after);
   journal_.new_version = current->version;
-  if (!current->value.Equals(journal_.secret)) {
+  if (!Same(current->value, journal_.secret)) {
     journal_.new_version.clear();
     if (Revoked()) return GiveUp(kRevoked);
     if (current->version != journal_.old_version) {
@@ -246,7 +246,7 @@ Rotation::Step Rotation::Undo() {
     return Trouble(current.error().detail, current.error().retry_after);
   }
   // It came into use after all: then the other one is what goes.
-  if (current && !journal_.secret.empty() && current->value.Equals(journal_.secret)) {
+  if (current && !journal_.secret.empty() && Same(current->value, journal_.secret)) {
     return MoveTo(RotationStep::kSwitching);
   }
   // What is revoked is asked with no more: the new one, which is in use nowhere, removes itself.

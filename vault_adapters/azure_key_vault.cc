@@ -15,6 +15,7 @@ using broker::Clock, broker::ErrorCode, broker::Fail, broker::Result, broker::Se
 using Problem = KeyVaultProblem;
 
 constexpr std::string_view kPkcs12Type = "application/x-pkcs12";
+constexpr std::string_view kPemType = "application/x-pem-file";
 constexpr std::string_view kPlainText = "text/plain";
 
 bool MeansNone(const std::string& version) { return version.empty() || version == "0"; }
@@ -93,6 +94,16 @@ KeyVaultResult<std::string> AzureKeyVault::Set(const std::string& name, const Se
   return std::move(bundle->version);
 }
 
+KeyVaultResult<std::string> AzureKeyVault::Import(const std::string& name, const Secret& pem) {
+  const auto request = ImportCertificateRequest(name, pem);
+  if (!request) return Fault(Problem::kBadRequest, client_.host(), request.error().detail);
+  const auto response = client_.Send(*request);
+  if (!response) return std::unexpected(response.error());
+  auto facts = ReadCertificate(response->body, {name, {}});
+  if (!facts) return Fault(Problem::kInvalid, client_.host(), facts.error().detail);
+  return std::move(facts->version);
+}
+
 VaultResult<VaultSecret> AzureKeyVault::Fetch(const SecretId& id) {
   const auto place = PlaceOf(id);
   if (!place) return std::unexpected(place.error());
@@ -122,7 +133,15 @@ VaultResult<void> AzureKeyVault::Enable(const SecretId& id, const std::string& v
   if (version.empty() || !CheckPlace(one)) {
     return Fail(ErrorCode::kInvalidRequest, client_.host() + ": no version of a Key Vault");
   }
-  const auto response = client_.Send(UpdateSecretRequest(one, enabled));
+  bool managed = false;
+  if (id.kind == SecretKind::kCertificate) {
+    Clock::Wall now{};
+    const auto newest = Read({place->name, {}}, &now);
+    if (!newest) return AsError(newest.error(), client_.host());
+    managed = newest->managed;
+  }
+  const auto response = client_.Send(managed ? UpdateCertificateRequest(one, enabled)
+                                             : UpdateSecretRequest(one, enabled));
   if (!response) return AsError(response.error(), client_.host());
   return {};
 }
@@ -151,7 +170,9 @@ VaultResult<std::string> AzureKeyVault::Replace(const SecretId& id,
   if (none ? !MeansNone(expected_version) : newest->version != expected_version) {
     return AsError(Fault(Problem::kConflict, client_.host(), "").error(), client_.host());
   }
-  auto version = Set(place->name, value, kPlainText);
+  const bool pem = id.kind == SecretKind::kCertificate;
+  auto version = newest && newest->managed ? Import(place->name, value)
+                                           : Set(place->name, value, pem ? kPemType : kPlainText);
   if (!version) return AsError(version.error(), client_.host());
   return std::move(*version);
 }

@@ -32,13 +32,15 @@ class AzureKeyVault final : public broker::Vault, public broker::VaultWriter {
   /// "" or "0" as the expected version: there is none yet. The service has no conditional write:
   /// the newest version is compared right before a new one is set, so two replicas that write
   /// within that moment both succeed, and the later one is the newest. Neither loses what it wrote:
-  /// versions stay. kInvalidRequest where the place pins a version.
+  /// versions stay. What is a certificate's private part there is imported as a certificate.
+  /// kInvalidRequest where the place pins a version.
   broker::VaultResult<std::string> Replace(const broker::SecretId& id,
                                            const std::string& expected_version,
                                            const broker::Secret& value) override;
 
   /// Enables the version once more: whoever may not, may not set one either. kInvalidRequest where
-  /// the place pins a version.
+  /// the place pins a version. Both look whether the secret is a certificate's private part: then
+  /// the certificate is what is written, as by Replace().
   broker::VaultResult<void> MayWrite(const broker::SecretId& id,
                                      const std::string& version) override;
   broker::VaultResult<void> Disable(const broker::SecretId& id,
@@ -53,6 +55,7 @@ class AzureKeyVault final : public broker::Vault, public broker::VaultWriter {
                                   std::string_view content_type);
 
  private:
+  KeyVaultResult<std::string> Import(const std::string& name, const broker::Secret& pem);
   KeyVaultResult<SecretBundle> Read(const SecretPlace& place, broker::Clock::Wall* now);
   KeyVaultError ExplainMissing(KeyVaultError missing, const std::string& name);
   broker::VaultResult<void> Enable(const broker::SecretId& id, const std::string& version,

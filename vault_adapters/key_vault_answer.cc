@@ -151,6 +151,7 @@ Result<SecretBundle> ReadSecretBundle(const Secret& body, const SecretPlace& ask
   if (!attributes) return Bad("attributes");
   bundle.attributes = *attributes;
   if (const std::string* type = Text(*object, "contentType")) bundle.content_type = *type;
+  bundle.managed = object->value("managed", json()) == json(true);
   return bundle;
 }
 

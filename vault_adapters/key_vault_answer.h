@@ -33,6 +33,7 @@ struct SecretBundle {
   std::string version;
   std::string content_type;  // "application/x-pkcs12", "application/x-pem-file", or as it was set
   Attributes attributes;
+  bool managed = false;  // the private part of a certificate, which alone can replace it
 };
 /// Of get and set.
 broker::Result<SecretBundle> ReadSecretBundle(const broker::Secret& body, const SecretPlace& asked);

@@ -23,6 +23,8 @@ enum class KeyVaultOperation : uint8_t {
   kUpdateSecret,
   kGetDeletedSecret,
   kGetCertificate,
+  kImportCertificate,
+  kUpdateCertificate,
   kGetKey,
   kSign,
   kWrapKey,

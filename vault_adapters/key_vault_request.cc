@@ -73,6 +73,28 @@ bool AppendJsonText(Secret* out, std::string_view text) {
   return true;
 }
 
+// `{"value":"…"`
+broker::Status AppendValue(Secret* body, const Secret& value) {
+  if (value.size() > kMaxSecretValueBytes) {
+    return Fail(ErrorCode::kInvalidRequest, "longer than the 25 kB that Key Vault takes");
+  }
+  body->Append("{\"value\":\"");
+  if (!AppendJsonText(body, value.Expose(Exit::kSendUpstream))) {
+    return Fail(ErrorCode::kInvalidRequest, "not text: Key Vault keeps text alone");
+  }
+  body->Append("\"");
+  return {};
+}
+
+KeyVaultRequest Enabling(KeyVaultOperation operation, std::string_view kind,
+                         const SecretPlace& place, bool enabled) {
+  return {.operation = operation,
+          .method = "PATCH",
+          .target = Target(kind, place.name, place.version),
+          .body = Secret::CopyOf(enabled ? R"({"attributes":{"enabled":true}})"
+                                         : R"({"attributes":{"enabled":false}})")};
+}
+
 }  // namespace
 
 bool IsKeyVaultName(std::string_view text) {
@@ -102,11 +124,11 @@ KeyVaultRequest GetSecretRequest(const SecretPlace& place) {
 }
 
 KeyVaultRequest UpdateSecretRequest(const SecretPlace& place, bool enabled) {
-  return {.operation = KeyVaultOperation::kUpdateSecret,
-          .method = "PATCH",
-          .target = Target("secrets", place.name, place.version),
-          .body = Secret::CopyOf(enabled ? R"({"attributes":{"enabled":true}})"
-                                         : R"({"attributes":{"enabled":false}})")};
+  return Enabling(KeyVaultOperation::kUpdateSecret, "secrets", place, enabled);
+}
+
+KeyVaultRequest UpdateCertificateRequest(const SecretPlace& place, bool enabled) {
+  return Enabling(KeyVaultOperation::kUpdateCertificate, "certificates", place, enabled);
 }
 
 KeyVaultRequest ListVersionsRequest(const std::string& name) {
@@ -129,19 +151,28 @@ KeyVaultRequest GetKeyRequest(const SecretPlace& place) {
 
 Result<KeyVaultRequest> SetSecretRequest(const std::string& name, const Secret& value,
                                          std::string_view content_type) {
-  if (value.size() > kMaxSecretValueBytes) {
-    return Fail(ErrorCode::kInvalidRequest, "longer than the 25 kB that Key Vault takes");
-  }
   KeyVaultRequest request{.operation = KeyVaultOperation::kSetSecret,
                           .method = "PUT",
                           .target = Target("secrets", name, ""),
-                          .body = Secret::CopyOf("{\"value\":\"")};
-  if (!AppendJsonText(&request.body, value.Expose(Exit::kSendUpstream))) {
-    return Fail(ErrorCode::kInvalidRequest, "not text: Key Vault keeps text alone");
+                          .body = {}};
+  if (const auto fits = AppendValue(&request.body, value); !fits) {
+    return std::unexpected(fits.error());
   }
-  request.body.Append("\",\"contentType\":\"");
+  request.body.Append(",\"contentType\":\"");
   request.body.Append(content_type);
   request.body.Append("\"}");
+  return request;
+}
+
+Result<KeyVaultRequest> ImportCertificateRequest(const std::string& name, const Secret& pem) {
+  KeyVaultRequest request{.operation = KeyVaultOperation::kImportCertificate,
+                          .method = "POST",
+                          .target = Target("certificates", name, "import"),
+                          .body = {}};
+  if (const auto fits = AppendValue(&request.body, pem); !fits) {
+    return std::unexpected(fits.error());
+  }
+  request.body.Append(R"(,"policy":{"secret_props":{"contentType":"application/x-pem-file"}}})");
   return request;
 }
 

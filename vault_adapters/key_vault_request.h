@@ -49,9 +49,14 @@ KeyVaultRequest GetKeyRequest(const SecretPlace& place);
 broker::Result<KeyVaultRequest> SetSecretRequest(const std::string& name,
                                                  const broker::Secret& value,
                                                  std::string_view content_type);
-// The four that follow also REQUIRE a version.
+/// A new version of certificate, key and secret from a PEM with the private key. Errors: as above.
+broker::Result<KeyVaultRequest> ImportCertificateRequest(const std::string& name,
+                                                         const broker::Secret& pem);
+// The five that follow also REQUIRE a version.
 /// Enables or disables it, and leaves all else.
 KeyVaultRequest UpdateSecretRequest(const SecretPlace& place, bool enabled);
+/// The same with a certificate, and so with its key and its private part.
+KeyVaultRequest UpdateCertificateRequest(const SecretPlace& place, bool enabled);
 /// `digest` is the SHA-256 of what is signed.
 KeyVaultRequest SignRequest(const SecretPlace& place, KeyVaultAlgorithm algorithm,
                             std::span<const std::byte, 32> digest);

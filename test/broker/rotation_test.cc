@@ -319,11 +319,12 @@ TEST_CASE(
     const char* version;
     const char* says;
   };
-  for (const Row& row : {Row{"client-secret", "corp", "", ""}, Row{"refresh-token", "corp", "", ""},
-                         Row{"client-secret", "corp", "0123", "pins it"},
-                         Row{"client-secret", "files", "", "whoever mounts these files"},
-                         Row{"certificate", "files", "", "whoever mounts these files"},
-                         Row{"certificate", "corp", "", "new version of the certificate"}}) {
+  for (const Row& row :
+       {Row{"client-secret", "corp", "", ""}, Row{"refresh-token", "corp", "", ""},
+        Row{"client-secret", "corp", "0123", "pins it"},
+        Row{"client-secret", "files", "", "whoever mounts these files"},
+        Row{"certificate", "files", "", "whoever mounts these files"},
+        Row{"certificate", "corp", "", ""}, Row{"certificate", "corp", "0123", "pins it"}}) {
     CAPTURE(row.kind);
     CAPTURE(row.vault);
     const std::string why =

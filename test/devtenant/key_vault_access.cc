@@ -14,6 +14,8 @@ const std::map<std::string, std::set<std::string>> kRoles = {
      {"secrets/get", "secrets/list", "secrets/set", "secrets/update", "secrets/delete",
       "secrets/recover"}},
     {"Key Vault Certificate User", {"certificates/get", "secrets/get", "secrets/list", "keys/get"}},
+    {"Key Vault Certificates Officer",
+     {"certificates/get", "certificates/import", "certificates/update"}},
     {"Key Vault Crypto User", {"keys/get", "keys/sign", "keys/wrap", "keys/unwrap"}},
     {"Key Vault Crypto Service Encryption User", {"keys/get", "keys/wrap", "keys/unwrap"}},
 };

@@ -225,6 +225,19 @@ std::string PemIn(const json& body) {
   return FromBase64Url(text).value_or("");
 }
 
+// Key and private part are the certificate's.
+json UpdateCertificate(Call& call) {
+  KeyVault& vault = call.tenant.vault;
+  VaultCertificate& certificate =
+      FindVersion(vault.certificates, call.name, call.version, "CertificateNotFound");
+  Patch(call, certificate.attributes);
+  FindVersion(vault.keys, call.name, certificate.version, "KeyNotFound").attributes =
+      certificate.attributes;
+  FindVersion(vault.secrets, call.name, certificate.version, "SecretNotFound").attributes =
+      certificate.attributes;
+  return CertificateForm(call, certificate);
+}
+
 json ImportCertificate(Call& call) {
   const std::string pem = PemIn(call.body);
   call.tenant.recorder.Secret("vault_secret", "seen", "vault", pem);
@@ -340,6 +353,8 @@ void AddKeyVaultRoutes(Routes& routes, Tenant& tenant) {
   routes.Post("/keys" + name + pinned + "/wrapkey", handler({"keys/wrap", Wrap}));
   routes.Post("/keys" + name + pinned + "/unwrapkey", handler({"keys/unwrap", Unwrap}));
   routes.Get("/certificates" + name + version, handler({"certificates/get", GetCertificate}));
+  routes.Patch("/certificates" + name + version,
+               handler({"certificates/update", UpdateCertificate}));
   routes.Post("/certificates" + name + "/import",
               handler({"certificates/import", ImportCertificate}));
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A client secret in Key Vault is rotated there: a new version, and the old one is disabled."""
+"""What is in Key Vault is rotated there: a new version, and the old one is disabled."""
 import json
 import os
 import pathlib
@@ -9,11 +9,12 @@ import unittest
 
 import harness
 from dev_tenant import DevTenant, default_tenant
-from harness import CLIENT_SECRET, HELPDESK, Purser, SECRET_APP, rule, until
+from harness import CERT_APP, CLIENT_SECRET, HELPDESK, ROBOT, Purser, SECRET_APP, rule, until
 
 ROTATOR = "aaaaaaaa-0000-4000-8000-0000000000f0"
 VAULTED = "aaaaaaaa-0000-4000-8000-0000000000e0"
 READER, OFFICER = "Key Vault Secrets User", "Key Vault Secrets Officer"
+CERTIFIER = "Key Vault Certificates Officer"
 PUT = {"endpoint": "vault", "method": "PUT"}
 DISABLE = {"endpoint": "vault", "method": "PATCH"}
 
@@ -25,8 +26,12 @@ def tenant():
          "application": {"graph": ["Application.ReadWrite.OwnedBy"]}},
         {"client_id": VAULTED, "name": "vaulted", "secrets": [CLIENT_SECRET], "owners": [ROTATOR],
          "application": {"graph": ["User.Read.All"]}}]
+    for one in made["registrations"]:
+        if one["client_id"] == CERT_APP:
+            one["owners"] = [ROTATOR]
     made["vault"] = {"roles": {SECRET_APP: [READER]},
-                     "secrets": {"app-secret": {"value": CLIENT_SECRET}}}
+                     "secrets": {"app-secret": {"value": CLIENT_SECRET}},
+                     "certificates": {"app-cert": {"pkcs12": True}}}
     return made
 
 
@@ -34,6 +39,8 @@ class Vaulted(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.entra = cls.enterClassContext(DevTenant(tenant()))
+        made = cls.entra.control("GET", "/vault/certificates/app-cert")
+        cls.entra.registration(CERT_APP, certificates=[made["certificate"]])
         cls.files = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         os.chmod(cls.files, 0o755)
         cls.purser = cls.enterClassContext(Purser(cls.entra, edit=cls.configure))
@@ -55,16 +62,20 @@ class Vaulted(unittest.TestCase):
                             ("pinned", {"vault": "corp", "name": "app-secret", "version": version}),
                             ("mounted", {"vault": "files", "name": "app-secret"})):
             config["credential"][name] = common | place
+        config["credential"]["cert"] = {
+            "kind": "certificate", "client_id": CERT_APP, "vault": "corp", "name": "app-cert",
+            "rotate_with": "rotator", "scopes": ["User.Read.All"]}
         config["agent"][HELPDESK]["allow"] = [rule("read", ["User.Read.All"], "vaulted")]
 
-    def versions(self):
-        return self.entra.control("GET", "/vault/secrets/app-secret")
+    def versions(self, name="app-secret"):
+        return self.entra.control("GET", f"/vault/secrets/{name}")
 
-    def held(self):
-        return [one["keyId"] for one in self.entra.registered(VAULTED)["passwords"]]
+    def held(self, client=VAULTED):
+        registered = self.entra.registered(client)
+        return [one["keyId"] for one in registered["passwords"] + registered["keys"]]
 
-    def rotation(self):
-        reply = self.purser.admin("GET", "/v1/credentials/vaulted/rotation")
+    def rotation(self, name="vaulted"):
+        reply = self.purser.admin("GET", f"/v1/credentials/{name}/rotation")
         return reply.json() if reply.status == 200 else {}
 
     def roles(self, *roles):
@@ -76,9 +87,9 @@ class Vaulted(unittest.TestCase):
         self.assertEqual(done.returncode, code, done.stdout + done.stderr + self.purser.log())
         return done.stdout + done.stderr
 
-    def until_idle(self):
-        until(lambda: self.rotation().get("step") == "idle")
-        self.assertNotIn("failure", self.rotation())
+    def until_idle(self, name="vaulted"):
+        until(lambda: self.rotation(name).get("step") == "idle")
+        self.assertNotIn("failure", self.rotation(name))
 
     def assert_exactly_one(self, before):
         self.assertEqual(len(self.held()), 1)
@@ -93,6 +104,19 @@ class Vaulted(unittest.TestCase):
         before = self.held(), self.versions(), self.rotation()
         self.assertIn(OFFICER, self.rotate(code=1))
         self.assertEqual((self.held(), self.versions(), self.rotation()), before)
+
+    def test_a_certificate_is_imported_as_a_new_version_of_the_vault_s_certificate(self):
+        self.roles(READER, OFFICER)
+        self.assertIn(CERTIFIER, self.rotate("cert", code=1))
+        self.roles(READER, CERTIFIER)
+        before = self.held(CERT_APP)
+        self.rotate("cert")
+        self.until_idle("cert")
+        self.assertEqual(len(self.held(CERT_APP)), 1)
+        self.assertNotEqual(self.held(CERT_APP), before)
+        self.assertEqual([one["enabled"] for one in self.versions("app-cert")], [False, True])
+        reply = self.purser.token(ROBOT, ["User.Read.All"])
+        self.assertEqual(reply.status, 200, f"{reply}{self.purser.log()}")
 
     def test_a_version_that_the_configuration_pins_and_mounted_files_are_refused(self):
         self.assertIn("pins it", self.rotate("pinned", code=1))

@@ -269,6 +269,38 @@ TEST_CASE("Whether purser may write is asked without a change; an old version is
   CHECK(t.http.seen[1].body == R"({"attributes":{"enabled":false}})");
 }
 
+TEST_CASE("A certificate's private part is replaced and disabled by way of the certificate") {
+  const TestCertificate certificate = TestCertificate::Rsa();
+  const std::string pem = certificate.KeyPem() + certificate.CertificatePem();
+  json bundle = Bundle(pem, kV1, "app-cert");
+  for (const bool managed : {true, false}) {
+    CAPTURE(managed);
+    bundle["managed"] = managed;
+    Vaulted t;
+    t.PushBundle(bundle);
+    t.http.Push(200, json{{"id", kUrl + "/certificates/app-cert/" + kV2},
+                          {"kid", kUrl + "/keys/app-cert/" + kV2},
+                          {"cer", "MAA="},
+                          {"attributes", {{"enabled", true}}},
+                          // of a secret that somebody set
+                          {"value", pem}}
+                         .dump());
+    const auto replaced = t.vault.Replace(kCert, kV1, Secret::CopyOf(pem));
+    if (managed) CHECK(replaced.value() == kV2);
+    const auto& sent = t.http.seen[1];
+    CHECK(sent.url == kUrl + (managed ? "/certificates/app-cert/import" : "/secrets/app-cert") +
+                          "?api-version=7.4");
+    CHECK(json::parse(sent.body)["value"] == pem);
+    CHECK(sent.body.find("application/x-pem-file") != std::string::npos);
+    t.PushBundle(bundle);
+    t.http.Push(200, "{}");
+    CHECK(t.vault.Disable(kCert, kV1).has_value());
+    CHECK(t.http.seen[3].method == "PATCH");
+    CHECK(t.http.seen[3].url == kUrl + (managed ? "/certificates/" : "/secrets/") + "app-cert/" +
+                                    kV1 + "?api-version=7.4");
+  }
+}
+
 TEST_CASE("Who may not write is told the role; what names no version is not sent") {
   Vaulted t;
   t.http.Push(403, ErrorBody("Forbidden"));
