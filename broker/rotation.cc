@@ -56,7 +56,7 @@ Refusal StoreRefusal(const Error& error) {
 int64_t Rotation::Now() const { return Unix(ports_.clock.WallNow()); }
 
 Result<RotationJournal> Rotation::Load() {
-  auto row = ports_.journal.Get(RotationJournalId(credential_.name));
+  auto row = ports_.journal.Get(journal_id_);
   if (!row && row.error().code == ErrorCode::kNotFound) {
     journal_version_ = 0;
     return RotationJournal{};
@@ -67,8 +67,8 @@ Result<RotationJournal> Rotation::Load() {
 }
 
 Status Rotation::Save(const RotationJournal& journal) {
-  const auto version = ports_.journal.Put(RotationJournalId(credential_.name),
-                                          EncodeRotationJournal(journal), journal_version_);
+  const auto version =
+      ports_.journal.Put(journal_id_, EncodeRotationJournal(journal), journal_version_);
   if (!version) return std::unexpected(version.error());
   journal_version_ = *version;
   return {};
@@ -171,7 +171,7 @@ std::expected<Rotation::Plan, Refusal> Rotation::Examine(const Ask& ask) {
   const auto current = FetchCurrent();
   if (!current) return std::unexpected(VaultRefusal(credential_, current.error()));
   // Before anything is changed anywhere: a role that is missing is said now.
-  if (ports_.writer != nullptr) {
+  if (ports_.writer != nullptr && !credential_.vault.empty()) {
     const SecretId id{credential_.name, *SecretKindOf(credential_)};
     const auto may = ports_.writer->MayWrite(id, current->version);
     if (!may) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/app_registration.h"
@@ -74,6 +75,7 @@ class Rotation {
     // What purser cannot read where it has no permission to: from the portal, once.
     std::string object_id, key_id;
     std::string request_id;
+    bool client_secret = false;  // of a refresh token's registration, not the refresh token
   };
   struct Plan {
     std::string object_id, old_key, old_version;
@@ -85,9 +87,14 @@ class Rotation {
     Clock::Wall next{};
   };
 
+  /// `journal`: the name of its row, where it is not the credential's.
   Rotation(Ports ports, const policy::Config& config, const policy::Credential& credential,
-           RotationMemory& memory)
-      : ports_(ports), config_(config), credential_(credential), memory_(memory) {}
+           RotationMemory& memory, std::string journal = {})
+      : ports_(ports),
+        config_(config),
+        credential_(credential),
+        memory_(memory),
+        journal_id_(RotationJournalId(journal.empty() ? credential.name : std::move(journal))) {}
 
   /// Looks, and changes nothing. Refuses kCredentialRevoked, kConflict (one is under way), what the
   /// vault, the ledger and Graph refuse, and kValueOutOfRange where it is not known what is to be
@@ -135,6 +142,7 @@ class Rotation {
   const policy::Config& config_;
   const policy::Credential& credential_;
   RotationMemory& memory_;
+  const SecretId journal_id_;
   RotationJournal journal_;
   uint64_t journal_version_ = 0;
 };

@@ -190,7 +190,7 @@ Rotation::Step Rotation::RemoveOld() {
 
 // The vault keeps all versions: nobody is to take up one that Entra knows no more.
 std::optional<Rotation::Step> Rotation::DisableOld() {
-  if (ports_.writer == nullptr) return std::nullopt;
+  if (ports_.writer == nullptr || credential_.vault.empty()) return std::nullopt;
   const auto disabled =
       ports_.writer->Disable({credential_.name, *SecretKindOf(credential_)}, journal_.old_version);
   // Somebody purged it.

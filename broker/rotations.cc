@@ -14,6 +14,25 @@ constexpr std::string_view kJournals = "rotation/";
 // A store opens a moment after the start, and what waits in its journal may be a secret too many.
 constexpr milliseconds kOpening{300};
 
+constexpr std::string_view kClientSecret = "/client-secret";
+
+std::string SlotOf(const std::string& name, bool client_secret) {
+  return client_secret ? name + std::string(kClientSecret) : name;
+}
+std::string NameIn(std::string_view slot) { return std::string(slot.substr(0, slot.find('/'))); }
+bool IsOfClientSecret(std::string_view slot) { return slot.ends_with(kClientSecret); }
+
+// A refresh token's registration as what it is besides: an application with a secret in purser's
+// store.
+policy::Credential ClientOf(const policy::Credential& credential) {
+  policy::Credential client;
+  client.name = credential.name;
+  client.kind = "client-secret";
+  client.client_id = credential.client_id;
+  client.rotate_with = credential.rotate_with;
+  return client;
+}
+
 std::string TimeText(seconds duration) { return std::to_string(duration.count()) + " s"; }
 
 }  // namespace
@@ -53,13 +72,14 @@ void Rotations::Load(const Config& config) {
   if (!rows) return;
   for (const auto& row : *rows) {
     if (row.id.kind != SecretKind::kInternal || !row.id.name.starts_with(kJournals)) continue;
-    const std::string name = row.id.name.substr(kJournals.size());
-    if (all_.contains(name)) continue;
+    const std::string slot = row.id.name.substr(kJournals.size());
+    if (all_.contains(slot)) continue;
     const auto stored = ports_.journal.Get(row.id);
     const auto journal = stored ? ParseRotationJournal(stored->value)
                                 : Result<RotationJournal>(std::unexpected(stored.error()));
-    One& one = all_[name];
-    one.view.credential = name;
+    One& one = all_[slot];
+    one.view.credential = NameIn(slot);
+    one.view.client_secret = IsOfClientSecret(slot);
     if (journal) {
       Keep(one, *journal);
     } else {
@@ -69,28 +89,35 @@ void Rotations::Load(const Config& config) {
   loaded_ = config;
 }
 
-std::expected<const policy::Credential*, Refusal> Rotations::Rotatable(
-    const Config& config, const std::string& name) const {
+std::expected<policy::Credential, Refusal> Rotations::Rotatable(const Config& config,
+                                                                const std::string& name,
+                                                                bool client_secret) const {
   const auto found = config->credentials.find(name);
   if (found == config->credentials.end()) {
     return Refuse(Reason::kNotFound, "No credential has this name; purser credentials lists them.");
   }
-  if (const std::string why = WhyNotRotated(*config, found->second); !why.empty()) {
-    return Refuse(Reason::kValueOutOfRange, why);
+  if (client_secret && !found->second.confidential) {
+    return Refuse(
+        Reason::kValueOutOfRange,
+        "Only a refresh token with client_auth = \"secret\" has a client secret besides.");
   }
+  const std::string why = client_secret ? std::string() : WhyNotRotated(*config, found->second);
+  if (!why.empty()) return Refuse(Reason::kValueOutOfRange, why);
   if (!ports_.usable()) return Refuse(Reason::kSealed);
   if (Revoked(name)) return std::unexpected(RevokedRefusal(name));
-  return &found->second;
+  return client_secret ? ClientOf(found->second) : found->second;
 }
 
-bool Rotations::Revoked(const std::string& name) const {
-  return ports_.revocations != nullptr && ports_.revocations->Has(name);
+bool Rotations::Revoked(const std::string& slot) const {
+  return ports_.revocations != nullptr && ports_.revocations->Has(NameIn(slot));
 }
 
 // From then on the credential is the caller's until it clears `busy`. REQUIRES: mutex_.
-std::expected<void, Refusal> Rotations::Reserve(const std::string& name) {
-  One& one = all_[name];
+std::expected<void, Refusal> Rotations::Reserve(const std::string& slot) {
+  const std::string name = NameIn(slot);
+  One& one = all_[slot];
   one.view.credential = name;
+  one.view.client_secret = IsOfClientSecret(slot);
   if (one.busy || one.view.step != RotationStep::kIdle) {
     const bool begins = one.view.step == RotationStep::kIdle;
     return Refuse(Reason::kConflict,
@@ -103,26 +130,28 @@ std::expected<void, Refusal> Rotations::Reserve(const std::string& name) {
 
 std::expected<void, Refusal> Rotations::Begin(const policy::Config& config,
                                               const policy::Credential& credential,
-                                              const Rotation::Ask& ask, RotationMemory* memory) {
+                                              const Rotation::Ask& ask, const std::string& slot,
+                                              RotationMemory* memory) {
   if (credential.kind == "refresh-token") return Redeem(credential, ask.request_id);
   const auto registration = ports_.registration(config, credential, ask.request_id);
-  return Rotation(PortsWith(*registration), config, credential, *memory).Begin(ask);
+  return Rotation(PortsWith(*registration), config, credential, *memory, slot).Begin(ask);
 }
 
 std::expected<RotationView, Refusal> Rotations::Start(const std::string& name,
                                                       const Rotation::Ask& ask) {
   const Config config = ports_.config();
-  const auto credential = Rotatable(config, name);
+  const auto credential = Rotatable(config, name, ask.client_secret);
   if (!credential) return std::unexpected(credential.error());
+  const std::string slot = SlotOf(name, ask.client_secret);
   Lock lock(mutex_);
   Load(config);
-  if (auto reserved = Reserve(name); !reserved) return std::unexpected(reserved.error());
+  if (auto reserved = Reserve(slot); !reserved) return std::unexpected(reserved.error());
   lock.unlock();
   RotationMemory memory;
-  const auto begun = Begin(*config, **credential, ask, &memory);
-  const auto row = ports_.journal.Get(RotationJournalId(name));
+  const auto begun = Begin(*config, *credential, ask, slot, &memory);
+  const auto row = ports_.journal.Get(RotationJournalId(slot));
   lock.lock();
-  One& one = all_[name];
+  One& one = all_[slot];
   one.busy = false;
   if (const auto journal = row ? ParseRotationJournal(row->value)
                                : Result<RotationJournal>(std::unexpected(row.error()))) {
@@ -139,9 +168,10 @@ std::expected<RotationView, Refusal> Rotations::Start(const std::string& name,
 std::expected<std::vector<std::string>, Refusal> Rotations::DryRun(const std::string& name,
                                                                    const Rotation::Ask& ask) {
   const Config config = ports_.config();
-  const auto credential = Rotatable(config, name);
+  const auto credential = Rotatable(config, name, ask.client_secret);
   if (!credential) return std::unexpected(credential.error());
-  if ((*credential)->kind == "refresh-token") {
+  const std::string slot = SlotOf(name, ask.client_secret);
+  if (credential->kind == "refresh-token") {
     return std::vector<std::string>{
         "redeem the refresh token at Entra, and store the new one that comes with the answer",
         "nothing is removed: Entra leaves the old one valid until it expires or is revoked"};
@@ -149,21 +179,22 @@ std::expected<std::vector<std::string>, Refusal> Rotations::DryRun(const std::st
   {
     const Lock lock(mutex_);
     Load(config);
-    if (auto reserved = Reserve(name); !reserved) return std::unexpected(reserved.error());
+    if (auto reserved = Reserve(slot); !reserved) return std::unexpected(reserved.error());
   }
   RotationMemory memory;
-  const auto registration = ports_.registration(*config, **credential, ask.request_id);
-  const auto plan = Rotation(PortsWith(*registration), *config, **credential, memory).Examine(ask);
+  const auto registration = ports_.registration(*config, *credential, ask.request_id);
+  const auto plan =
+      Rotation(PortsWith(*registration), *config, *credential, memory, slot).Examine(ask);
   {
     const Lock lock(mutex_);
-    all_[name].busy = false;
+    all_[slot].busy = false;
   }
   if (!plan) return std::unexpected(plan.error());
-  const bool certificate = (*credential)->kind == "certificate";
+  const bool certificate = credential->kind == "certificate";
   return std::vector<std::string>{
       certificate ? "make a key and a certificate for " + TimeText(Rotation::kLife) +
-                        ", and add the certificate to application " + (*credential)->client_id
-                  : "add a client secret to application " + (*credential)->client_id + " for " +
+                        ", and add the certificate to application " + credential->client_id
+                  : "add a client secret to application " + credential->client_id + " for " +
                         TimeText(Rotation::kLife),
       "ask Entra for tokens with it until " + std::to_string(Rotation::kProofs) +
           " in a row are given, for 15 minutes at the most; else remove it and keep what is in use",
@@ -172,10 +203,13 @@ std::expected<std::vector<std::string>, Refusal> Rotations::DryRun(const std::st
 }
 
 std::optional<RotationView> Rotations::Find(const std::string& credential) {
+  std::optional<RotationView> found;
   for (RotationView& view : All()) {
-    if (view.credential == credential) return std::move(view);
+    if (view.credential != credential) continue;
+    const bool under_way = view.step != RotationStep::kIdle;
+    if (!found || under_way || view.since > found->since) found = std::move(view);
   }
-  return std::nullopt;
+  return found;
 }
 
 std::vector<RotationView> Rotations::All() {
@@ -183,12 +217,12 @@ std::vector<RotationView> Rotations::All() {
   const Lock lock(mutex_);
   if (ports_.usable()) Load(config);
   std::vector<RotationView> views;
-  for (const auto& [name, one] : all_) {
+  for (const auto& [slot, one] : all_) {
     if (one.view.started == 0 && one.view.since == 0 && one.view.failure.empty()) continue;
     RotationView view = one.view;
     view.trouble = one.memory.trouble;
     view.stuck = one.memory.failures >= kStuckAfter && view.step != RotationStep::kProving;
-    const auto credential = config->credentials.find(name);
+    const auto credential = config->credentials.find(slot);
     if (credential != config->credentials.end()) view.next_due = DueAt(one, credential->second);
     views.push_back(std::move(view));
   }
@@ -211,24 +245,29 @@ void Rotations::Told(const RotationView& before, const RotationView& now) const 
 }
 
 // One step, without the lock.
-void Rotations::Advance(Lock& lock, const Config& config, const std::string& name) {
-  One& one = all_[name];  // stays where it is: nothing is ever erased
-  const auto credential = config->credentials.find(name);
-  if (credential == config->credentials.end() ||
-      !WhyNotRotated(*config, credential->second).empty()) {
+void Rotations::Advance(Lock& lock, const Config& config, const std::string& slot) {
+  One& one = all_[slot];  // stays where it is: nothing is ever erased
+  const std::string name = NameIn(slot);
+  const bool of_client = IsOfClientSecret(slot);
+  const auto found = config->credentials.find(name);
+  const bool known =
+      found != config->credentials.end() &&
+      (of_client ? found->second.confidential : WhyNotRotated(*config, found->second).empty());
+  if (!known) {
     one.memory.trouble = "the configuration has no such credential to rotate any more: put it back";
     one.memory.failures = kStuckAfter;
     one.next = ports_.clock.WallNow() + kLook;
     return;
   }
+  const policy::Credential credential = of_client ? ClientOf(found->second) : found->second;
   one.busy = true;
   RotationMemory memory = one.memory;
   const RotationView before = one.view;
   lock.unlock();
-  const auto registration = ports_.registration(*config, credential->second, one.request_id);
+  const auto registration = ports_.registration(*config, credential, one.request_id);
   const auto state =
-      Rotation(PortsWith(*registration), *config, credential->second, memory).Advance();
-  const auto row = ports_.journal.Get(RotationJournalId(name));
+      Rotation(PortsWith(*registration), *config, credential, memory, slot).Advance();
+  const auto row = ports_.journal.Get(RotationJournalId(slot));
   auto journal = row ? ParseRotationJournal(row->value)
                      : Result<RotationJournal>(std::unexpected(row.error()));
   lock.lock();

@@ -24,6 +24,7 @@ namespace broker {
 /// What is known of one credential's rotation. Times in seconds since the epoch; 0: never.
 struct RotationView {
   std::string credential;
+  bool client_secret = false;  // of the refresh token's registration, not the refresh token
   RotationStep step = RotationStep::kIdle;
   int64_t since = 0, started = 0, remove_after = 0, rotated = 0;
   int64_t next_due = 0;  // on schedule
@@ -79,7 +80,8 @@ class Rotations {
   /// What Start() would do, in sentences. Looks at Entra, and changes nothing. Refuses as Start().
   std::expected<std::vector<std::string>, Refusal> DryRun(const std::string& credential,
                                                           const Rotation::Ask& ask);
-  /// Nothing: never rotated here, and not on a schedule.
+  /// Of a refresh token and its registration's client secret the one that is under way, else the
+  /// later one. Nothing: never rotated here, and not on a schedule.
   std::optional<RotationView> Find(const std::string& credential);
   /// By name; those that were never rotated are not among them.
   std::vector<RotationView> All();
@@ -92,6 +94,7 @@ class Rotations {
   void Run(const std::stop_token& stop);
 
  private:
+  // By the name of its row: the credential's, or that and "/client-secret".
   struct One {
     RotationView view;
     RotationMemory memory;
@@ -116,10 +119,11 @@ class Rotations {
                                       const std::string& request_id);
   std::expected<void, Refusal> Begin(const policy::Config& config,
                                      const policy::Credential& credential, const Rotation::Ask& ask,
-                                     RotationMemory* memory);
+                                     const std::string& slot, RotationMemory* memory);
   Status Note(const std::string& name, const std::string& failure, const std::string& version);
-  std::expected<const policy::Credential*, Refusal> Rotatable(const Config& config,
-                                                              const std::string& name) const;
+  std::expected<policy::Credential, Refusal> Rotatable(const Config& config,
+                                                       const std::string& name,
+                                                       bool client_secret) const;
   [[nodiscard]] Rotation::Ports PortsWith(AppRegistration& registration) const;
   [[nodiscard]] int64_t Now() const;
 

@@ -162,6 +162,11 @@ class CredentialCheck {
                        key + " or version");
       }
     }
+    if (IsWritten("rotate_with") && credential_->kind == "refresh-token" &&
+        !credential_->confidential) {
+      Fault("rotate_with",
+            "only with client_auth = \"secret\" is there a client secret to rotate: remove it");
+    }
     if (IsWritten("rotate_every") && !draft_->IsUnread(path_ + ".rotate_every") &&
         (every < kShortestTurn || every > kLongestTurn)) {
       Fault("rotate_every", "\"rotate_every\" must be from 1h to 90d");

@@ -40,6 +40,7 @@ constexpr auto kOwnKeys = std::to_array<OwnKey>({
     {"rotate_every", "refresh-token"},
     {"rotate_every", "client-secret"},
     {"rotate_every", "certificate"},
+    {"rotate_with", "refresh-token"},
     {"rotate_with", "client-secret"},
     {"rotate_with", "certificate"},
 });

@@ -29,6 +29,9 @@ std::optional<std::string> GuidOf(const json& body, const char* name) {
 std::expected<Order, broker::Refusal> Parse(const json& body) {
   Order order;
   const json dry_run = body.value("dry_run", json(false));
+  const json client_secret = body.value("client_secret", json(false));
+  if (!client_secret.is_boolean()) return Refuse(Reason::kWrongType);
+  order.ask.client_secret = client_secret.get<bool>();
   const json grace = body.value("grace", json(order.ask.grace.count()));
   if (!dry_run.is_boolean() || !grace.is_number_integer()) return Refuse(Reason::kWrongType);
   order.dry_run = dry_run.get<bool>();
@@ -60,6 +63,7 @@ json AsJson(const broker::RotationView& view) {
   const auto add = [&](const char* name, const auto& value, bool known) {
     if (known) shown[name] = value;
   };
+  add("secret", "client-secret", view.client_secret);
   add("since", view.since, view.since != 0);
   add("started", view.started, view.started != 0);
   add("remove_after", view.remove_after, view.remove_after != 0);

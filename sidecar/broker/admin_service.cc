@@ -48,7 +48,7 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/credentials/{}/login/redirect",   kOperator, kAction, {"id", "sealed"},           &AdminService::FinishLogin},
       {"GET",  "/v1/logins/{}",                       kOperator, kNone,   {},                         &AdminService::PollLogin},
       {"PUT",  "/v1/credentials/{}/secret",           kOperator, kAction, {"sealed", "expires?"},     &AdminService::SetSecret},
-      {"POST", "/v1/credentials/{}/rotate",           kOperator, kAction, {"dry_run?", "grace?", "object_id?", "key_id?"}, &AdminService::Rotate},
+      {"POST", "/v1/credentials/{}/rotate",           kOperator, kAction, {"dry_run?", "client_secret?", "grace?", "object_id?", "key_id?"}, &AdminService::Rotate},
       {"GET",  "/v1/credentials/{}/rotation",         kAuditor,  kNone,   {},                         &AdminService::ShowRotation},
       {"POST", "/v1/unseal",                          kOperator, kAction, {"sealed"},                 &AdminService::Unseal},
       {"POST", "/v1/seal/rotate",                     kOperator, kAction, {"sealed?"},                &AdminService::RotateSeal},

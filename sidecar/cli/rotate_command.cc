@@ -113,6 +113,7 @@ int RunRotate(const Console& console, const RotateOrder& order) {
   const std::string path = "/v1/credentials/" + order.credential;
   json body = {{"grace", grace->count()}};
   if (order.dry_run) body["dry_run"] = true;
+  if (order.client_secret) body["client_secret"] = true;
   if (!order.object_id.empty()) body["object_id"] = order.object_id;
   if (!order.key_id.empty()) body["key_id"] = order.key_id;
   const auto begun = console.client.Call("POST", path + "/rotate", body);
@@ -143,6 +144,9 @@ void AddRotate(CLI::App& app, Session& session, RotateOrder& order) {
       "          purser rotate admin-app --grace 2h");
   rotate->add_option("credential", order.credential, "Name in purser.toml")->required();
   rotate->add_flag("--dry-run", order.dry_run, "Only look, and say what would happen");
+  rotate->add_flag(
+      "--client-secret", order.client_secret,
+      "Of a refresh token with client_auth = \"secret\": the registration's client secret");
   rotate->add_option("--grace", order.grace, "How long the old one stays valid (30m, 1h, 2d)")
       ->capture_default_str();
   rotate->add_option("--object-id", order.object_id,
@@ -164,7 +168,9 @@ std::string RotationText(const json& view) {
 
 void PrintRotations(const Console& console, const json& rotations) {
   for (const json& view : rotations) {
-    console.out << "rotation  " << Field(view, "credential") << ": " << RotationText(view) << '\n';
+    const char* const what = view.contains("secret") ? ", its client secret" : "";
+    console.out << "rotation  " << Field(view, "credential") << what << ": " << RotationText(view)
+                << '\n';
   }
 }
 

@@ -13,6 +13,7 @@ struct RotateOrder {
   std::string grace = "1h";
   std::string object_id, key_id;
   bool dry_run = false;
+  bool client_secret = false;
 };
 
 /// Begins a rotation, or finds one under way, and shows how it comes along until the new secret is

@@ -9,6 +9,7 @@ const VaultError kNoRole{Error{ErrorCode::kDenied, "corp: may not write this sec
 
 TEST_CASE("The old version is disabled in its vault when Entra knows it no more, not before") {
   World world(false);
+  world.credential.vault = "corp";
   REQUIRE(world.Begin({.grace = seconds(60)}).has_value());
   CHECK(world.writer.asked == std::vector<std::string>{"1"});
   world.Run(RotationStep::kGrace);
@@ -32,6 +33,7 @@ TEST_CASE("A role that is missing is said before anything was changed") {
 
 TEST_CASE("A vault that refuses the new version keeps the old one, and Entra does, too") {
   World world(false);
+  world.credential.vault = "corp";
   REQUIRE(world.Begin().has_value());
   world.Run(RotationStep::kSwitching);
   world.vault.refuse_replace_with = kNoRole;
@@ -44,6 +46,7 @@ TEST_CASE("A vault that refuses the new version keeps the old one, and Entra doe
 TEST_CASE(
     "A version that cannot be disabled now is disabled later; a purged one needs it no more") {
   World world(false);
+  world.credential.vault = "corp";
   REQUIRE(world.Begin({.grace = seconds(1)}).has_value());
   world.Run(RotationStep::kGrace);
   world.writer.refuse_with = VaultError{Error{ErrorCode::kUnavailable, "throttled"}};

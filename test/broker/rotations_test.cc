@@ -223,6 +223,37 @@ TEST_CASE("A ledger that cannot write lets nothing go on") {
   CHECK(world.Keys() == "key-1");
 }
 
+TEST_CASE("The client secret of a refresh token's registration is rotated when asked for") {
+  World world;
+  auto changed = *world.config;
+  changed.credentials["user"].confidential = true;
+  changed.credentials["user"].vault = "corp";  // where its refresh token is
+  world.config = std::make_shared<const policy::Config>(std::move(changed));
+  REQUIRE(
+      world.vault.store.Put({"user", SecretKind::kClientSecret}, Secret::CopyOf("old~secret"), 0)
+          .has_value());
+  const Rotation::Ask ask{.grace = seconds(60), .client_secret = true};
+  CHECK(world.rotations->DryRun("user", ask)->back().find("key-old") != std::string::npos);
+  REQUIRE(world.rotations->Start("user", ask).has_value());
+  CHECK(world.rotations->Start("user", ask).error().reason == Reason::kConflict);
+  world.Restart();
+  world.Pass(seconds(30));
+  REQUIRE(world.rotations->Find("user").has_value());
+  CHECK(world.rotations->Find("user")->client_secret);
+  CHECK(world.rotations->Find("user")->credential == "user");
+  CHECK(world.rotations->Find("user")->step == RotationStep::kGrace);
+  CHECK(world.switched == std::vector<std::string>{"user"});
+  // The refresh token is another matter.
+  CHECK_FALSE(world.vault.Fetch({"user", SecretKind::kRefreshToken}).has_value());
+  world.Pass(seconds(60));
+  CHECK(world.Keys() == "key-1");
+  world.revocations.Add("user");
+  CHECK(world.rotations->Start("user", ask).error().reason == Reason::kCredentialRevoked);
+  for (const char* name : {"app", "vm"}) {
+    CHECK(world.rotations->Start(name, ask).error().reason == Reason::kValueOutOfRange);
+  }
+}
+
 TEST_CASE("A revoked credential is not rotated, by nobody and on no schedule") {
   World world(hours(10));
   world.Pass(hours(1));

@@ -14,7 +14,7 @@ import unittest
 import harness
 from agents import Agent
 from dev_tenant import DevTenant, default_tenant, new_certificate
-from harness import CERT_APP, CLIENT_SECRET, HELPDESK, Purser, ROBOT, SECRET_APP, rule, until
+from harness import CERT_APP, CLIENT_SECRET, HELPDESK, Purser, ROBOT, SECRET_APP, WEB_APP, rule, until
 from identities import AIDE, BLUEPRINT
 
 SEED = int(os.environ.get("PURSER_SEED", random.SystemRandom().randrange(2**32)))
@@ -31,7 +31,7 @@ def tenant():
     """Of each application with a secret but ROTATOR, that one is the owner."""
     made = default_tenant()
     for one in made["registrations"]:
-        if one["client_id"] in (SECRET_APP, CERT_APP):
+        if one["client_id"] in (SECRET_APP, CERT_APP, WEB_APP):
             one["owners"] = [ROTATOR]
     made["registrations"] += [
         {"client_id": ROTATOR, "name": "rotator", "secrets": ["rotator~secret-0123456789"],
@@ -60,7 +60,7 @@ def configure(config):
     config["agent"]["aide"] = dict(config["agent"][HELPDESK],
                                    allow=[rule("read", ["User.Read.All"], "aide")])
     credentials["rotator"] = {"kind": "client-secret", "client_id": ROTATOR}
-    credentials["app"]["rotate_with"] = "rotator"
+    credentials["app"]["rotate_with"] = credentials["web"]["rotate_with"] = "rotator"
     for name, client in EXTRA.items():
         credentials[name] = {"kind": "client-secret", "client_id": client,
                              "scopes": ["User.Read.All"], "rotate_with": "rotator"}
@@ -72,11 +72,11 @@ class Rotation(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.entra = cls.enterClassContext(DevTenant(tenant()))
-        cls.entra.settings(device_code_interval_s=1, propagation_ms=300)
+        cls.entra.settings(device_code_interval_s=1)
         key, certificate = new_certificate(cls.entra.dir)
         cls.entra.registration(CERT_APP, certificates=[certificate.read_text()])
         cls.purser = cls.enterClassContext(Purser(cls.entra, edit=configure))
-        secrets = {"app": CLIENT_SECRET, "blueprint": CLIENT_SECRET,
+        secrets = {"app": CLIENT_SECRET, "blueprint": CLIENT_SECRET, "web": CLIENT_SECRET,
                    "cert": key.read_text() + certificate.read_text(),
                    **{name: f"{name}~secret-0123456789" for name in ("rotator", "keeper", *EXTRA)}}
         for name, secret in secrets.items():
@@ -117,6 +117,8 @@ class Rotation(unittest.TestCase):
         self.assertEqual(reply.status, 200, f"{reply}{self.purser.log()}")
 
     def test_a_client_secret_is_replaced_and_the_old_one_goes_after_the_grace_period(self):
+        self.entra.settings(propagation_ms=300)  # a first proof that fails
+        self.addCleanup(self.entra.settings, propagation_ms=0)
         before = self.held(SECRET_APP)
         plan = self.rotate("app", "--dry-run")
         self.assertIn(before[0], plan)
@@ -196,6 +198,18 @@ class Rotation(unittest.TestCase):
         self.assertIn("not_enrolled", self.rotate("mail", code=1))
         self.purser.log_in("mail")
         self.assertIn("version 2", self.rotate("mail"))
+
+    def test_a_confidential_client_s_secret_is_rotated_beside_its_refresh_token(self):
+        self.purser.log_in("web")
+        before = self.held(WEB_APP)
+        self.assertIn("version 2", self.rotate("web"))  # the refresh token
+        self.assertEqual(self.held(WEB_APP), before)
+        self.rotate("web", "--client-secret", "--grace", "0s")
+        self.assertNotIn("failure", self.until_idle("web"))
+        self.assertEqual(len(self.held(WEB_APP)), 1)
+        self.assertNotEqual(self.held(WEB_APP), before)
+        self.rotate("web")  # redeemed with the new secret
+        self.assertIn("client_auth", self.rotate("mail", "--client-secret", code=1))
 
     def kill_broker(self):
         for pid in self.purser.roles().get("purser-broker", []):

@@ -50,6 +50,7 @@ TEST_CASE("Each kind of credential says what it needs, and what is not its own")
       {"rotated with what is not there",         X("client-secret", app + "rotate_with = \"gone\"\n"),    "there is no [credential.gone]"},
       {"rotated with a user's token",            With(Table("x", "client-secret", app + "rotate_with = \"u\"\n") + Table("u", "refresh-token", app + kUser)), "an application's own"},
       {"rotated, though a version is pinned",    X("client-secret", app + "vault = \"corp\"\nname = \"s\"\nversion = \"0123456789abcdef0123456789abcdef\"\nrotate_every = \"30d\"\n"), "pins the secret"},
+      {"a public client's secret rotated",       With(Table("x", "refresh-token", app + kUser + "rotate_with = \"blueprint\"\n")), "client_auth"},
       {"rotated where files are mounted",        With("[vault.files]\nkind = \"mounted-files\"\npath = \"/run/x\"\n" + Table("x", "client-secret", app + "vault = \"files\"\nname = \"s\"\nrotate_every = \"30d\"\n")), "whoever mounts"},
       {"federated twice over",                   X("federated", app + "token_file = \"/run/t\"\nproof = \"host\"\n"), "needs one of token_file"},
       {"a relative token file",                  X("federated", app + "token_file = \"t\"\n"),             "absolute path"},

@@ -68,6 +68,8 @@ TEST_CASE("What is asked wrongly is said, and nothing begins") {
         Row{R"({"grace":604801})", "value_out_of_range"}, Row{R"({"grace":"1h"})", "wrong_type"},
         Row{R"({"dry_run":"yes"})", "wrong_type"}, Row{R"({"key_id":7})", "value_out_of_range"},
         Row{R"({"object_id":"x"})", "value_out_of_range"},
+        Row{R"({"client_secret":1})", "wrong_type"},
+        Row{R"({"client_secret":true})", "value_out_of_range"},
         Row{R"({"now":true})", "unknown_field"}}) {
     CAPTURE(row.body);
     CHECK(f.Ask(kOperator, "POST", kRotate, row.body).reason() == row.reason);
