@@ -7,8 +7,8 @@ import signal
 import unittest
 
 import harness
-from dev_tenant import DevTenant, default_tenant
-from harness import CLIENT_SECRET, HELPDESK, Purser, SECRET_APP, until
+from dev_tenant import DevTenant, default_tenant, new_certificate
+from harness import CERT_APP, CLIENT_SECRET, HELPDESK, Purser, SECRET_APP, until
 
 ROTATOR = "aaaaaaaa-0000-4000-8000-0000000000f0"
 ADD = {"endpoint": "graph", "path": "addPassword"}
@@ -126,6 +126,30 @@ class Killed(unittest.TestCase):
         again = self.purser.cli("rotate", "app")
         self.assertEqual(again.returncode, 1)
         self.assertIn("is revoked", again.stderr)
+
+    def test_a_revoked_certificate_that_nobody_else_may_remove_removes_itself(self):
+        key, certificate = new_certificate(self.entra.dir)
+        self.entra.registration(CERT_APP, certificates=[certificate.read_text()])
+        enrolled = self.purser.cli("secret", "set", "cert",
+                                   stdin=key.read_text() + certificate.read_text())
+        self.assertEqual(enrolled.returncode, 0, enrolled.stderr)
+        registered = self.entra.registered(CERT_APP)
+        proof = {"endpoint": "token", "client_id": CERT_APP}
+        self.entra.fault(count=2, delay_ms=1, **proof)  # to look at Entra, and to add
+        self.entra.hold("before", **proof)
+        reply = self.purser.admin("POST", "/v1/credentials/cert/rotate",
+                                  {"object_id": registered["object_id"],
+                                   "key_id": registered["keys"][0]["keyId"]})
+        self.assertEqual(reply.status, 200, reply)
+        self.entra.until_held()
+        self.assertEqual(len(self.entra.registered(CERT_APP)["keys"]), 2)
+        self.assertEqual(self.purser.cli("revoke", "cert", "--why", "leaked").returncode, 0)
+        self.entra.release()
+        def ended():
+            view = self.purser.admin("GET", "/v1/credentials/cert/rotation").json()
+            return view if view["step"] == "idle" else None
+        self.assertEqual(until(ended)["failure"], "the credential was revoked meanwhile")
+        self.assertEqual(self.entra.registered(CERT_APP)["keys"], registered["keys"])
 
 
 if __name__ == "__main__":
