@@ -15,12 +15,16 @@ import unittest
 
 import harness
 import mounts
-from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, SECRET_APP, DevTenant, Purser,
+from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, MAIL_APP, SECRET_APP, DevTenant, Purser,
                      default_tenant, rule, until)
 
 RUNBOOK = harness.ROOT / "deploy" / "RUNBOOK.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
 OPERATORS = "purser-operators"
+# What may end sessions and change registrations at Entra.
+STOPPER = "dddddddd-0000-4000-8000-000000000001"
+ROLES = ["Application.ReadWrite.All", "User.RevokeSessions.All",
+         "DelegatedPermissionGrant.ReadWrite.All"]
 
 
 def sections():
@@ -50,6 +54,9 @@ class Runbook(unittest.TestCase):
         tenant = default_tenant()
         tenant["vault"] = {"roles": {SECRET_APP: ["Key Vault Secrets User"]},
                            "secrets": {"app-secret": {"value": CLIENT_SECRET}}}
+        tenant["registrations"].append({"client_id": STOPPER, "name": "stopper",
+                                        "secrets": [CLIENT_SECRET],
+                                        "application": {"graph": ROLES}})
         cls.entra = cls.enterClassContext(DevTenant(tenant))
         cls.entra.settings(device_code_interval_s=1)
         cls.home = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
@@ -64,8 +71,9 @@ class Runbook(unittest.TestCase):
     def setUp(self):
         self.purser = self.enterContext(Purser(self.entra, self.example))
         self.addCleanup(self.purser.stop)
-        done = self.purser.cli("secret", "set", "admin-app", stdin=CLIENT_SECRET)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for name in ("admin-app", "stopper"):
+            done = self.purser.cli("secret", "set", name, stdin=CLIENT_SECRET)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(self.purser.log_in("aid-mail").returncode, 0)
         for scope in ("Mail.Read", "User.Read.All"):
             self.works(scope)
@@ -79,7 +87,9 @@ class Runbook(unittest.TestCase):
         config["agent"] = {HELPDESK: {"user": user, "allow": [
             rule("read-mail", ["Mail.Read"], "aid-mail"),
             rule("read-users", ["User.Read.All"], "admin-app")]}}
-        config["admin"] = {"operators": [f"group:{OPERATORS}"]}
+        credential["stopper"] = {"kind": "client-secret", "client_id": STOPPER, "scopes": ROLES}
+        credential["admin-app"]["rotate_with"] = "stopper"
+        config["admin"] = {"operators": [f"group:{OPERATORS}"], "upstream": "stopper"}
 
     def works(self, scope):
         reply = self.purser.token(HELPDESK, [scope])
@@ -150,7 +160,9 @@ class Runbook(unittest.TestCase):
         self.works("Mail.Read")
 
     def test_suspected_leak(self):
-        self.follow("Suspected leak")
+        self.addCleanup(self.entra.registration, SECRET_APP, secrets=[CLIENT_SECRET])
+        self.follow("Suspected leak", {"purser login aid-mail": lambda: self.entra.registration(
+            MAIL_APP, delegated={"graph": ["Mail.Read"]})})
         self.works("Mail.Read")
         self.works("User.Read.All")
 
