@@ -125,6 +125,26 @@ void AdminService::WriteState(const Readiness& now, MetricsText* text) {
   }
 }
 
+void AdminService::WriteApprovals(MetricsText* text) {
+  text->Family("purser_approvals_total", "counter",
+               "Approvals that were asked for, and how they ended, as the ledger has them.");
+  const auto counts = ports_.approval_counts == nullptr
+                          ? std::array<uint64_t, ApprovalCounts::kEvents.size()>{}
+                          : ports_.approval_counts->counts();
+  for (size_t i = 0; i < counts.size(); ++i) {
+    text->Sample({{"event", ApprovalCounts::kEvents[i]}}, counts[i]);
+  }
+  text->Family("purser_approvals_waiting", "gauge", "Approvals that wait for a person.");
+  const auto config = ports_.broker.config();
+  std::map<std::string_view, uint64_t> waiting;
+  for (const auto& [agent, configured] : config->agents) waiting[agent] = 0;
+  for (const broker::Approval& approval : ports_.approvals.List()) {
+    if (approval.state != broker::ApprovalState::kPending) continue;
+    if (const auto found = waiting.find(approval.agent); found != waiting.end()) ++found->second;
+  }
+  for (const auto& [agent, count] : waiting) text->Sample({{"agent", agent}}, count);
+}
+
 void AdminService::WriteCredentials(MetricsText* text) {
   const auto config = ports_.broker.config();
   text->Family("purser_credential_last_token_timestamp_seconds", "gauge",
@@ -155,6 +175,7 @@ AdminService::Outcome AdminService::ShowMetrics(const Call& /*call*/) {
   WriteState(ports_.readiness(), &text);
   WriteTokens(counts, *config, &text);
   WriteLiveTokens(ports_.broker.outstanding().Of({}), *config, &text);
+  WriteApprovals(&text);
   WriteCredentials(&text);
   WriteUpstream(counts, &text);
   const auto report = ports_.ask_supervisor(ipc::MessageType::kStatusQuery, {});

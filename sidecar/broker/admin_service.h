@@ -12,6 +12,7 @@
 #include "broker/second_person.h"
 #include "sidecar/broker/admin_roles.h"
 #include "sidecar/broker/agent_service.h"
+#include "sidecar/broker/approval_counts.h"
 #include "sidecar/broker/connections.h"
 #include "sidecar/broker/logins.h"
 #include "sidecar/broker/revoked_credentials.h"
@@ -36,7 +37,8 @@ struct AdminPorts {
   broker::Metrics& metrics;
   RevokedCredentials& revoked;
   broker::Approvals& approvals;
-  std::function<broker::Status()> keep_budgets;  // in the store
+  const ApprovalCounts* approval_counts = nullptr;  // null: nothing is counted
+  std::function<broker::Status()> keep_budgets;     // in the store
   std::function<broker::Status(const broker::Secret& passphrase)> unseal;
   std::function<broker::Result<uint64_t>(const broker::policy::Seal&, const broker::Secret& key)>
       rotate_seal;
@@ -119,6 +121,7 @@ class AdminService {
   Outcome TryHosts(const Call& call);
 
   void WriteState(const Readiness& now, MetricsText* text);
+  void WriteApprovals(MetricsText* text);
   void WriteCredentials(MetricsText* text);
   std::expected<broker::Secret, broker::Refusal> Unwrap(const Call& call) const;
   std::expected<broker::policy::Credential, broker::Refusal> LoginOf(const Call& call) const;

@@ -175,7 +175,8 @@ broker::Rotations::Ports BrokerProcess::PortsOfRotations() {
                             const broker::policy::Credential& credential,
                             const std::string& request_id) {
                 return std::make_unique<broker::EntraRegistration>(
-                    broker::EntraRegistration::Ports{http_, graph_, clock_, random_, &revocations_},
+                    broker::EntraRegistration::Ports{metered_http_, graph_, clock_, random_,
+                                                     &revocations_},
                     config, credential, entry(request_id));
               },
           .redeem = [this, entry](const std::string& credential, const std::string& request_id)
@@ -212,6 +213,7 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
       .metrics = metrics_,
       .revoked = revoked_,
       .approvals = approvals_,
+      .approval_counts = &approval_counts_,
       .keep_budgets = [this] { return kept_budgets_.Keep(); },
       .unseal = [this](const Secret& typed) { return seal_.UnsealWithPassphrase(typed); },
       .rotate_seal = [this](const broker::policy::Seal& seal,

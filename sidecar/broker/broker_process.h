@@ -15,6 +15,7 @@
 #include "broker/rotations.h"
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/broker/agent_service.h"
+#include "sidecar/broker/approval_counts.h"
 #include "sidecar/broker/configuration.h"
 #include "sidecar/broker/connections.h"
 #include "sidecar/broker/current_transport.h"
@@ -121,8 +122,9 @@ class BrokerProcess {
   broker::Minter minter_{minter_ports_};
   token_cache::AccessTokenCache cache_{clock_};
   Workers workers_{kMaxWorkers};
+  ApprovalCounts approval_counts_{ledger_};
   broker::Approvals approvals_{
-      {*store_, ledger_, clock_, random_,
+      {*store_, approval_counts_, clock_, random_,
        [this](std::string_view agent) { return broker_.kills().IsStopped(agent); },
        [this](const broker::Approval& one) { notifiers_.Opened(one); }}};
   broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
@@ -137,7 +139,7 @@ class BrokerProcess {
   SharedReadiness readiness_{[this] { return Look(); },
                              [this](Workers::Job job) { return StartGuarded(std::move(job)); }};
   AgentService agents_{broker_, clock_, readiness_, approvals_};
-  broker::GraphClient graph_{http_, minter_, clock_};
+  broker::GraphClient graph_{metered_http_, minter_, clock_};
   // Of their own: whoever hangs takes no agent's.
   Workers notifying_{broker::policy::kMaxNotifiers};
   broker::Notifiers notifiers_{PortsOfNotifiers()};

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <iostream>
+#include <memory>
 #include <optional>
 
 #include "sidecar/cli/approval_commands.h"
@@ -14,6 +15,7 @@
 #include "sidecar/cli/doctor_command.h"
 #include "sidecar/cli/init_command.h"
 #include "sidecar/cli/ledger_options.h"
+#include "sidecar/cli/metrics_listener.h"
 #include "sidecar/cli/registrations.h"
 #include "sidecar/cli/restore_command.h"
 #include "sidecar/cli/revoke_command.h"
@@ -64,12 +66,19 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
       app.add_subcommand("metrics", "Print counts and states in Prometheus's text form");
   metrics->footer(
       "For node_exporter's textfile collector, from a timer:\n"
-      "Example: purser metrics --out /var/lib/prometheus/node-exporter/purser.prom");
-  metrics->add_option("--out", session.out, "Write this file, whole or not at all");
-  metrics->callback([&session] {
-    session.chosen = [&session] {
-      return session.WithDaemon(
-          [&session](const Console& console) { return RunMetrics(console, session.out); });
+      "Examples: purser metrics --out /var/lib/prometheus/node-exporter/purser.prom\n"
+      "          purser metrics --listen 127.0.0.1:9464   # for anybody on this machine");
+  const auto listen = std::make_shared<std::string>();
+  auto* out = metrics->add_option("--out", session.out, "Write this file, whole or not at all");
+  metrics
+      ->add_option("--listen", *listen,
+                   "Serve GET /metrics on this loopback address, until it is ended")
+      ->excludes(out);
+  metrics->callback([&session, listen] {
+    session.chosen = [&session, listen] {
+      return session.WithDaemon([&session, listen](const Console& console) {
+        return listen->empty() ? RunMetrics(console, session.out) : ServeMetrics(console, *listen);
+      });
     };
   });
 

@@ -9,6 +9,7 @@
 #include <ostream>
 
 #include "sidecar/cli/daemon_commands.h"
+#include "sidecar/cli/metrics_listener.h"
 
 namespace sidecar::cli {
 namespace {
@@ -46,6 +47,29 @@ Status WriteWhole(const std::string& path, std::string_view text) {
 }
 
 }  // namespace
+
+// The first look at the daemon shows a wrong role or a daemon that is not there to whoever starts
+// it.
+int ServeMetrics(const Console& console, const std::string& address) {
+  auto listener = MetricsListener::Open(address);
+  if (!listener) {
+    const bool usage = listener.error().code == ErrorCode::kInvalidRequest;
+    return Complain(console.output(), listener.error().detail, usage ? kExitUsage : kExitRefused);
+  }
+  const auto first = console.client.GetText("/metrics");
+  if (const int code = Judge(console, first)) return code;
+  console.out << "listening on port " << listener->port() << std::endl;
+  while (true) {
+    listener->Serve([&console]() -> broker::Result<std::string> {
+      const auto answer = console.client.GetText("/metrics");
+      if (!answer) return std::unexpected(answer.error());
+      if (answer->status != 200 || !answer->body.is_string()) {
+        return Fail(ErrorCode::kUnavailable, "no metrics");
+      }
+      return answer->body.get<std::string>();
+    });
+  }
+}
 
 int RunMetrics(const Console& console, const std::string& file) {
   const auto answer = console.client.GetText("/metrics");

@@ -86,6 +86,22 @@ class Approving(enrolled.TenantCase):
     def types(self, about="approval."):
         return [entry["type"] for entry in self.purser.ledger_lines() if entry["type"].startswith(about)]
 
+    def test_metrics_count_what_waits_and_what_became_of_it(self):
+        identity = self.pending()
+        def shown():
+            return self.done(self.purser.cli("metrics")).splitlines()
+        for line in ('purser_approvals_total{event="requested"} 1',
+                     'purser_approvals_total{event="denied"} 0',
+                     f'purser_approvals_waiting{{agent="{HELPDESK}"}} 1'):
+            self.assertIn(line, shown())
+        self.done(self.lead("deny", identity))
+        for line in ('purser_approvals_total{event="requested"} 1',
+                     'purser_approvals_total{event="denied"} 1',
+                     'purser_approvals_total{event="granted"} 0',
+                     f'purser_approvals_waiting{{agent="{HELPDESK}"}} 0',
+                     f'purser_approvals_waiting{{agent="{OTHER}"}} 0'):
+            self.assertIn(line, shown())
+
     def test_one_yes_is_one_token_and_the_ledger_tells_the_story(self):
         identity = self.pending()
         self.assertEqual(self.pending(), identity)  # asking again is resuming

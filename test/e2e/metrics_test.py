@@ -2,6 +2,7 @@
 """Metrics as Prometheus reads them, by its own client's parser."""
 import collections
 import grp
+import http.client
 import os
 import pathlib
 import stat
@@ -10,7 +11,7 @@ import unittest
 
 import clients
 import harness
-from harness import (AGENT_UID, CLIENT_SECRET, HELPDESK, IS_ROOT, JO, OTHER_UID, DevTenant, Purser)
+from harness import (AGENT_UID, BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, JO, OTHER_UID, DevTenant, Purser)
 
 clients.install_python()
 from prometheus_client.parser import text_string_to_metric_families  # noqa: E402
@@ -151,6 +152,52 @@ class Metrics(unittest.TestCase):
         self.assertEqual(self.purser.cli("metrics", uid=OTHER_UID, gid=auditor).returncode, DONE)
         for uid in (OTHER_UID, AGENT_UID):
             self.assertNotEqual(self.purser.cli("metrics", uid=uid).returncode, DONE)
+
+
+class Listening(Metrics):
+    """The same, read from `purser metrics --listen`."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        program = harness.Program([BIN / "purser", "metrics", "--listen", "127.0.0.1:0"],
+                                  env=cls.purser.cli_environment())
+        cls.addClassCleanup(program.stop)
+        line = program.wait_for_line(lambda line: line.startswith("listening on port "))
+        cls.port = int(line.split()[-1])
+
+    def get(self, path="/metrics", method="GET", **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        self.addCleanup(connection.close)
+        connection.request(method, path, headers=headers)
+        return connection.getresponse()
+
+    def text(self):
+        """Once the last look is no longer fresh."""
+        marked = self.purser.cli("metrics").stdout
+        entries = [line for line in marked.splitlines() if "ledger_entries_total " in line][-1]
+        def later():
+            answer = self.get()
+            self.assertEqual(answer.status, 200)
+            body = answer.read().decode()
+            return body if entries in body else None
+        return harness.until(later)
+
+    def test_it_serves_nothing_else(self):
+        for path, method, headers, status in (
+                ("/", "GET", {}, 404), ("/v1/status", "GET", {}, 404),
+                ("/v1/kill", "POST", {}, 405), ("/metrics", "DELETE", {}, 405),
+                ("/metrics", "GET", {"Host": "evil.example"}, 421)):
+            with self.subTest(path=path, method=method):
+                self.assertEqual(self.get(path, method, **headers).status, status)
+
+    def test_only_loopback_and_only_for_auditors(self):
+        for address in ("0.0.0.0:0", "[::]:0", "10.0.0.1:9464", "9464"):
+            with self.subTest(address):
+                self.assertEqual(self.purser.cli("metrics", "--listen", address).returncode, 2)
+        if IS_ROOT:
+            refused = self.purser.cli("metrics", "--listen", "127.0.0.1:0", uid=OTHER_UID)
+            self.assertNotEqual(refused.returncode, DONE)
 
 
 if __name__ == "__main__":

@@ -149,6 +149,9 @@ class Rotation(unittest.TestCase):
         secrets = [one["value"] for one in self.entra.secrets() if one["kind"] == "client_secret"]
         text = json.dumps(self.purser.ledger_lines()) + self.purser.log()
         self.assertFalse([secret for secret in secrets if secret in text])
+        graph = self.entra.graph.split("://")[1]  # its calls are counted like Entra's
+        self.assertIn(f'purser_upstream_requests_total{{host="{graph}",result="2xx"}} ',
+                      self.purser.cli("metrics").stdout)
 
     def test_a_certificate_is_rolled_without_any_permission(self):
         registered = self.entra.registered(CERT_APP)
