@@ -79,6 +79,7 @@ Outcome AdminService::Agents(const Call& /*call*/) {
                   {"user", agent.selectors.user},
                   {"group", agent.selectors.group},
                   {"limit", LimitAsJson(agent.limit)},
+                  {"stopped", ports_.broker.kills().IsStopped(name)},
                   {"rules", std::move(rules)}};
     if (const auto left = ports_.broker.RemainingBudget(name)) shown["remaining"] = *left;
     agents.push_back(std::move(shown));

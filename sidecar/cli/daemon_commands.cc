@@ -155,14 +155,16 @@ int RunAgents(const Console& console) {
   if (PrintedAsJson(console, answer->body)) return kExitDone;
   std::vector<std::vector<std::string>> rows;
   for (const json& agent : answer->body["agents"]) {
+    const std::string name =
+        Field(agent, "name") + (agent.value("stopped", false) ? " (stopped)" : "");
     if (agent["rules"].empty()) {
-      rows.push_back({Field(agent, "name"), Field(agent, "user"), Field(agent, "remaining"),
+      rows.push_back({name, Field(agent, "user"), Field(agent, "remaining"),
                       "none: everything is denied", "-", "-", "-", "-"});
     }
     for (const json& rule : agent["rules"]) {
-      rows.push_back({Field(agent, "name"), Field(agent, "user"), Field(agent, "remaining"),
-                      Field(rule, "name"), JoinTexts(rule["scopes"]), Field(rule, "credential"),
-                      Field(rule, "deliver"), Field(rule, "decision")});
+      rows.push_back({name, Field(agent, "user"), Field(agent, "remaining"), Field(rule, "name"),
+                      JoinTexts(rule["scopes"]), Field(rule, "credential"), Field(rule, "deliver"),
+                      Field(rule, "decision")});
     }
   }
   PrintTable(console.out,

@@ -80,8 +80,14 @@ int ExplainScopes(const ExplainOptions& options, const std::vector<std::string>&
   }
   const auto explanation = broker::policy::Explain(options.config, options.agent, scopes);
   if (options.json) {
-    Print(AsJson(explanation), out);
+    ordered_json document = AsJson(explanation);
+    if (options.stopped) document["stopped"] = true;
+    Print(document, out);
   } else {
+    if (options.stopped) {
+      out << "STOPPED: everything is refused (killed) until it is let go on: purser release "
+          << options.agent << ", or --all\nWithout the stop:\n";
+    }
     out << AsText(explanation);
   }
   return kExitDone;

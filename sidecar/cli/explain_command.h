@@ -14,6 +14,7 @@ struct ExplainOptions {
   const broker::policy::Config& config;  // borrowed
   std::string agent;                     // empty: the operator's socket, with --seq and --refused
   bool json = false;
+  bool stopped = false;  // a kill holds, as the ledger's head has it
 };
 
 /// What to say to a name of no agent, with the one that was meant where it is a slip of the pen.

@@ -5,6 +5,7 @@
 
 #include "broker/base/strict_json.h"
 #include "sidecar/cli/explain_command.h"
+#include "sidecar/cli/ledger_files.h"
 #include "sidecar/cli/refusal_search.h"
 
 namespace sidecar::cli {
@@ -22,6 +23,14 @@ int ExplainFromLedger(const ExplainOptions& options, const ExplainQuestion& ques
   if (entry) return ExplainPast(options, *entry, std::cout, std::cerr);
   return Complain({std::cout, std::cerr, options.json},
                   "there is no readable entry " + std::to_string(question.seq) + " in " + folder);
+}
+
+// As far as whoever asks may read the ledger.
+bool IsStopped(const broker::policy::Config& config, const std::string& agent) {
+  const auto known = ReadExpectations(config.paths.state + "/ledger");
+  if (!known || known->head_file != broker::ledger::Expectations::HeadFile::kRead) return false;
+  const broker::ledger::State& state = known->head.state;
+  return !agent.empty() && (state.all_killed || state.killed.contains(agent));
 }
 
 void AddFilter(CLI::App& command, AuditFilter& filter) {
@@ -53,7 +62,7 @@ void AddExplain(CLI::App& app, Session& session, ExplainQuestion& question) {
       "          purser explain helpdesk --seq 41\n"
       "          purser explain helpdesk --refused\n"
       "          purser explain --refused     (connections to the operator's socket)\n"
-      "Reads the configuration and the ledger; whom a kill has stopped, purser status says.");
+      "Reads the configuration and the ledger, and asks nobody.");
   explain->add_option("agent", question.agent, "Name in purser.toml");
   auto* what = explain->add_option_group("what")->require_option(1);
   what->add_option("--scopes", question.scopes, "Scopes that it would ask for");
@@ -63,8 +72,10 @@ void AddExplain(CLI::App& app, Session& session, ExplainQuestion& question) {
     if (question.agent.empty() && !question.scopes.empty()) throw CLI::RequiredError("agent");
     session.chosen = [&] {
       return session.WithConfig([&](const broker::policy::Config& config) {
-        const ExplainOptions options{
-            .config = config, .agent = question.agent, .json = session.json};
+        const ExplainOptions options{.config = config,
+                                     .agent = question.agent,
+                                     .json = session.json,
+                                     .stopped = IsStopped(config, question.agent)};
         if (!question.scopes.empty()) {
           return ExplainScopes(options, question.scopes, std::cout, std::cerr);
         }

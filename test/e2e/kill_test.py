@@ -66,6 +66,13 @@ class Killing(enrolled.TenantCase):
         self.assert_grants(OTHER)
         self.assertTrue(self.purser.request(HELPDESK, "GET", "/v1/whoami").json()["killed"])
         self.assertIn(f"purser release {HELPDESK} --why TEXT", self.done("status"))
+        self.assertIn(f"{HELPDESK} (stopped)", self.done("agents"))
+        self.assertNotIn(f"{OTHER} (stopped)", self.done("agents"))
+        def explained(agent):
+            return self.done("explain", agent, "--scopes", *SCOPE)
+        # It reads the head file, which follows an entry a moment later.
+        until(lambda: f"purser release {HELPDESK}" in explained(HELPDESK))
+        self.assertNotIn("STOPPED", explained(OTHER))
         self.assertIn('why="mails a stranger"', self.done("audit", "search", "--type", "kill.engaged"))
         entry = self.engaged()[0]
         self.assertEqual(entry["agent"]["name"], HELPDESK)
@@ -74,6 +81,8 @@ class Killing(enrolled.TenantCase):
         self.assert_nothing_was_released_after(entry["seq"], [HELPDESK])
         self.done("release", HELPDESK, "--why", "the prompt was mended")
         self.assert_grants()
+        self.assertNotIn("(stopped)", self.done("agents"))
+        until(lambda: "STOPPED" not in explained(HELPDESK))
         released = [entry for entry in self.purser.ledger_lines() if entry["type"] == "kill.released"]
         self.assertEqual(released[0]["change"]["why"], "the prompt was mended")
         self.assert_verifies(self.purser)
