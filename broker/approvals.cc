@@ -104,6 +104,7 @@ std::expected<ApprovalPass, Refusal> Approvals::Ask(const ApprovalAsk& ask) {
     const std::scoped_lock lock(mutex_);
     if (auto answer = Resume(ask)) return std::move(*answer);  // opened meanwhile
     if (auto refusal = TooMany(ask.entry.agent)) return std::unexpected(std::move(*refusal));
+    if (ports_.clock.Now() < unkept_[ask.entry.agent]) return Refuse(Reason::kStoreUnavailable);
   }
   return std::unexpected(Open(ask));
 }
@@ -224,6 +225,7 @@ Refusal Approvals::Open(const ApprovalAsk& ask) {
     made.agent.clear();
     made.ends -= kRemembered;
     approvals_.emplace(made.id, made);
+    if (receipt) unkept_[ask.entry.agent] = ports_.clock.Now() + kRetry;
     return receipt ? Refusal{Reason::kStoreUnavailable, {}, {}, {}}
                    : LedgerRefusal(receipt.error());
   }

@@ -165,9 +165,10 @@ class Approvals {
   std::condition_variable_any changed_;
   std::map<std::string, Approval> approvals_;  // by id
   std::vector<Held> held_;
-  Clock::Steady retry_ = Clock::Steady::min();  // what could not be recorded, not before
-  size_t slots_ = 0;                            // rows that there are
-  uint64_t changes_ = 0;                        // of what is due when
+  std::map<std::string, Clock::Steady> unkept_;  // agents whose last had no row: not before then
+  Clock::Steady retry_ = Clock::Steady::min();   // what could not be recorded, not before
+  size_t slots_ = 0;                             // rows that there are
+  uint64_t changes_ = 0;                         // of what is due when
   bool closed_ = false;
   bool loaded_ = false;
 };

@@ -311,6 +311,9 @@ TEST_CASE("Without a row or an entry there is no approval, no yes and no use") {
     row.breaks(asked);
     CHECK(asked.Refused() == row.why);
     CHECK(asked.approvals->List().empty());
+    const size_t written = asked.ledger.entries.size();
+    CHECK(asked.Refused() == row.why);  // and the ledger is not filled with it
+    CHECK(asked.ledger.entries.size() == written);
 
     Bench said;
     const std::string id = said.Pending();
