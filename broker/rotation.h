@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "broker/app_registration.h"
@@ -89,12 +88,12 @@ class Rotation {
 
   /// `journal`: the name of its row, where it is not the credential's.
   Rotation(Ports ports, const policy::Config& config, const policy::Credential& credential,
-           RotationMemory& memory, std::string journal = {})
+           RotationMemory& memory, const std::string& journal = {})
       : ports_(ports),
         config_(config),
         credential_(credential),
         memory_(memory),
-        journal_id_(RotationJournalId(journal.empty() ? credential.name : std::move(journal))) {}
+        journal_id_(RotationJournalId(journal.empty() ? credential.name : journal)) {}
 
   /// Looks, and changes nothing. Refuses kCredentialRevoked, kConflict (one is under way), what the
   /// vault, the ledger and Graph refuse, and kValueOutOfRange where it is not known what is to be
@@ -131,7 +130,7 @@ class Rotation {
   std::optional<Step> RemoveAll(const std::vector<std::string>& keys, const Secret& current);
   Step Undo();
   Step GiveUp(const std::string& why);
-  Step End(std::string failure);
+  Step End(const std::string& failure);
   [[nodiscard]] bool Revoked() const;
   // A vault may give a certificate back in a form of its own.
   [[nodiscard]] bool Same(const Secret& a, const Secret& b) const;

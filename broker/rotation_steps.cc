@@ -280,7 +280,7 @@ Rotation::Step Rotation::Undo() {
 }
 
 // Whatever was in use before stays known as what is in use.
-Rotation::Step Rotation::End(std::string failure) {
+Rotation::Step Rotation::End(const std::string& failure) {
   const bool failed = !failure.empty();
   if (failed) {
     journal_.failure = failure.substr(0, kMaxFailureBytes);

@@ -96,7 +96,9 @@ struct World {
             entra,   &NextCertificate, &revocations, &writer};
   }
   Rotation rotation() { return {ports(), config, credential, memory}; }
-  std::expected<void, Refusal> Begin(Rotation::Ask ask = {}) { return rotation().Begin(ask); }
+  std::expected<void, Refusal> Begin(const Rotation::Ask& ask = {}) {
+    return rotation().Begin(ask);
+  }
 
   /// As `purser revoke`: refused from now on, and destroyed where purser keeps it.
   void Revoke() {
