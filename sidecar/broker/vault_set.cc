@@ -13,7 +13,7 @@
 namespace sidecar::broker_role {
 
 using broker::ErrorCode, broker::Fail, broker::Result, broker::SecretId;
-using broker::policy::Config, broker::policy::Credential;
+using broker::policy::Config;
 
 namespace {
 
