@@ -74,11 +74,14 @@ Result<std::vector<SegmentFile>> ListAllSegments(const std::string& folder,
       archive.empty() ? folder + "/" + std::string(broker::ledger::kArchiveFolder) : archive;
   const auto archived = ListSegments(other);
   if (!archived && !archive.empty()) return std::unexpected(archived.error());
+  const auto at = [](const std::string& where, const std::string& name) {
+    return SegmentFile{name, std::string(where).append("/").append(name)};
+  };
   std::vector<SegmentFile> all;
   for (const std::string& name : archived.value_or(std::vector<std::string>())) {
-    if (own->empty() || name < own->front()) all.push_back({name, other + "/" + name});
+    if (own->empty() || name < own->front()) all.push_back(at(other, name));
   }
-  for (const std::string& name : *own) all.push_back({name, folder + "/" + name});
+  for (const std::string& name : *own) all.push_back(at(folder, name));
   return all;
 }
 
