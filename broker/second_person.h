@@ -41,7 +41,8 @@ class SecondPerson {
   };
   const Clock& clock_;
   std::mutex mutex_;
-  std::map<std::string, Proposal> proposals_;  // at most one for each agent, and one for all
+  std::map<std::string, Proposal>
+      proposals_;  // at most one for each agent or credential, and one for all
 };
 
 }  // namespace broker

@@ -90,7 +90,8 @@ Lines RightsOf(const Config& config) {
   AddRole("approver", config.admin.approvers, config.admin.approver_gids, &lines);
   AddRole("auditor", config.admin.auditors, config.admin.auditor_gids, &lines);
   lines.insert("tokens come from " + config.tenant.authority + " for tenant " + config.tenant.id);
-  if (!config.admin.two_person_release) lines.insert("one operator alone may release after a kill");
+  if (!config.admin.two_person_release)
+    lines.insert("one operator alone may release after a kill or a revocation");
   if (!config.hardening.strict) lines.insert("weak separation is accepted");
   if (config.hardening.allow_same_uid) lines.insert("an agent may run as purser's own user");
   return lines;

@@ -236,8 +236,11 @@ Outcome AdminService::ReleaseCredential(const Call& call) {
   Entry entry = EntryOf(call, EntryType::kAdminAction, LedgerOutcome::kSuccess);
   entry.credential_name = name;
   entry.change["why"] = *why;
+  const auto alone = AskSecondPerson(call, "credential " + name, seen, &entry);
+  if (alone) return std::unexpected(*alone);
   const auto receipt = ports_.minter_ports.ledger.Append(entry);
   if (!receipt) return std::unexpected(RefusalOf(receipt.error(), Reason::kLedgerUnavailable));
+  if (entry.outcome == LedgerOutcome::kPending) return Proposed(receipt->seq);
   const broker::Status lifted = ports_.revoked.Lift(name, seen);
   if (!lifted) return std::unexpected(RefusalOf(lifted.error(), Reason::kStoreUnavailable));
   ports_.minter.Forget(name);

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -107,6 +108,9 @@ class AdminService {
   Outcome Kill(const Call& call);
   Outcome Release(const Call& call);
   Outcome ReleaseCredential(const Call& call);
+  std::optional<broker::Refusal> AskSecondPerson(const Call& call, const std::string& what,
+                                                 uint64_t version, broker::ledger::Entry* entry);
+  static Json Proposed(uint64_t seq);
   Outcome Revoke(const Call& call);
   Outcome RevokeCredential(const Call& call, const std::string& why);
   Outcome Upstream(const Call& call);

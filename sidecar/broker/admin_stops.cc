@@ -79,6 +79,33 @@ Outcome AdminService::Kill(const Call& call) {
   return body;
 }
 
+// Where nobody releases alone, the first one's entry becomes that of a proposal. `what` and
+// `version`: SecondPerson's.
+std::optional<broker::Refusal> AdminService::AskSecondPerson(const Call& call,
+                                                             const std::string& what,
+                                                             uint64_t version, Entry* entry) {
+  if (!ports_.broker.config()->admin.two_person_release) return std::nullopt;
+  const auto& facts = call.peer.caller.facts;
+  const auto asked = second_person_.Ask(what, version, PersonOf(facts), facts.uid);
+  if (asked.step == SecondPerson::Step::kSamePerson) {
+    return broker::Refusal{
+        Reason::kConflict, "You proposed it: another operator confirms it.", {}, {}};
+  }
+  if (asked.step == SecondPerson::Step::kProposed) {
+    entry->type = EntryType::kAdminAction;
+    entry->outcome = LedgerOutcome::kPending;
+  } else {
+    entry->change["proposed_by"] = static_cast<int64_t>(asked.proposed_by);
+  }
+  return std::nullopt;
+}
+
+json AdminService::Proposed(uint64_t seq) {
+  return json{{"proposed", true},
+              {"seq", seq},
+              {"expires_in", std::chrono::seconds(SecondPerson::kPatience).count()}};
+}
+
 Outcome AdminService::Release(const Call& call) {
   if (call.body.contains("credential")) return ReleaseCredential(call);
   const auto request = Parse(call.body);
@@ -100,26 +127,11 @@ Outcome AdminService::Release(const Call& call) {
   Entry entry = EntryOf(call, EntryType::kKillReleased, LedgerOutcome::kSuccess);
   entry.agent = request->agent;
   entry.change["why"] = request->why;
-  if (ports_.broker.config()->admin.two_person_release) {
-    const auto asked = second_person_.Ask(request->agent, seen, PersonOf(call.peer.caller.facts),
-                                          call.peer.caller.facts.uid);
-    if (asked.step == SecondPerson::Step::kSamePerson) {
-      return Refuse(Reason::kConflict, "You proposed it: another operator confirms it.");
-    }
-    if (asked.step == SecondPerson::Step::kProposed) {
-      entry.type = EntryType::kAdminAction;
-      entry.outcome = LedgerOutcome::kPending;
-    } else {
-      entry.change["proposed_by"] = static_cast<int64_t>(asked.proposed_by);
-    }
-  }
+  const auto alone = AskSecondPerson(call, "agent " + request->agent, seen, &entry);
+  if (alone) return std::unexpected(*alone);
   const auto receipt = ports_.minter_ports.ledger.Append(entry);
   if (!receipt) return std::unexpected(RefusalOf(receipt.error(), Reason::kLedgerUnavailable));
-  if (entry.type != EntryType::kKillReleased) {
-    return json{{"proposed", true},
-                {"seq", receipt->seq},
-                {"expires_in", std::chrono::seconds(SecondPerson::kPatience).count()}};
-  }
+  if (entry.outcome == LedgerOutcome::kPending) return Proposed(receipt->seq);
   kills.Release(request->agent, seen);
   const broker::Stops left = kills.stops();
   return json{{"released", request->agent.empty() ? json(true) : json(request->agent)},

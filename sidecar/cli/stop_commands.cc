@@ -79,7 +79,10 @@ int RunRelease(const Console& console, const StopOrder& order) {
   if (proposed) {
     console.out << Yellow("proposed") << "  not released yet: another operator confirms it within "
                 << Text(answer->body["expires_in"]) << " s: purser release "
-                << (order.all ? "--all" : order.agent) << " --why TEXT\n";
+                << (order.all                  ? "--all"
+                    : order.credential.empty() ? order.agent
+                                               : "--credential " + order.credential)
+                << " --why TEXT\n";
     return kExitRefused;
   }
   const std::string& one = order.credential.empty() ? order.agent : order.credential;

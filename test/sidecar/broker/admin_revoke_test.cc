@@ -168,6 +168,46 @@ TEST_CASE("What is revoked while the store is closed is stored when it opens, wi
   CHECK(f.RevokedAfterRestart("vm"));
 }
 
+TEST_CASE("With two_person_release nobody puts a credential back to use alone") {
+  Revoking f;
+  auto config = *f.broker.config();
+  config.admin.two_person_release = true;
+  config.agents["vm"].name = "vm";
+  f.broker.SetConfig(std::make_shared<const broker::policy::Config>(std::move(config)));
+  f.Revoke({{"credential", "vm"}});
+  const std::string release = json{{"credential", "vm"}, {"why", "clean"}}.dump();
+  auto colleague = kOperator;
+  colleague.caller.facts.uid = 6;
+  CHECK(f.Ask(kOperator, "POST", "/v1/release", release).body["proposed"] == true);
+  CHECK(f.ledger.entries.back().outcome == Outcome::kPending);
+  CHECK(f.ledger.entries.back().credential_name == "vm");
+  CHECK(f.revocations.Has("vm"));
+  SUBCASE("who proposed it does not confirm it") {
+    CHECK(f.Ask(kOperator, "POST", "/v1/release", release).reason() == "conflict");
+    CHECK(f.revocations.Has("vm"));
+  }
+  SUBCASE("another operator confirms it, and the entry names both") {
+    CHECK(f.Ask(colleague, "POST", "/v1/release", release).status == 200);
+    CHECK_FALSE(f.revocations.Has("vm"));
+    const auto& entry = f.ledger.entries.back();
+    CHECK(entry.outcome == Outcome::kSuccess);
+    CHECK(entry.caller->uid == 6);
+    CHECK(std::get<int64_t>(entry.change.at("proposed_by")) == 5);
+  }
+  SUBCASE("a revocation since then makes it void") {
+    f.Revoke({{"credential", "desk"}});
+    CHECK(f.Ask(colleague, "POST", "/v1/release", release).body["proposed"] == true);
+    CHECK(f.revocations.Has("vm"));
+  }
+  SUBCASE("it confirms nothing for an agent of the same name") {
+    f.broker.Stop("vm");
+    const std::string agent = json{{"agent", "vm"}, {"why", "clean"}}.dump();
+    CHECK(f.Ask(colleague, "POST", "/v1/release", agent).body["proposed"] == true);
+    CHECK(f.broker.kills().IsStopped("vm"));
+    CHECK(f.revocations.Has("vm"));
+  }
+}
+
 TEST_CASE("An agent is revoked by the stop that a kill is, and its release") {
   Revoking f;
   const auto told = f.Revoke({{"agent", "helpdesk"}, {"why", "spam"}});
