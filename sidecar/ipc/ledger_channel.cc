@@ -9,11 +9,15 @@ namespace sidecar::ipc {
 
 using broker::ErrorCode;
 
+void BoundWaits(int fd, std::chrono::milliseconds patience) {
+  const timeval limit{patience.count() / 1000, patience.count() % 1000 * 1000};
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+}
+
 LedgerChannel::LedgerChannel(Fd fd, std::chrono::milliseconds patience, bool attended)
     : fd_(std::move(fd)), patience_(patience), waiters_(attended), continuations_(patience) {
-  const timeval limit{patience.count() / 1000, patience.count() % 1000 * 1000};
-  setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  BoundWaits(fd_.get(), patience);
 }
 
 void LedgerChannel::Exchange(uint64_t id, std::string_view message, LedgerWaiter* me) {
@@ -45,6 +49,10 @@ void LedgerChannel::SendThen(uint64_t id, std::string_view message, bool held,
 
 void LedgerChannel::Flush() {
   if (!unsent_.Flush(fd_.get())) Close();
+}
+
+broker::Status LedgerChannel::SendAlone(std::string_view message, int fd) {
+  return Send(fd_.get(), message, {fd});
 }
 
 void LedgerChannel::Close() {

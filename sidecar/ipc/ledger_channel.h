@@ -12,6 +12,9 @@
 
 namespace sidecar::ipc {
 
+/// Every send and receive on `fd` ends after `patience`.
+void BoundWaits(int fd, std::chrono::milliseconds patience);
+
 /// Appends and one question at a time; whoever waits, or what is to be done, gets the answer. Once
 /// closed it stays so. Thread-safe. What LedgerClient does, for a ledger that may be restarted.
 class LedgerChannel {
@@ -27,6 +30,8 @@ class LedgerChannel {
   /// it, or why nothing does, is given to `done` by the thread that receives, or by this one.
   void SendThen(uint64_t id, std::string_view message, bool held, broker::LedgerSink::Done done);
   void Flush();
+  /// Sends `message`, of one frame, which nothing answers here, with the descriptor `fd`.
+  broker::Status SendAlone(std::string_view message, int fd);
 
   /// Everybody who waits gets kUnavailable, now and from now on.
   void Close();

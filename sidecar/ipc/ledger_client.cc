@@ -106,4 +106,17 @@ Result<std::string> LedgerClient::Archive(const std::string& order) {
   return std::move(me.text);
 }
 
+Result<Fd> LedgerClient::OpenReader() {
+  const auto channel = Current();
+  if (!channel) return Fail(ErrorCode::kUnavailable, "no ledger channel");
+  auto pair = MakePair();
+  if (!pair) return std::unexpected(pair.error());
+  std::string message;
+  Encode(TextMessage{MessageType::kReaderChannel, {}}, &message);
+  const auto sent = channel->SendAlone(message, pair->second.get());
+  if (!sent) return std::unexpected(sent.error());
+  BoundWaits(pair->first.get(), ack_deadline_);
+  return std::move(pair->first);
+}
+
 }  // namespace sidecar::ipc

@@ -69,6 +69,10 @@ class LedgerClient final : public broker::LedgerSink {
   /// sidecar/ledger/archiver.h has it. A segment that takes longer than the deadline to read is
   /// moved all the same. Errors: kUnavailable.
   broker::Result<std::string> Archive(const std::string& order);
+  /// A channel of the broker's own to the thread beside the writer, for kReadAudit: what it
+  /// released and has not expired, of all agents. Sends and receives there end after the deadline.
+  /// Errors: kUnavailable.
+  broker::Result<Fd> OpenReader();
 
  private:
   std::shared_ptr<LedgerChannel> Current();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <functional>
 #include <optional>
 
 #include "broker/ledger/canonical_text.h"
@@ -88,15 +90,16 @@ class Segment {
   uint64_t size_;
 };
 
+// What of a line goes into the page; empty: it is passed over.
+using Chooser = std::function<std::string(std::string_view line, const ScannedLine& scanned)>;
+
 class Page {
  public:
-  explicit Page(const PageQuery& query)
-      : query_(query),
-        limit_(query.limit == 0 ? kMaxPageEntries : std::min(query.limit, kMaxPageEntries)),
-        next_(query.after) {
-    // The agent's name is the first member of the first key of all: its lines begin like this.
-    own_start_.append("{\"agent\":{\"name\":\"").append(query.agent).append("\"}");
-  }
+  Page(uint64_t after, uint32_t limit, Chooser choose)
+      : after_(after),
+        limit_(limit == 0 ? kMaxPageEntries : std::min(limit, kMaxPageEntries)),
+        choose_(std::move(choose)),
+        next_(after) {}
 
   [[nodiscard]] bool Full() const {
     return count_ >= limit_ || scanned_ >= kMaxPageScanBytes || body_.size() >= kMaxPageBodyBytes;
@@ -119,8 +122,9 @@ class Page {
     return {};
   }
 
-  std::string Finish() && {
-    return R"({"entries":[)" + body_ + R"(],"next":)" + std::to_string(next_) + "}";
+  std::string Finish(std::string_view more = {}) && {
+    return R"({"entries":[)" + body_ + R"(],"next":)" + std::to_string(next_) + std::string(more) +
+           "}";
   }
 
  private:
@@ -128,23 +132,76 @@ class Page {
     ScannedLine scanned;
     if (!ScanLine(line, &scanned)) return Fail(ErrorCode::kCorrupt, "a line does not read back");
     scanned_ += line.size();
-    if (scanned.seq <= query_.after) return {};
+    if (scanned.seq <= after_) return {};
     next_ = scanned.seq;
-    if (!line.starts_with(own_start_)) return {};
+    const std::string chosen = choose_(line, scanned);
+    if (chosen.empty()) return {};
     if (!body_.empty()) body_.push_back(',');
-    body_ += VisibleToAgent(line);
+    body_ += chosen;
     ++count_;
     return {};
   }
 
-  const PageQuery query_;
+  const uint64_t after_;
   const uint32_t limit_;
+  const Chooser choose_;
   uint64_t next_;
-  std::string own_start_;
   std::string body_;
   size_t scanned_ = 0;
   uint32_t count_ = 0;
 };
+
+using Segments = std::vector<broker::ledger::SegmentName>;
+
+broker::Status ScanFrom(Disk& disk, const DurableEnd& end, Segments::const_iterator segment,
+                        uint64_t after, Page* page) {
+  for (; segment != end.segments.end() && after < end.seq && !page->Full(); ++segment) {
+    auto fd = disk.Open(broker::ledger::FormatSegmentName(*segment), Disk::How::kRead, false);
+    if (!fd) return std::unexpected(fd.error());
+    const bool last = segment + 1 == end.segments.end();
+    const auto size = last ? Result<uint64_t>(end.last_size) : disk.Size(fd->get());
+    if (!size) return std::unexpected(size.error());
+    const Segment file(disk, std::move(*fd), *size);
+    const auto offset = file.FindBehind(after);
+    if (!offset) return std::unexpected(offset.error());
+    if (broker::Status s = page->Scan(file, *offset); !s) return s;
+  }
+  return {};
+}
+
+// The last that begins at or before the next seq, which it holds.
+Segments::const_iterator SegmentBehind(const Segments& segments, uint64_t after) {
+  auto segment =
+      std::ranges::find_if(segments, [&](const auto& name) { return name.first_seq > after + 1; });
+  if (segment != segments.begin()) --segment;
+  return segment;
+}
+
+int64_t ExpiryIn(const Member& token) {
+  std::string_view inside = token.value.substr(1, token.value.size() - 2);
+  int64_t exp = 0;
+  while (const auto member = NextMember(&inside)) {
+    if (member->key == "exp") {
+      std::from_chars(member->value.data(), member->value.data() + member->value.size(), exp);
+    }
+  }
+  return exp;
+}
+
+std::string AliveAt(int64_t now, std::string_view line, const ScannedLine& scanned) {
+  constexpr std::array<std::string_view, 7> kMembers{"agent",  "credential", "scopes", "seq",
+                                                     "target", "token",      "user"};
+  if (scanned.type != "token.issued") return {};
+  std::string out = "{";
+  int64_t exp = 0;
+  std::string_view inside = line.substr(1, line.size() - 2);
+  while (const auto member = NextMember(&inside)) {
+    if (std::ranges::find(kMembers, member->key) == kMembers.end()) continue;
+    if (member->key == "token") exp = ExpiryIn(*member);
+    Append(*member, &out);
+  }
+  return exp > now ? out + "}" : std::string();
+}
 
 }  // namespace
 
@@ -174,25 +231,39 @@ std::string VisibleToAgent(std::string_view line) {
 }
 
 Result<std::string> ReadPage(Disk& disk, const DurableEnd& end, const PageQuery& query) {
-  Page page(query);
-  const auto behind = [&](const broker::ledger::SegmentName& name) {
-    return name.first_seq > query.after + 1;
-  };
-  // The segment that holds the next seq is the last that begins at or before it.
-  auto segment = std::ranges::find_if(end.segments, behind);
-  if (segment != end.segments.begin()) --segment;
-  for (; segment != end.segments.end() && query.after < end.seq && !page.Full(); ++segment) {
-    auto fd = disk.Open(broker::ledger::FormatSegmentName(*segment), Disk::How::kRead, false);
-    if (!fd) return std::unexpected(fd.error());
-    const bool last = segment + 1 == end.segments.end();
-    const auto size = last ? Result<uint64_t>(end.last_size) : disk.Size(fd->get());
-    if (!size) return std::unexpected(size.error());
-    const Segment file(disk, std::move(*fd), *size);
-    const auto offset = file.FindBehind(query.after);
-    if (!offset) return std::unexpected(offset.error());
-    if (broker::Status s = page.Scan(file, *offset); !s) return std::unexpected(s.error());
+  // The agent's name is the first member of the first key of all: its lines begin like this.
+  std::string own = "{\"agent\":{\"name\":\"";
+  own.append(query.agent).append("\"}");
+  Page page(query.after, query.limit, [&](std::string_view line, const ScannedLine&) {
+    return line.starts_with(own) ? VisibleToAgent(line) : std::string();
+  });
+  const auto first = SegmentBehind(end.segments, query.after);
+  if (broker::Status read = ScanFrom(disk, end, first, query.after, &page); !read) {
+    return std::unexpected(read.error());
   }
   return std::move(page).Finish();
+}
+
+Result<std::string> ReadAlive(Disk& disk, const DurableEnd& end, uint64_t after,
+                              std::chrono::system_clock::time_point now) {
+  const auto unix_now =
+      std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  const std::string oldest = broker::ledger::DateOf(now - kLongestTokenLife);
+  Page page(after, kMaxPageEntries, [&](std::string_view line, const ScannedLine& scanned) {
+    return AliveAt(unix_now, line, scanned);
+  });
+  auto first = SegmentBehind(end.segments, after);
+  // Once the next was begun nothing was written to it any more.
+  while (first != end.segments.end() && first + 1 != end.segments.end() &&
+         (first + 1)->date < oldest) {
+    ++first;
+  }
+  if (broker::Status read = ScanFrom(disk, end, first, after, &page); !read) {
+    return std::unexpected(read.error());
+  }
+  const bool archived = !end.segments.empty() && end.segments.front().first_seq > 1 &&
+                        end.segments.front().date > oldest;
+  return std::move(page).Finish(archived ? R"(,"archived":true)" : "");
 }
 
 }  // namespace sidecar::ledger

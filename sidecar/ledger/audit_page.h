@@ -1,5 +1,6 @@
 // sidecar/ledger/audit_page.h: an agent's own trail, page by page, straight from the files.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,6 +19,10 @@ struct DurableEnd {
   uint64_t seq = 0;
 };
 
+// The longest that Entra makes a token live (with continuous access evaluation): what was released
+// before that has expired.
+inline constexpr std::chrono::hours kLongestTokenLife{28};
+
 struct PageQuery {
   std::string_view agent;
   uint64_t after = 0;
@@ -33,6 +38,14 @@ inline constexpr size_t kMaxPageBodyBytes = size_t{256} << 10;
 /// the last entry that was looked at, whether or not it was the agent's, so that it always
 /// advances; when it equals `after` there is nothing newer. Errors: kUnavailable, kCorrupt.
 broker::Result<std::string> ReadPage(Disk& disk, const DurableEnd& end, const PageQuery& query);
+
+/// For the broker, which forgets over a restart what it released: of each agent, `token.issued`
+/// entries above `after` whose token has not expired at `now`, as {"entries":[…],"next":N} of
+/// agent, credential, scopes, seq, target, token and user, read as ReadPage does. `"archived":true`
+/// where entries that are young enough are in the archive, which is not read. Days are trusted as
+/// the names of segments have them. Errors: kUnavailable, kCorrupt.
+broker::Result<std::string> ReadAlive(Disk& disk, const DurableEnd& end, uint64_t after,
+                                      std::chrono::system_clock::time_point now);
 
 /// The part of a line that its agent may see, as a JSON object: no user ids, no free text, nothing
 /// of the operator who wrote it, and the line's own hash as `leaf`. Pure.

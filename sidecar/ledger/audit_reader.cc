@@ -138,7 +138,8 @@ std::string AuditReader::PageOf(const std::string& agent, const ipc::ReadAudit& 
     const std::scoped_lock lock(mutex_);
     end = end_;
   }
-  auto page = ReadPage(disk_, end, {agent, wanted.after, wanted.limit});
+  auto page = agent == kBroker ? ReadAlive(disk_, end, wanted.after, clock_.WallNow())
+                               : ReadPage(disk_, end, {agent, wanted.after, wanted.limit});
   if (page) return std::move(*page);
   log_.Warn("audit_page_failed", {{"agent", agent}, {"why", page.error().detail}});
   return {};

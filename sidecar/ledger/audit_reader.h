@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "broker/base/log.h"
+#include "broker/ports/clock.h"
 #include "sidecar/ipc/frame.h"
 #include "sidecar/ipc/messages.h"
 #include "sidecar/ledger/audit_page.h"
@@ -15,10 +16,11 @@
 namespace sidecar::ledger {
 
 /// Reads files on its own, so that no reader delays a commit. One page per agent and round: an
-/// agent that asks all the time delays the others by one page each.
+/// agent that asks all the time delays the others by one page each. The broker is one more.
 class AuditReader {
  public:
-  AuditReader(Disk& disk, const broker::Log& log) : disk_(disk), log_(log) {}
+  AuditReader(Disk& disk, const broker::Log& log, const broker::Clock& clock)
+      : disk_(disk), log_(log), clock_(clock) {}
   ~AuditReader() { Stop(); }
   AuditReader(const AuditReader&) = delete;
   AuditReader& operator=(const AuditReader&) = delete;
@@ -30,7 +32,11 @@ class AuditReader {
   broker::Status Start();
   void Stop();
 
-  /// A channel over which the window of `agent` asks; replaces an earlier one. Thread-safe.
+  // In an agent's place: who asks for what is alive of all (ReadAlive).
+  static constexpr const char* kBroker = "";
+
+  /// A channel over which the window of `agent`, or kBroker, asks; replaces an earlier one.
+  /// Thread-safe.
   void AddChannel(const std::string& agent, ipc::Fd channel);
   /// What may be read from now on. Thread-safe; after each commit, cheap while no segment is new.
   void Publish(const std::vector<broker::ledger::SegmentName>& segments, uint64_t last_size,
@@ -48,6 +54,7 @@ class AuditReader {
 
   Disk& disk_;
   const broker::Log& log_;
+  const broker::Clock& clock_;
   ipc::Fd wake_;
   std::thread thread_;
   std::map<std::string, ipc::Fd> channels_;  // of the thread

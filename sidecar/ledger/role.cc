@@ -33,7 +33,7 @@ Role::Role(Disk& disk, const RoleOptions& options, Writer::Ports ports, ipc::Fd 
       segments_(disk_, options.reserve_bytes),
       writer_(segments_, options.identity, ports),
       archiver_(segments_, writer_),
-      reader_(disk_, ports.log),
+      reader_(disk_, ports.log, ports.clock),
       log_name_(options.identity.log),
       begins_latched_(options.latched),
       control_(std::move(control)),
@@ -104,12 +104,14 @@ void Role::Drain(size_t index) {
     if (writer_.BatchIsFull()) return;
     const Status got = ipc::Receive(from.channel.get(), &message_, /*nonblocking=*/true);
     if (!got && got.error().detail == "empty") return;
-    if (!got || !Take(index, message_.bytes)) from.channel.Reset();
+    if (!got || !Take(index, message_)) from.channel.Reset();
+    message_.fds.clear();  // that nothing asked for
   }
 }
 
 // False: malformed, or nothing that an appender may send.
-bool Role::Take(size_t index, std::string_view message) {
+bool Role::Take(size_t index, ipc::Message& received) {
+  const std::string_view message = received.bytes;
   const auto origin = static_cast<Origin>(index);
   const auto type = ipc::TypeOf(message);
   if (type == MessageType::kAppend) {
@@ -129,6 +131,9 @@ bool Role::Take(size_t index, std::string_view message) {
   } else if (type == MessageType::kLedgerArchive && origin == Origin::kBroker &&
              !text->text.empty()) {
     appenders_[index].archive = std::move(text->text);
+  } else if (type == MessageType::kReaderChannel && origin == Origin::kBroker &&
+             text->text.empty() && received.fds.size() == 1) {
+    reader_.AddChannel(AuditReader::kBroker, std::move(received.fds[0]));
   } else {
     return false;
   }
@@ -210,7 +215,8 @@ void Role::ReadControl() {
       TakeChannel(static_cast<size_t>(Origin::kSupervisor), message);
     } else if (text->type == MessageType::kDialerChannel) {
       TakeChannel(static_cast<size_t>(Origin::kDialer), message);
-    } else if (text->type == MessageType::kReaderChannel && message.fds.size() == 1) {
+    } else if (text->type == MessageType::kReaderChannel && message.fds.size() == 1 &&
+               text->text != AuditReader::kBroker) {
       reader_.AddChannel(text->text, std::move(message.fds[0]));
     } else if (text->type == MessageType::kPing) {
       Tell(MessageType::kWatchdog, {});

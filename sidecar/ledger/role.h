@@ -54,7 +54,7 @@ class Role {
   void Turn();
   void DrainChannels();
   void Drain(size_t index);
-  bool Take(size_t index, std::string_view message);
+  bool Take(size_t index, ipc::Message& received);
   void Answer(const std::vector<ledger::Answer>& answers);
   void SendAcks(Appender& to);
   void AnswerQuestions();

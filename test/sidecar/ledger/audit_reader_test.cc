@@ -12,7 +12,8 @@ TEST_CASE("a reader for which there is no thread is an error, not an end of the 
   const TemporaryFolder folder;
   const auto disk = *Disk::OpenFolder(folder.path());
   const CapturedLog log;
-  AuditReader reader(*disk, log.log());
+  const FakeClock clock;
+  AuditReader reader(*disk, log.log(), clock);
   pthread_attr_t before, huge;
   REQUIRE(pthread_getattr_default_np(&before) == 0);
   pthread_attr_init(&huge);
@@ -31,7 +32,8 @@ TEST_CASE("a poll that fails is logged once, and reading goes on when it works a
   const TemporaryFolder folder;
   const auto disk = *Disk::OpenFolder(folder.path());
   const CapturedLog log;
-  AuditReader reader(*disk, log.log());
+  const FakeClock clock;
+  AuditReader reader(*disk, log.log(), clock);
   auto [near, far] = *sidecar::ipc::MakePair();
   REQUIRE(reader.Start());
   rlimit before{};

@@ -289,3 +289,54 @@ TEST_CASE("the role says that it started, that it lives and that it stopped, and
   CHECK(ledger.log.Text().find("event=ledger_head instance=test-log seq=1 leaf=" +
                                LeafHex(receipt->leaf)) != std::string::npos);
 }
+
+TEST_CASE("the broker reads what it released and is alive, of all agents, and only that") {
+  const TemporaryFolder folder;
+  RunningRole ledger(folder.path());
+  const int64_t now =
+      std::chrono::duration_cast<std::chrono::seconds>(ledger.clock.WallNow().time_since_epoch())
+          .count();
+  const auto issue = [&](const std::string& agent, int64_t exp) {
+    Entry entry = Issued(agent);
+    entry.token_exp = exp;
+    REQUIRE(ledger.broker.Append(entry));
+  };
+  issue("helpdesk", now + 60);
+  issue("helpdesk", now);
+  issue("billing", now + 600);
+  REQUIRE(ledger.broker.Append(Plain(EntryType::kKillEngaged)));
+  const auto reader = ledger.broker.OpenReader();
+  REQUIRE(reader);
+  const auto page = AskPage(*reader, 0, 0);
+  CHECK(page["next"] == 4);
+  CHECK_FALSE(page.contains("archived"));
+  REQUIRE(page["entries"].size() == 2);
+  CHECK(page["entries"][0]["seq"] == 1);
+  CHECK(page["entries"][1]["agent"]["name"] == "billing");
+  CHECK(page["entries"][1]["token"]["exp"] == now + 600);
+  CHECK_FALSE(page["entries"][1].contains("claimed"));
+  CHECK_FALSE(page["entries"][1].contains("caller"));
+  CHECK(AskPage(*reader, 1, 0)["entries"].size() == 1);
+  CHECK(AskPage(*reader, 4, 0)["next"] == 4);
+  SUBCASE("segments of days before any such token are passed over") {
+    ledger.clock.Advance(std::chrono::hours(72));
+    REQUIRE(ledger.broker.Append(Plain(EntryType::kKillReleased)));
+    const auto later = AskPage(*reader, 0, 0);
+    CHECK(later["entries"].empty());
+    CHECK(later["next"] == 5);
+  }
+  SUBCASE("a window does not get it by asking for nobody") {
+    const auto window = ledger.Reader("");
+    sidecar::ipc::Message answer;
+    CHECK_FALSE(sidecar::ipc::Receive(window.get(), &answer));
+    CHECK(AskPage(*reader, 0, 0)["entries"].size() == 2);
+  }
+  SUBCASE("supervisor and dialer do not get it") {
+    for (auto* other : {&ledger.supervisor, &ledger.dialer}) {
+      const auto refused = other->OpenReader();
+      REQUIRE(refused);  // the other end is closed with their channel
+      sidecar::ipc::Message answer;
+      CHECK_FALSE(sidecar::ipc::Receive(refused->get(), &answer));
+    }
+  }
+}
