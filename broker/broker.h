@@ -99,7 +99,7 @@ class Broker {
   void Stop(const std::string& agent);
   KillSwitch& kills() { return kills_; }
   /// What no stop takes back.
-  [[nodiscard]] const Outstanding& outstanding() const { return outstanding_; }
+  Outstanding& outstanding() { return outstanding_; }
   Notices& notices() { return notices_; }
 
   /// The configuration of decisions from now on.

@@ -1,6 +1,9 @@
 #include "broker/outstanding.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "broker/minted_check.h"
 
 namespace broker {
 namespace {
@@ -14,15 +17,35 @@ int64_t UnixSeconds(Clock::Wall wall) {
 void Outstanding::Note(const std::string& agent, const TokenKey& key, const AccessToken& token,
                        uint64_t seq) {
   const std::scoped_lock lock(mutex_);
-  auto& tokens = by_agent_[agent];
-  if (tokens.contains(token.fingerprint)) return;
+  Keep(token.fingerprint, LiveToken{agent, key.credential, key.resource, token.scopes,
+                                    token.user_oid, token.exp_unix, seq});
+}
+
+void Outstanding::Learn(const std::string& fingerprint, LiveToken token) {
+  token.earlier = true;
+  const std::scoped_lock lock(mutex_);
+  Keep(fingerprint, std::move(token));
+}
+
+void Outstanding::SetEarlierUnknown(std::string why) {
+  const std::scoped_lock lock(mutex_);
+  earlier_unknown_ = std::move(why);
+}
+
+void Outstanding::Keep(const std::string& fingerprint, LiveToken token) {
+  auto& tokens = by_agent_[token.agent];
+  if (const auto known = tokens.find(fingerprint); known != tokens.end()) {
+    if (!known->second.earlier || token.earlier) return;
+    token.seq = std::min(token.seq, known->second.seq);
+    known->second = std::move(token);  // with all its scopes
+    return;
+  }
   if (size_ >= kMaxTokens) MakeRoom(UnixSeconds(clock_.WallNow()));
   if (size_ >= kMaxTokens) {
     ++forgotten_;
     return;
   }
-  tokens.emplace(token.fingerprint, LiveToken{agent, key.credential, key.resource, token.scopes,
-                                              token.user_oid, token.exp_unix, seq});
+  tokens.emplace(fingerprint, std::move(token));
   ++size_;
 }
 
@@ -35,7 +58,10 @@ void Outstanding::MakeRoom(int64_t now) {
 Outstanding::List Outstanding::Of(std::string_view agent) const {
   const int64_t now = UnixSeconds(clock_.WallNow());
   const std::scoped_lock lock(mutex_);
-  List list{.tokens = {}, .forgotten = forgotten_, .since = since_};
+  List list{.tokens = {},
+            .forgotten = forgotten_,
+            .since = earlier_unknown_.empty() ? since_ - kLongestContinuousLife : since_,
+            .earlier_unknown = earlier_unknown_};
   for (const auto& [name, tokens] : by_agent_) {
     if (!agent.empty() && name != agent) continue;
     for (const auto& [fingerprint, token] : tokens) {

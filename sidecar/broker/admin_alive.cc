@@ -21,10 +21,12 @@ void AddAlive(const broker::Outstanding::List& list, json* body) {
                   {"resource", token.resource},   {"scopes", token.scopes},
                   {"expires_on", token.exp_unix}, {"seq", token.seq}};
     if (!token.user_oid.empty()) shown["user"] = token.user_oid;
+    if (token.earlier) shown["earlier"] = true;
     alive.push_back(std::move(shown));
   }
   (*body)["alive_more"] = list.forgotten + list.tokens.size() - alive.size();
   (*body)["alive"] = std::move(alive);
+  if (!list.earlier_unknown.empty()) (*body)["alive_unknown"] = list.earlier_unknown;
   const auto since = list.since.time_since_epoch();
   (*body)["alive_since"] = std::chrono::duration_cast<std::chrono::seconds>(since).count();
 }

@@ -150,9 +150,13 @@ Outcome AdminService::Credentials(const Call& /*call*/) {
     if (use.minted) shown["last_token"] = UnixSeconds(*use.minted);
     credentials.push_back(std::move(shown));
   }
-  return json{{"credentials", std::move(credentials)},
-              {"since", UnixSeconds(ports_.uses.since())},
-              {"outstanding_forgotten", outstanding.forgotten}};
+  json body = {{"credentials", std::move(credentials)},
+               {"since", UnixSeconds(ports_.uses.since())},
+               {"outstanding_forgotten", outstanding.forgotten}};
+  if (!outstanding.earlier_unknown.empty()) {
+    body["outstanding_unknown"] = outstanding.earlier_unknown;
+  }
+  return body;
 }
 
 }  // namespace sidecar::broker_role

@@ -74,7 +74,7 @@ void WriteLiveTokens(const broker::Outstanding::List& alive, const broker::polic
     if (const auto found = by_agent.find(token.agent); found != by_agent.end()) ++found->second;
   }
   text->Family("purser_tokens_outstanding", "gauge",
-               "Tokens in agents' hands that are not yet expired, of this process alone.");
+               "Tokens in agents' hands that are not yet expired, as far as purser knows.");
   for (const auto& [agent, count] : by_agent) text->Sample({{"agent", agent}}, count);
 }
 

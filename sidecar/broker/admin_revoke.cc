@@ -187,9 +187,13 @@ Outcome AdminService::RevokeToken(const Call& call, const std::string& why) {
   std::erase_if(alive.tokens, [&](const auto& one) { return one.seq != seq; });
   if (alive.tokens.empty()) {
     return Refuse(Reason::kNotFound,
-                  "No token that purser-broker has released since it started, and that is still "
-                  "valid, has this entry. purser audit search --type token.issued tells the "
-                  "credential of an older one: purser revoke CREDENTIAL.");
+                  "No token that is known to be still valid has this entry." +
+                      (alive.earlier_unknown.empty()
+                           ? std::string()
+                           : " Those from before purser-broker's start are not all known: " +
+                                 alive.earlier_unknown +
+                                 ". purser audit search --type token.issued tells the credential "
+                                 "of one: purser revoke CREDENTIAL."));
   }
   const std::string credential = alive.tokens.front().credential;
   ports_.cache.Evict(credential);

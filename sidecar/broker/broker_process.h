@@ -20,6 +20,7 @@
 #include "sidecar/broker/connections.h"
 #include "sidecar/broker/current_transport.h"
 #include "sidecar/broker/dialer_link.h"
+#include "sidecar/broker/earlier_tokens.h"
 #include "sidecar/broker/fingerprint_key.h"
 #include "sidecar/broker/guarded_handler.h"
 #include "sidecar/broker/head_keeper.h"
@@ -131,6 +132,9 @@ class BrokerProcess {
                           [this](Workers::Job job) { return StartGuarded(std::move(job)); },
                           &metrics_, &revocations_, &approvals_},
                          std::make_shared<const broker::policy::Config>()};
+  EarlierTokens earlier_{{[this] { return ledger_.Query(); },
+                          [this] { return ledger_.OpenReader(); }, broker_.outstanding(), clock_,
+                          log_, [this](Workers::Job job) { return StartGuarded(std::move(job)); }}};
   KeptBudgets kept_budgets_{broker_.budgets(),
                             {[this](const char* name) { return store_->GetMarker(name); },
                              [this](const char* name, const std::string& text) {
@@ -158,6 +162,7 @@ class BrokerProcess {
   std::jthread head_thread_{[this](const std::stop_token& stop) {
     head_.Run(stop, [this] {
       vaults_.Sweep();
+      earlier_.Begin();
       const bool usable = seal_.usable();
       if (usable) [[maybe_unused]]
         const broker::Status kept = kept_uses_.Keep();  // else a minute later

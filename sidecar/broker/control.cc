@@ -121,6 +121,7 @@ void BrokerProcess::Commit() {
   vaults_.Use(VaultsOf(prepared_->config));
   broker_.SetConfig(prepared_->config);
   prepared_.reset();
+  earlier_.Begin();
   // Behind the keys that the supervisor kept: they came first, on this channel.
   unseal_retry_.Wake();
 }

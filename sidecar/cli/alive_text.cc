@@ -28,14 +28,20 @@ void PrintAlive(const Console& console, const json& body) {
   } else {
     console.out << Yellow("alive")
                 << "     these tokens are outside, and work until they expire:\n";
+    bool earlier = false;
     std::vector<std::vector<std::string>> rows;
     for (const json& token : alive) {
       rows.push_back({Text(token["agent"]), Text(token["credential"]),
                       token.contains("user") ? Text(token["user"]) : "(application)",
                       UtcTime(token.value("expires_on", int64_t{0})), Text(token["seq"]),
-                      JoinTexts(token["scopes"])});
+                      JoinTexts(token["scopes"]) + (token.contains("earlier") ? " *" : "")});
+      earlier = earlier || token.contains("earlier");
     }
     PrintTable(console.out, {"AGENT", "CREDENTIAL", "USER", "EXPIRES", "SEQ", "SCOPES"}, rows);
+    if (earlier) {
+      console.out << "* from before purser-broker's start: the scopes that were asked for; it may "
+                     "hold all that\n  its credential is consented to\n";
+    }
     if (const auto more = body.value("alive_more", uint64_t{0}); more > 0) {
       console.out << "and at most " << more << " more\n";
     }
@@ -44,8 +50,11 @@ void PrintAlive(const Console& console, const json& body) {
            "the\napplication. Graph heeds that before they expire only where continuous access "
            "evaluation applies.\n";
   }
-  console.out << "What was released before " << since
-              << " is in the ledger: purser audit search --type token.issued\n";
+  if (body.contains("alive_unknown")) {
+    console.out << Yellow("not all") << "   tokens from before " << since
+                << " may be missing here (" << Text(body["alive_unknown"])
+                << "): purser audit search --type token.issued\n";
+  }
 }
 
 }  // namespace sidecar::cli

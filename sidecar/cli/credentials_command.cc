@@ -166,6 +166,10 @@ int RunCredentials(const Console& console) {
     PrintUse(console.out, credential, since);
   }
   if (answer->body["credentials"].empty()) console.out << "none: the configuration names none\n";
+  if (answer->body.contains("outstanding_unknown")) {
+    console.out << Yellow("not all") << " tokens from before purser-broker's start may be counted ("
+                << Field(answer->body, "outstanding_unknown") << ")\n";
+  }
   return kExitDone;
 }
 

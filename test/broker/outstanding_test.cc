@@ -79,3 +79,45 @@ TEST_CASE("Without room the expired go first; what is not kept then is counted")
   r.Note("billing", "late", 600s);
   CHECK(r.Count("billing") == 1);
 }
+
+TEST_CASE("What a predecessor released is learned from the ledger, and counts once") {
+  Released r;
+  const int64_t now =
+      std::chrono::duration_cast<std::chrono::seconds>(r.clock.WallNow().time_since_epoch())
+          .count();
+  const auto learn = [&](const std::string& agent, const std::string& fingerprint, uint64_t seq) {
+    r.outstanding.Learn(
+        fingerprint,
+        {agent, "aid-mail", "https://graph.microsoft.com", {"Mail.Read"}, {}, now + 600, seq});
+  };
+  SUBCASE("with what the ledger knows") {
+    learn("helpdesk", "f1", 7);
+    const auto list = r.outstanding.Of("helpdesk");
+    REQUIRE(list.tokens.size() == 1);
+    CHECK(list.tokens[0].earlier);
+    CHECK(list.tokens[0].seq == 7);
+    CHECK(r.Count("billing") == 0);
+  }
+  SUBCASE("one that this process released stays as it is") {
+    r.Note("helpdesk", "f1", 600s, 9);
+    learn("helpdesk", "f1", 9);
+    REQUIRE(r.Count("helpdesk") == 1);
+    CHECK_FALSE(r.outstanding.Of("helpdesk").tokens[0].earlier);
+  }
+  SUBCASE("one that is released again is known with all its scopes, from its first entry on") {
+    learn("helpdesk", "f1", 7);
+    r.Note("helpdesk", "f1", 600s, 9);
+    const auto list = r.outstanding.Of("helpdesk");
+    REQUIRE(list.tokens.size() == 1);
+    CHECK_FALSE(list.tokens[0].earlier);
+    CHECK(list.tokens[0].seq == 7);
+    CHECK(list.tokens[0].scopes.size() == 2);
+  }
+  SUBCASE("until the ledger was read, others may be missing") {
+    CHECK_FALSE(r.outstanding.Of("").earlier_unknown.empty());
+    CHECK(r.outstanding.Of("").since == r.clock.WallNow());
+    r.outstanding.SetEarlierUnknown("");
+    CHECK(r.outstanding.Of("").earlier_unknown.empty());
+    CHECK(r.outstanding.Of("").since == r.clock.WallNow() - 28h);
+  }
+}

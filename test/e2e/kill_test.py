@@ -146,6 +146,19 @@ class Killing(enrolled.TenantCase):
         self.done("release", "--all", "--why", "test")
         self.assert_grants()
 
+    def test_after_a_restart_it_lists_the_tokens_from_before(self):
+        self.assert_grants()
+        issued = [entry for entry in self.purser.ledger_lines() if entry["type"] == "token.issued"][-1]
+        self.purser.stop(signal.SIGKILL)
+        self.purser.start()
+        def listed():
+            told = self.done("kill", HELPDESK)
+            return told if "not all" not in told else None
+        told = until(listed)
+        self.assertIn(f" {issued['seq']} ", told)
+        self.assertIn("User.Read.All *", told)
+        self.assertNotIn("User.Read.All", self.done("kill", OTHER))
+
     def test_a_file_stops_all_for_as_long_as_it_is_there_and_no_release_helps(self):
         file = pathlib.Path(self.purser.config["paths"]["state"], "stop")
         file.touch()

@@ -104,6 +104,44 @@ class Revoking(enrolled.TenantCase):
         self.assertEqual(self.entra.call_graph("/v1.0/users", first).status, 200)
         self.assertEqual(self.entries("admin.action")[-1]["change"]["token_seq"], seq)
 
+    def test_a_token_from_before_a_restart_is_known_with_its_entry_and_can_be_forgotten(self):
+        self.grants()
+        issued = self.entries("token.issued")[-1]
+        for restart in (self.crash_broker, self.restart):
+            restart()
+            body = until(self.all_known)
+            token = next(one for one in body["alive"] if one["seq"] == issued["seq"])
+            self.assertEqual((token["agent"], token["credential"], token["scopes"], token["expires_on"],
+                              token["earlier"]),
+                             (HELPDESK, "app", USERS, issued["token"]["exp"], True))
+            credentials = json.loads(self.done("--json", "credentials"))
+            app = next(one for one in credentials["credentials"] if one["name"] == "app")
+            self.assertEqual(app["outstanding"], {"tokens": 1, "until": issued["token"]["exp"]})
+            self.assertNotIn("outstanding_unknown", credentials)
+            self.assertIn(f"{issued['seq']} ", self.done("revoke", "--token", str(issued["seq"])))
+        self.grants()
+        told = self.done("revoke", "app")
+        for text in (str(issued["seq"]), "User.Read.All *", "from before purser-broker's start"):
+            self.assertIn(text, told)
+
+
+    def crash_broker(self):
+        before = self.purser.roles()["purser-broker"]
+        os.kill(before[0], signal.SIGKILL)
+        until(lambda: self.purser.roles().get("purser-broker", before) != before
+              and self.purser.cli("ready").returncode == 0)
+
+    def restart(self):
+        self.purser.stop()
+        self.purser.start()
+
+    def all_known(self):
+        """The answer of a stop of a token, once the ledger was read."""
+        seq = self.entries("token.issued")[-1]["seq"]
+        told = self.purser.cli("--json", "revoke", "--token", str(seq))
+        body = json.loads(told.stdout) if told.returncode == 0 else {}
+        return body if body and "alive_unknown" not in body else None
+
     def test_what_is_refused(self):
         before = len(self.purser.ledger_lines())
         for words, say in [(("revoke",), "credential"),
