@@ -227,6 +227,9 @@ std::optional<Rotation::Step> Rotation::RemoveAll(const std::vector<std::string>
     if (removed) continue;
     // A crash may have come between removing and knowing of it, and nobody here can look.
     if (journal_.blind && Refused(removed.error())) {
+      if (journal_.step == RotationStep::kGrace) {
+        if (auto step = DisableOld()) return std::move(*step);
+      }
       return End("key " + key + " is not in use any more, but was not removed (" +
                  removed.error().detail + "): if it is still there, remove it by hand");
     }

@@ -61,3 +61,21 @@ TEST_CASE(
   world.Run();
   CHECK(world.Journal().failure.empty());
 }
+
+TEST_CASE("Unread and killed after the removal, the old version is disabled all the same") {
+  World world(true);
+  world.credential.vault = "corp";
+  world.entra.fail.emplace_back("read", kDenied);
+  REQUIRE(
+      world.Begin({.grace = seconds(1), .object_id = "object-1", .key_id = "key-old"}).has_value());
+  world.Run(RotationStep::kGrace);
+  world.entra.after = [](const char* what) {
+    if (std::string_view(what) == "remove") throw Crash{};
+  };
+  CHECK_THROWS_AS(world.Run(), Crash);
+  CHECK(world.writer.disabled.empty());
+  world.memory = {};
+  world.Run();
+  CHECK(world.Journal().failure.find("key-old is not in use any more") != std::string::npos);
+  CHECK(world.writer.disabled == std::vector<std::string>{"1"});
+}
