@@ -96,6 +96,7 @@ json VotesOf(const Approval& approval) {
   for (const ApprovalVote& vote : approval.votes) {
     json one = {{"uid", vote.uid}};
     if (vote.loginuid) one["loginuid"] = *vote.loginuid;
+    PutText(one, "oid", vote.oid);
     votes.push_back(std::move(one));
   }
   return votes;
@@ -119,6 +120,11 @@ Approval Read(const json& row) {
   for (const json& gids : terms.at("by")) {
     approval.terms.by.push_back({{}, gids.get<std::vector<uint32_t>>()});
   }
+  const json entra = terms.value("by_entra", json::array());  // absent: by groups of Unix alone
+  for (size_t i = 0; i < std::min(entra.size(), approval.terms.by.size()); ++i) {
+    approval.terms.by[i].entra.groups = entra[i].at("groups").get<std::vector<std::string>>();
+    approval.terms.by[i].entra.users = entra[i].at("users").get<std::vector<std::string>>();
+  }
   const auto state = std::ranges::find(kStates, row.at("state").get<std::string>());
   approval.state = static_cast<ApprovalState>(state - kStates.begin());
   if (state == kStates.end()) approval.state = ApprovalState::kExpired;
@@ -128,6 +134,7 @@ Approval Read(const json& row) {
   for (const json& vote : row.at("votes")) {
     auto& one = approval.votes.emplace_back(ApprovalVote{vote.at("uid").get<uint32_t>(), {}});
     if (vote.contains("loginuid")) one.loginuid = vote["loginuid"].get<uint32_t>();
+    one.oid = vote.value("oid", "");
   }
   const json about = json::parse(approval.shown);
   if (const json& process = about.at("process"); process.contains("loginuid")) {
@@ -155,7 +162,8 @@ bool ApprovalVote::MayBe(const ApprovalVote& other) const {
 }
 
 std::string ApprovalVote::text() const {
-  return "uid:" + std::to_string(uid) + (loginuid ? ",loginuid:" + std::to_string(*loginuid) : "");
+  return "uid:" + std::to_string(uid) + (loginuid ? ",loginuid:" + std::to_string(*loginuid) : "") +
+         (oid.empty() ? "" : ",oid:" + oid);
 }
 
 std::string RequestDigest(const ApprovalAsk& ask) { return Sha256(Canonical(Request(ask))); }
@@ -194,9 +202,13 @@ Approval NewApproval(const ApprovalAsk& ask, std::string id, const std::vector<s
 }
 
 std::string ToRow(const Approval& approval) {
-  json by = json::array();
-  for (const auto& one : approval.terms.by) by.push_back(one.gids);
+  json by = json::array(), by_entra = json::array();
+  for (const auto& one : approval.terms.by) {
+    by.push_back(one.gids);
+    by_entra.push_back({{"groups", one.entra.groups}, {"users", one.entra.users}});
+  }
   json terms = {{"by", std::move(by)},
+                {"by_entra", std::move(by_entra)},
                 {"expires_s", approval.terms.expires.count()},
                 {"within_s", approval.terms.within.count()},
                 {"uses", approval.terms.uses},

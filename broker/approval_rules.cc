@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "broker/approvals.h"
+#include "broker/base/ascii.h"
+#include "broker/policy/entra_people.h"
 #include "broker/policy/scopes.h"
 
 namespace broker {
@@ -20,6 +22,13 @@ bool IsInAny(const policy::Facts& facts, const std::vector<uint32_t>& gids) {
   return std::ranges::any_of(gids, [&](uint32_t gid) { return IsIn(facts, gid); });
 }
 
+// The person whose own matter it is, who may not say yes alone to what is done in their name.
+bool IsRequester(const Approval& approval, const Voter& voter) {
+  const std::string& user = approval.about.user_oid;
+  return voter.signed_in != nullptr && !user.empty() &&
+         SameIgnoringCase(user, voter.signed_in->oid);
+}
+
 std::vector<const Approval*> OfAgent(const ApprovalsById& approvals, const std::string& agent,
                                      Clock::Steady since) {
   std::vector<const Approval*> own;
@@ -32,7 +41,10 @@ std::vector<const Approval*> OfAgent(const ApprovalsById& approvals, const std::
 
 }  // namespace
 
-ApprovalVote VoteOf(const policy::Facts& person) { return {person.uid, person.loginuid}; }
+ApprovalVote VoteOf(const Voter& voter) {
+  return {voter.facts.uid, voter.facts.loginuid,
+          voter.signed_in == nullptr ? std::string() : voter.signed_in->oid};
+}
 
 std::string VotersOf(const Approval& approval) {
   std::string text;
@@ -40,14 +52,16 @@ std::string VotersOf(const Approval& approval) {
   return text;
 }
 
-std::optional<Refusal> CheckVoter(const Approval& approval, const policy::Facts& person,
+std::optional<Refusal> CheckVoter(const Approval& approval, const Voter& voter,
                                   const std::vector<uint32_t>& asker_gids) {
-  const ApprovalVote vote = VoteOf(person);
+  const policy::Facts& person = voter.facts;
+  const ApprovalVote vote = VoteOf(voter);
   const ApprovalVote asker{approval.asker_uid, approval.asker_loginuid};
   const bool own = person.uid == asker.uid || vote.MayBe(asker) || IsInAny(person, asker_gids);
-  if (own) return Refusal{Reason::kOwnRequest, {}, {}, {}};
+  if (own || IsRequester(approval, voter)) return Refusal{Reason::kOwnRequest, {}, {}, {}};
   for (const auto& one : approval.terms.by) {
     if (IsInAny(person, one.gids)) continue;
+    if (voter.signed_in != nullptr && Includes(one.entra, *voter.signed_in)) continue;
     return Refusal{Reason::kRoleMissing, "The rule says whose approval it needs.", {}, {}};
   }
   const auto same = [&](const ApprovalVote& one) { return one.MayBe(vote); };

@@ -7,21 +7,28 @@
 
 #include "broker/approval.h"
 #include "broker/policy/facts.h"
+#include "broker/policy/person.h"
 #include "broker/reason.h"
 
 namespace broker {
 
 using ApprovalsById = std::map<std::string, Approval>;
 
-ApprovalVote VoteOf(const policy::Facts& person);
+/// A person at the operator's socket. Borrows both for the call.
+struct Voter {
+  const policy::Facts& facts;
+  const policy::Person* signed_in = nullptr;  // nobody: only the kernel says who it is
+};
+
+ApprovalVote VoteOf(const Voter& voter);
 /// All who said yes, as the ledger has it: "uid:2001 uid:0,loginuid:2002".
 std::string VotersOf(const Approval& approval);
 
 /// Why this person may not decide on it: kOwnRequest (the asker's own user, by itself or behind
 /// sudo, whoever started the process that asks, or one in a group of `asker_gids`, by which the
-/// agent is known), kRoleMissing (not in a group that the rule names), kConflict (may have said yes
-/// already: ApprovalVote::MayBe).
-std::optional<Refusal> CheckVoter(const Approval& approval, const policy::Facts& person,
+/// agent is known; the person in whose name it is asked), kRoleMissing (the rule names neither them
+/// nor a group of theirs), kConflict (may have said yes already: ApprovalVote::MayBe).
+std::optional<Refusal> CheckVoter(const Approval& approval, const Voter& voter,
                                   const std::vector<uint32_t>& asker_gids);
 
 /// How long the agent must wait before it may open another one; zero or less: not at all.

@@ -40,7 +40,8 @@ std::expected<Approval, Refusal> Approvals::Votable(const Decision& decision, bo
   }
   const auto votes = approval.votes;
   if (!yes) approval.votes.clear();  // who said yes may say no after all
-  if (auto refusal = CheckVoter(approval, decision.person, decision.asker_gids)) {
+  if (auto refusal =
+          CheckVoter(approval, {decision.person, decision.signed_in}, decision.asker_gids)) {
     return std::unexpected(std::move(*refusal));
   }
   approval.votes = votes;
@@ -70,7 +71,7 @@ std::expected<Approval, Refusal> Approvals::DecideInTurn(const Decision& decisio
   auto checked = Votable(decision, yes);
   if (!checked) return checked;
   Approval approval = std::move(*checked);
-  approval.votes.push_back(VoteOf(decision.person));
+  approval.votes.push_back(VoteOf({decision.person, decision.signed_in}));
   const bool decided = !yes || approval.votes.size() >= approval.terms.quorum;
   if (decided) {
     const Clock::Steady now = ports_.clock.Now();

@@ -12,6 +12,7 @@
 
 #include "broker/approval.h"
 #include "broker/policy/facts.h"
+#include "broker/policy/person.h"
 #include "broker/ports/ledger_sink.h"
 #include "broker/ports/random.h"
 #include "broker/ports/sealed_store.h"
@@ -92,6 +93,7 @@ class Approvals {
   struct Decision {
     std::string id, digest;
     const policy::Facts& person;
+    const policy::Person* signed_in = nullptr;  // the same, proven by the tenant
     /// Groups of the asking agent's selectors: whoever is in one could be the asker.
     std::vector<uint32_t> asker_gids;
     std::string why;

@@ -5,27 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "broker/device_grant.h"
 #include "broker/minter.h"
 #include "broker/ports/sealed_store.h"
 
 namespace broker {
 
-/// What the person who logs in is shown. Printable ASCII.
-struct DevicePrompt {
-  std::string user_code;
-  std::string verification_uri;
-  std::chrono::seconds expires_in{0};
-  std::chrono::seconds interval{0};
-};
-
 /// One login under way. Not thread-safe: one per login. Borrows what the ports refer to.
 class DeviceLogin {
  public:
-  /// RFC 8628 §3.5: what slow_down adds.
-  static constexpr std::chrono::seconds kSlowDown{5};
-  /// Outages double the interval up to this.
-  static constexpr std::chrono::seconds kLongestInterval{60};
-
   /// `store` gets the refresh token; it must be the one that the credential's vault reads.
   DeviceLogin(Minter::Ports ports, SealedStore& store, policy::Config config,
               policy::Credential credential);

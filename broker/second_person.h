@@ -19,6 +19,15 @@ class SecondPerson {
 
   explicit SecondPerson(const Clock& clock) : clock_(clock) {}
 
+  /// A person, as far as anything says who it is.
+  struct Who {
+    uint32_t person;       // who is behind sudo, where the kernel knows; else the user
+    uint32_t user = 0;     // whose the process is, 0 where that tells nothing (root's)
+    std::string oid = {};  // who is signed in, proven by Entra; may be empty
+    /// A process that no login started may choose whose login it has: the same user is the same
+    /// person, and so is the same object id behind two users.
+    [[nodiscard]] bool MayBe(const Who& other) const;
+  };
   enum class Step {
     kProposed,    // noted: another person is needed
     kSamePerson,  // who proposed it cannot confirm it
@@ -26,17 +35,16 @@ class SecondPerson {
   };
   struct Outcome {
     Step step;
-    uint32_t proposed_by;  // the first person
+    Who proposed_by;  // the first person
   };
   /// `person` asks for `what`. `version` is of what it is about: when that changed since, what was
-  /// proposed is void. `user`: whose the process is, 0 where that tells nothing (root's). A process
-  /// that no login started may choose whose login it has: the same user is the same person.
-  Outcome Ask(const std::string& what, uint64_t version, uint32_t person, uint32_t user = 0);
+  /// proposed is void.
+  Outcome Ask(const std::string& what, uint64_t version, const Who& person);
 
  private:
   struct Proposal {
     uint64_t version;
-    uint32_t person, user;
+    Who person;
     Clock::Steady until;
   };
   const Clock& clock_;

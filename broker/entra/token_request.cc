@@ -137,6 +137,13 @@ HttpRequest DeviceCodeStart(const Authority& authority, const Client& client,
   return Post(DeviceCodeUrl(authority), std::move(form), wanted.request_id);
 }
 
+HttpRequest SignInCodeStart(const Authority& authority, const Client& client) {
+  Form form;
+  form.Add("client_id", client.id);
+  form.Add("scope", "openid profile");
+  return Post(DeviceCodeUrl(authority), std::move(form));
+}
+
 HttpRequest DeviceCodeGrant(const Authority& authority, const Client& client,
                             const Secret& device_code) {
   Form form;

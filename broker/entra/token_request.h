@@ -77,6 +77,8 @@ HttpRequest AgentUserGrant(const Authority& authority, const Client& agent,
 
 /// RFC 8628 §3.1. Adds offline_access to the scope.
 HttpRequest DeviceCodeStart(const Authority& authority, const Client& client, const Wanted& wanted);
+/// The same for who the person is and nothing else: no refresh token, no scope of any resource.
+HttpRequest SignInCodeStart(const Authority& authority, const Client& client);
 /// RFC 8628 §3.4.
 HttpRequest DeviceCodeGrant(const Authority& authority, const Client& client,
                             const Secret& device_code);

@@ -12,8 +12,6 @@
 namespace broker::entra {
 namespace {
 
-// Between this host's clock and Entra's, as Entra's own servers allow.
-constexpr std::chrono::minutes kSkew{5};
 constexpr size_t kMaxKeyId = 256;
 
 std::unexpected<Error> Bad(const char* what) {
@@ -79,10 +77,10 @@ Result<std::string> KeyIdOf(const Secret& assertion) {
   return id;
 }
 
-Result<std::string> VerifyUserAssertion(const Secret& assertion, const VerificationKey& key,
-                                        const AssertionTerms& terms) {
+Status VerifySignedFor(const Secret& assertion, const VerificationKey& key,
+                       const AssertionTerms& terms) {
   const auto id = KeyIdOf(assertion);
-  if (!id) return id;
+  if (!id) return std::unexpected(id.error());
   if (*id != key.id) return No("kid");
   if (!MaySign(key, terms)) return No("a key of another issuer");
   const std::string_view token = assertion.Expose(Exit::kInspectClaims);
@@ -93,14 +91,22 @@ Result<std::string> VerifyUserAssertion(const Secret& assertion, const Verificat
   if (!VerifyRs256(key, token.substr(0, dots->second), signature->Expose(Exit::kInspectClaims))) {
     return No("signature");
   }
+  return {};
+}
+
+Result<std::string> VerifyUserAssertion(const Secret& assertion, const VerificationKey& key,
+                                        const AssertionTerms& terms) {
+  if (const Status signed_by = VerifySignedFor(assertion, key, terms); !signed_by) {
+    return std::unexpected(signed_by.error());
+  }
   const auto claims = ReadAccessTokenClaims(assertion);
   if (!claims) return std::unexpected(claims.error());
   if (std::ranges::find(terms.issuers, claims->iss) == terms.issuers.end()) return No("iss");
   if (!SameGuid(terms.tenant, claims->tid)) return No("tid");
   if (!SameAudience(claims->aud, terms.app_id)) return No("aud");
   const auto at = [](int64_t seconds) { return Clock::Wall(std::chrono::seconds(seconds)); };
-  if (at(claims->exp) + kSkew <= terms.now) return No("expired");
-  if (claims->nbf == 0 || at(claims->nbf) > terms.now + kSkew) return No("nbf");
+  if (at(claims->exp) + kClockSkew <= terms.now) return No("expired");
+  if (claims->nbf == 0 || at(claims->nbf) > terms.now + kClockSkew) return No("nbf");
   if (claims->app_only || claims->scopes.empty()) return No("not a user's token");
   if (!IsGuid(claims->oid)) return No("oid");
   return claims->oid;

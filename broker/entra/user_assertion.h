@@ -13,6 +13,8 @@ namespace broker::entra {
 
 // Entra's tokens of users with many groups; a longer one is not looked at.
 inline constexpr size_t kMaxUserAssertionBytes = size_t{16} << 10;
+// Between this host's clock and Entra's, as Entra's own servers allow.
+inline constexpr std::chrono::minutes kClockSkew{5};
 
 /// The id of the key that a JWS in compact form (RFC 7515 §7.1) says it is signed with. Nothing is
 /// believed yet. Errors: kCorrupt: not three parts, another algorithm than RS256, `crit`, no kid, a
@@ -26,6 +28,11 @@ struct AssertionTerms {
   std::string app_id;                // the audience: this GUID, or api:// and it
   Clock::Wall now;
 };
+
+/// Whether the signature is `key`'s, which is for one of the issuers where it names any. No claim
+/// is looked at. Errors: as KeyIdOf's; kDenied.
+Status VerifySignedFor(const Secret& assertion, const VerificationKey& key,
+                       const AssertionTerms& terms);
 
 /// The user's object id, once the signature is `key`'s, which is for one of the issuers where it
 /// names any, and every term holds: issuer, audience,

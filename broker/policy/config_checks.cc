@@ -5,6 +5,7 @@
 #include "broker/policy/clouds.h"
 #include "broker/policy/config_messages.h"
 #include "broker/policy/config_values.h"
+#include "broker/policy/entra_people.h"
 #include "broker/policy/kinds.h"
 #include "broker/policy/nearest.h"
 #include "broker/policy/scopes.h"
@@ -64,11 +65,13 @@ void CheckSeal(Draft* draft) {
   }
 }
 
-std::vector<uint32_t> ResolveGroups(const std::vector<std::string>& roles, const std::string& path,
-                                    const Accounts& accounts, Draft* draft) {
+// The Unix groups; those of Entra go to `people`.
+std::vector<uint32_t> ResolveRole(const std::vector<std::string>& holders, const std::string& path,
+                                  const Accounts& accounts, Draft* draft, EntraPeople* people) {
   std::vector<uint32_t> gids;
-  for (size_t i = 0; i < roles.size(); ++i) {
-    const std::string name = roles[i].substr(roles[i].find(':') + 1);
+  for (size_t i = 0; i < holders.size(); ++i) {
+    if (AddEntra(holders[i], people)) continue;
+    const std::string name = holders[i].substr(holders[i].find(':') + 1);
     const Place place = draft->PlaceOf(path + "." + std::to_string(i));
     const auto number = ParseId(name);
     const auto gid = number ? number : accounts.GroupId(name);
@@ -81,6 +84,31 @@ std::vector<uint32_t> ResolveGroups(const std::vector<std::string>& roles, const
     }
   }
   return gids;
+}
+
+// Shorter, people sign in all day; longer, who has left keeps a role for a working day.
+constexpr std::chrono::minutes kShortestSession{5};
+constexpr std::chrono::hours kLongestSession{12};
+
+void CheckSignIn(Draft* draft) {
+  const Admin& admin = draft->config.admin;
+  if (admin.session < kShortestSession || admin.session > kLongestSession) {
+    draft->Fault(draft->PlaceOf("admin.session"), "\"session\" must be from 5m to 12h");
+  }
+  // A value that does not read is a fault already.
+  if (!admin.client_id.empty() || draft->IsWritten("admin.client_id")) return;
+  constexpr const char* kMissing =
+      ": write client_id = \"…\" in [admin], a public client registration of the tenant";
+  if (admin.require_person) {
+    draft->Fault(draft->PlaceOf("admin.require_person"),
+                 std::string("\"require_person\" is true, and nobody can sign in") + kMissing);
+  }
+  const bool listed = SignsPeopleIn(admin.operator_entra) || SignsPeopleIn(admin.approver_entra) ||
+                      SignsPeopleIn(admin.auditor_entra);
+  if (listed) {
+    draft->Fault(draft->PlaceOf("admin"),
+                 std::string("[admin] names people of Entra, and nobody can sign in") + kMissing);
+  }
 }
 
 // Nobody is there to be acted for when somebody is stopped.
@@ -136,9 +164,13 @@ void CheckInstance(const Accounts& accounts, Draft* draft) {
   CheckCloud(draft);
   CheckSeal(draft);
   Admin& admin = draft->config.admin;
-  admin.operator_gids = ResolveGroups(admin.operators, "admin.operators", accounts, draft);
-  admin.approver_gids = ResolveGroups(admin.approvers, "admin.approvers", accounts, draft);
-  admin.auditor_gids = ResolveGroups(admin.auditors, "admin.auditors", accounts, draft);
+  admin.operator_gids =
+      ResolveRole(admin.operators, "admin.operators", accounts, draft, &admin.operator_entra);
+  admin.approver_gids =
+      ResolveRole(admin.approvers, "admin.approvers", accounts, draft, &admin.approver_entra);
+  admin.auditor_gids =
+      ResolveRole(admin.auditors, "admin.auditors", accounts, draft, &admin.auditor_entra);
+  CheckSignIn(draft);
   CheckUpstream(draft);
 }
 

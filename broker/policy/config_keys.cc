@@ -41,7 +41,9 @@ constexpr string_view kScopeWants =
 constexpr string_view kLimitWants =
     "a count per second, minute, hour or day such as \"600/hour\", or \"none\"";
 constexpr string_view kDurationWants = "a duration such as \"10m\" or \"2h\", from 5s to 24h";
-constexpr string_view kGroupWants = "a Unix group written \"group:NAME\"";
+constexpr string_view kGroupWants =
+    "\"group:NAME\" for a Unix group, \"entra-group:GUID\" or \"entra-user:GUID\" for people who "
+    "sign in";
 
 // clang-format off
 constexpr auto kInstance = std::to_array<Key>({
@@ -209,7 +211,7 @@ constexpr auto kRule = std::to_array<Key>({
 
 constexpr auto kApproval = std::to_array<Key>({
     {.name = "by", .slot = +[](Target& t) -> List { return t.rule->approval_by.names; }, .wants = kGroupWants,
-     .doc = "Whose yes counts, of [admin] approvers; absent: every approver's.", .check = IsGroupRole},
+     .doc = "Whose yes counts, of [admin] approvers; absent: every approver's.", .check = IsRoleHolder},
     {.name = "expires", .slot = +[](Target& t) -> std::chrono::seconds& { return t.rule->approval.expires; }, .wants = kDurationWants,
      .doc = "How long people have to decide.", .fallback = "10m"},
     {.name = "quorum", .slot = +[](Target& t) -> uint32_t& { return t.rule->approval.quorum; }, .wants = "a whole number from 1 to 10",
@@ -222,11 +224,17 @@ constexpr auto kApproval = std::to_array<Key>({
 
 constexpr auto kAdmin = std::to_array<Key>({
     {.name = "operators", .slot = +[](Target& t) -> List { return t.config->admin.operators; }, .wants = kGroupWants,
-     .doc = "Who may enrol, reload, re-seal and resume.", .check = IsGroupRole},
+     .doc = "Who may enrol, reload, re-seal and resume.", .check = IsRoleHolder},
     {.name = "approvers", .slot = +[](Target& t) -> List { return t.config->admin.approvers; }, .wants = kGroupWants,
-     .doc = "Who may approve requests.", .check = IsGroupRole},
+     .doc = "Who may approve requests.", .check = IsRoleHolder},
     {.name = "auditors", .slot = +[](Target& t) -> List { return t.config->admin.auditors; }, .wants = kGroupWants,
-     .doc = "Who may read the ledger.", .check = IsGroupRole},
+     .doc = "Who may read the ledger.", .check = IsRoleHolder},
+    {.name = "client_id", .slot = +[](Target& t) -> Text { return t.config->admin.client_id; }, .wants = "a GUID, e.g. \"3f6b…\"",
+     .doc = "The registration (a public client) that people sign in to with `purser login --as-operator`; absent: they cannot.", .check = IsGuid, .from_env = true},
+    {.name = "session", .slot = +[](Target& t) -> std::chrono::seconds& { return t.config->admin.session; }, .wants = kDurationWants,
+     .doc = "How long a sign-in holds at most: for so long a person who has left keeps a role, from 5m to 12h.", .fallback = "1h"},
+    {.name = "require_person", .slot = +[](Target& t) -> bool& { return t.config->admin.require_person; }, .wants = "true or false, without quotes",
+     .doc = "Approving, releasing, accepting a restore and giving roles need a person who is signed in, root too. Stopping never does.", .fallback = "false"},
     {.name = "two_person_release", .slot = +[](Target& t) -> bool& { return t.config->admin.two_person_release; }, .wants = "true or false, without quotes",
      .doc = "A release after a kill needs two operators: one proposes it, another one confirms it within 15 minutes. Killing never does.", .fallback = "false"},
     {.name = "upstream", .slot = +[](Target& t) -> Text { return t.config->admin.upstream; }, .wants = "NAME of a [credential.NAME]",
@@ -256,7 +264,7 @@ constexpr auto kSections = std::to_array<Section>({
     {"policy",     Repeat::kOnce,  false, "Above all rules.", kPolicy},
     {"agent",      Repeat::kNamed, false, "A workload that asks: by which facts it is known, and what it may have.", kAgent},
     {"notify",     Repeat::kNamed, false, "Who is told, elsewhere, that something waits for approval.", kNotify},
-    {"admin",      Repeat::kOnce,  false, "Roles on the operator's socket, by Unix group.", kAdmin},
+    {"admin",      Repeat::kOnce,  false, "Roles on the operator's socket: by Unix group, and by Entra for people who sign in.", kAdmin},
 });
 constexpr Section kRuleSection = {"allow", Repeat::kArray, false, "A rule. What no rule grants is denied.", kRule};
 

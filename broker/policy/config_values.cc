@@ -203,8 +203,12 @@ bool IsAccount(std::string_view text) {
   });
 }
 
-bool IsGroupRole(std::string_view text) {
-  return text.starts_with("group:") && IsAccount(text.substr(6));
+bool IsRoleHolder(std::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == text.npos) return false;
+  const std::string_view kind = text.substr(0, colon), name = text.substr(colon + 1);
+  if (kind == "group") return IsAccount(name);
+  return (kind == "entra-group" || kind == "entra-user") && IsGuid(name);
 }
 
 bool IsVaultSuffix(std::string_view text) { return IsHostName(text) && text.size() > 3; }

@@ -41,7 +41,7 @@ bool IsAbsolutePath(std::string_view text);  // no "..", no control bytes, not "
 bool IsSha256(std::string_view text);        // 64 lower-case hex digits
 bool IsSystemUnit(std::string_view text);    // "helpdesk.service", also .scope
 bool IsAccount(std::string_view text);       // a user's or group's name, or a number
-bool IsGroupRole(std::string_view text);     // "group:name"
+bool IsRoleHolder(std::string_view text);    // "group:name", "entra-group:GUID", "entra-user:GUID"
 bool IsVaultSuffix(std::string_view text);   // "vault.azure.net": a host name
 bool IsVaultAuth(std::string_view text);     // how purser shows a vault who it is
 /// What a vault calls a secret: a Key Vault name, or a file's name without a folder.

@@ -77,9 +77,11 @@ void AddAgent(const Config& config, const Agent& agent, Lines* lines) {
 
 void AddRole(const char* role, const std::vector<std::string>& names,
              const std::vector<uint32_t>& gids, Lines* lines) {
-  for (size_t i = 0; i < names.size(); ++i) {
-    const std::string gid = i < gids.size() ? " [" + std::to_string(gids[i]) + "]" : "";
-    lines->insert(names[i] + gid + " may act as " + role);
+  size_t next = 0;
+  for (const std::string& name : names) {
+    const bool group = name.starts_with("group:") && next < gids.size();
+    const std::string gid = group ? " [" + std::to_string(gids[next++]) + "]" : "";
+    lines->insert(name + gid + " may act as " + role);
   }
 }
 
@@ -90,6 +92,11 @@ Lines RightsOf(const Config& config) {
   AddRole("approver", config.admin.approvers, config.admin.approver_gids, &lines);
   AddRole("auditor", config.admin.auditors, config.admin.auditor_gids, &lines);
   lines.insert("tokens come from " + config.tenant.authority + " for tenant " + config.tenant.id);
+  if (!config.admin.client_id.empty()) {
+    lines.insert("people sign in to " + config.admin.client_id + " for " +
+                 Format(config.admin.session));
+  }
+  if (!config.admin.require_person) lines.insert("who is not signed in may approve and release");
   if (!config.admin.two_person_release)
     lines.insert("one operator alone may release after a kill or a revocation");
   if (!config.hardening.strict) lines.insert("weak separation is accepted");

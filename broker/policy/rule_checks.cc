@@ -4,6 +4,7 @@
 #include "broker/base/ascii.h"
 #include "broker/policy/config_checks.h"
 #include "broker/policy/config_messages.h"
+#include "broker/policy/entra_people.h"
 #include "broker/policy/kinds.h"
 #include "broker/policy/nearest.h"
 #include "broker/policy/scopes.h"
@@ -131,14 +132,17 @@ class RuleCheck {
     }
     for (size_t i = 0; i < groups.names.size(); ++i) {
       const auto found = std::ranges::find(admin.approvers, groups.names[i]);
-      const auto place = static_cast<size_t>(found - admin.approvers.begin());
       if (found == admin.approvers.end()) {
         draft_->Fault(At(".approval.by." + std::to_string(i)),
                       groups.names[i] +
                           " is not among [admin] approvers, who alone may approve: "
                           "add it there");
-      } else if (place < admin.approver_gids.size()) {
-        groups.gids.push_back(admin.approver_gids[place]);
+      } else if (!AddEntra(groups.names[i], &groups.entra)) {
+        const auto before =
+            std::ranges::count_if(admin.approvers.begin(), found,
+                                  [](const auto& name) { return name.starts_with("group:"); });
+        const auto at = static_cast<size_t>(before);
+        if (at < admin.approver_gids.size()) groups.gids.push_back(admin.approver_gids[at]);
       }
     }
   }

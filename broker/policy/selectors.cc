@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "broker/policy/entra_people.h"
 #include "broker/policy/scopes.h"
 
 namespace broker::policy {
@@ -73,10 +74,33 @@ std::string SelectorMatch::FirstFault() const {
          (failed->outcome == kDiffers ? " differs" : " could not be established");
 }
 
+bool OpenToSignIn(const Admin& admin) {
+  const bool anybody = SignsPeopleIn(admin.operator_entra) || SignsPeopleIn(admin.approver_entra) ||
+                       SignsPeopleIn(admin.auditor_entra);
+  return !admin.client_id.empty() && anybody;
+}
+
+bool CouldBeAgent(const Config& config, const Facts& facts) {
+  return std::ranges::any_of(config.agents, [&facts](const auto& named) {
+    const Selectors& known = named.second.selectors;
+    return (known.uid && *known.uid == facts.uid) ||
+           (known.gid && (*known.gid == facts.gid ||
+                          std::ranges::find(facts.groups, *known.gid) != facts.groups.end()));
+  });
+}
+
+SelectorResult MatchAdmin(const Config& config, const Facts& facts) {
+  SelectorResult result = MatchAdmin(config.admin, facts);
+  if (result.outcome == kHeld || !OpenToSignIn(config.admin)) return result;
+  if (!CouldBeAgent(config, facts)) result.outcome = kHeld;
+  return result;
+}
+
 SelectorResult MatchAdmin(const Admin& admin, const Facts& facts) {
   std::set<std::string> names;
   for (const auto* role : {&admin.operators, &admin.approvers, &admin.auditors}) {
-    names.insert(role->begin(), role->end());
+    std::ranges::copy_if(*role, std::inserter(names, names.end()),
+                         [](const std::string& name) { return name.starts_with("group:"); });
   }
   const auto in = [&facts](const std::vector<uint32_t>& gids) {
     return std::ranges::any_of(gids, [&](uint32_t gid) {
@@ -117,7 +141,7 @@ SelectorMatch MatchSelectors(const Agent& agent, const Facts& facts) {
 }
 
 bool StillAdmits(const Config& before, const Config& now, const std::string& agent, Facts facts) {
-  if (agent.empty()) return MatchAdmin(now.admin, facts).outcome == kHeld;
+  if (agent.empty()) return MatchAdmin(now, facts).outcome == kHeld;
   const auto next = now.agents.find(agent);
   if (next == now.agents.end()) return false;
   const auto last = before.agents.find(agent);

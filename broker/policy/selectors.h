@@ -38,6 +38,14 @@ struct SelectorMatch {
 /// Pure. Whether the peer may connect to the operator's socket: a member of any group of [admin],
 /// root, or the user that purserd runs as. `wanted` are the groups as they are written.
 SelectorResult MatchAdmin(const Admin& admin, const Facts& facts);
+/// The same, and where OpenToSignIn() everybody but who could be an agent: they may sign in, and do
+/// nothing else before that.
+SelectorResult MatchAdmin(const Config& config, const Facts& facts);
+/// Whether [admin] names people of Entra, who need be in no Unix group.
+bool OpenToSignIn(const Admin& admin);
+/// Whether the peer has the user or a group that some agent is known by. Such a one is no
+/// administrator by a sign-in or for a time.
+bool CouldBeAgent(const Config& config, const Facts& facts);
 
 // What an entry keeps of one fact: a path that a person can tell, far below what an entry may hold.
 inline constexpr size_t kMaxRecordedFact = 512;

@@ -67,6 +67,7 @@ Outcome AdminService::Decided(const Call& call, bool yes) {
       .id = call.argument,
       .digest = call.body["digest"].get<std::string>(),
       .person = call.peer.caller.facts,
+      .signed_in = call.person ? &*call.person : nullptr,
       .asker_gids = {},
       .why = why.get<std::string>(),
       .who = EntryOf(call, broker::ledger::EntryType::kApprovalGranted, LedgerOutcome::kSuccess)};

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <vector>
 
+#include "broker/policy/entra_people.h"
+
 namespace sidecar::broker_role {
 namespace {
+
+using broker::policy::Admin, broker::policy::EntraPeople, broker::policy::Person;
 
 bool InAny(const std::vector<uint32_t>& gids, const broker::policy::Facts& facts) {
   return std::ranges::any_of(gids, [&](uint32_t gid) {
@@ -14,18 +18,32 @@ bool InAny(const std::vector<uint32_t>& gids, const broker::policy::Facts& facts
 
 }  // namespace
 
-bool Holds(const broker::policy::Admin& admin, const broker::policy::Facts& facts,
-           AdminRole needed) {
+bool Holds(const Admin& admin, const broker::policy::Facts& facts, AdminRole needed,
+           const Person* person) {
   if (needed == AdminRole::kAnyone || facts.uid == 0 || facts.uid == admin.owner_uid) return true;
-  if (needed == AdminRole::kApprover) return InAny(admin.approver_gids, facts);
-  if (InAny(admin.operator_gids, facts)) return true;
-  return needed == AdminRole::kAuditor && InAny(admin.auditor_gids, facts);
+  const auto in = [&](const std::vector<uint32_t>& gids, const EntraPeople& people) {
+    return InAny(gids, facts) || (person != nullptr && Includes(people, *person));
+  };
+  const bool approver = in(admin.approver_gids, admin.approver_entra);
+  if (needed == AdminRole::kApprover) return approver;
+  if (in(admin.operator_gids, admin.operator_entra)) return true;
+  if (needed == AdminRole::kOperator) return false;
+  return in(admin.auditor_gids, admin.auditor_entra) || (needed == AdminRole::kAnyRole && approver);
+}
+
+bool IsPersonFor(const Admin& admin, AdminRole needed, const Person* person) {
+  if (person == nullptr) return false;
+  const EntraPeople& people =
+      needed == AdminRole::kApprover ? admin.approver_entra : admin.operator_entra;
+  return !SignsPeopleIn(people) || Includes(people, *person);
 }
 
 std::string_view NameOf(AdminRole role) {
   switch (role) {
     case AdminRole::kAnyone:
       return "anyone";
+    case AdminRole::kAnyRole:
+      return "operator, approver or auditor";
     case AdminRole::kAuditor:
       return "auditor";
     case AdminRole::kOperator:

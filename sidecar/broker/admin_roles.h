@@ -4,17 +4,28 @@
 
 #include "broker/policy/config.h"
 #include "broker/policy/facts.h"
+#include "broker/policy/person.h"
 
 namespace sidecar::broker_role {
 
 /// An operator holds what an auditor does; an approver's role is apart: who runs purser need not be
 /// who may say yes.
-enum class AdminRole { kAnyone, kAuditor, kOperator, kApprover };
+enum class AdminRole {
+  kAnyone,   // who may connect; where people sign in, that is everybody but agents
+  kAnyRole,  // one of those below
+  kAuditor,
+  kOperator,
+  kApprover,
+};
 
-/// Whether the peer holds `needed`. Roles come from the peer's groups ([admin]); root and
-/// the user that purserd runs as hold each. Any peer that may connect holds kAnyone.
-bool Holds(const broker::policy::Admin& admin, const broker::policy::Facts& facts,
-           AdminRole needed);
+/// Whether the peer holds `needed`, by its groups or by who is signed in (null: nobody is). Root
+/// and the user that purserd runs as hold each.
+bool Holds(const broker::policy::Admin& admin, const broker::policy::Facts& facts, AdminRole needed,
+           const broker::policy::Person* person = nullptr);
+/// Whether whoever is signed in is enough of a person for [admin] require_person: where it names
+/// people of Entra for the role, one of them.
+bool IsPersonFor(const broker::policy::Admin& admin, AdminRole needed,
+                 const broker::policy::Person* person);
 
 /// As [admin] and answers name it: "auditor".
 std::string_view NameOf(AdminRole role);

@@ -27,6 +27,7 @@ struct AdminService::Route {
   Trace trace;
   std::vector<std::string_view> fields;  // of the body; all required but those that end with '?'
   Outcome (AdminService::*handler)(const Call&);
+  bool person = false;  // [admin] require_person is about it
 };
 
 const std::vector<AdminService::Route>& AdminService::Routes() {
@@ -41,6 +42,9 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/agents/{}/budget",                kOperator, kOwn,    {"rule?", "kind?", "count", "why", "seconds?"}, &AdminService::RaiseBudget},
       {"GET",  "/v1/credentials",                     kAuditor,  kNone,   {},                         &AdminService::Credentials},
       {"GET",  "/metrics",                            kAuditor,  kNone,   {},                         &AdminService::ShowMetrics},
+      {"POST", "/v1/sign-ins",                        kAnyone,   kAction, {},                         &AdminService::StartSignIn},
+      {"POST", "/v1/sign-ins/{}",                     kAnyone,   kNone,   {},                         &AdminService::PollSignIn},
+      {"POST", "/v1/sign-out",                        kAnyone,   kOwn,    {},                         &AdminService::SignOut},
       {"GET",  "/v1/seal-key",                        kOperator, kNone,   {},                         &AdminService::SealKey},
       {"POST", "/v1/reload",                          kOperator, kAction, {"dry_run?"},               &AdminService::Reload},
       {"POST", "/v1/credentials/{}/login",            kOperator, kAction, {},                         &AdminService::StartLogin},
@@ -54,13 +58,13 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/seal/rotate",                     kOperator, kAction, {"sealed?"},                &AdminService::RotateSeal},
       {"POST", "/v1/ledger/resume",                   kOperator, kAction, {},                         &AdminService::ResumeLedger},
       {"POST", "/v1/ledger/archive",                  kOperator, kAction, {"before", "dry_run?"},     &AdminService::ArchiveLedger},
-      {"POST", "/v1/restore",                         kOperator, kAction, {"why"},                    &AdminService::AcceptRestored},
+      {"POST", "/v1/restore",                         kOperator, kAction, {"why"},                    &AdminService::AcceptRestored, true},
       {"POST", "/v1/kill",                            kOperator, kOwn,    {"agent?", "all?", "why?"}, &AdminService::Kill},
-      {"POST", "/v1/release",                         kOperator, kOwn,    {"agent?", "all?", "credential?", "why"}, &AdminService::Release},
+      {"POST", "/v1/release",                         kOperator, kOwn,    {"agent?", "all?", "credential?", "why"}, &AdminService::Release, true},
       {"POST", "/v1/revoke",                          kOperator, kOwn,    {"credential?", "agent?", "token_seq?", "why?", "upstream?"}, &AdminService::Revoke},
       {"POST", "/v1/upstream",                        kOperator, kOwn,    {"agent?", "all?"},         &AdminService::Upstream},
-      {"GET",  "/v1/approvals",                       kAnyone,   kNone,   {},                         &AdminService::ListApprovals},
-      {"POST", "/v1/approvals/{}/approve",            kApprover, kOwn,    {"digest", "why?"},         &AdminService::Approve},
+      {"GET",  "/v1/approvals",                       kAnyRole,  kNone,   {},                         &AdminService::ListApprovals},
+      {"POST", "/v1/approvals/{}/approve",            kApprover, kOwn,    {"digest", "why?"},         &AdminService::Approve, true},
       {"POST", "/v1/approvals/{}/deny",               kApprover, kOwn,    {"digest", "why?"},         &AdminService::DenyApproval},
       {"POST", "/v1/doctor/credentials/{}",           kOperator, kAction, {},                         &AdminService::TryCredential},
       {"POST", "/v1/doctor/hosts",                    kOperator, kAction, {},                         &AdminService::TryHosts},
@@ -122,7 +126,8 @@ AdminService::AdminService(AdminPorts ports)
     : ports_(std::move(ports)),
       upstream_(ports_.minter_ports, ports_.minter),
       logins_(ports_.minter_ports, ports_.store),
-      second_person_(ports_.minter_ports.clock) {}
+      second_person_(ports_.minter_ports.clock),
+      people_(ports_.minter_ports) {}
 
 void AdminService::Handle(const Peer& peer, std::string_view request, std::string* answer) {
   const auto message = ipc::DecodeAdminRequest(request);
@@ -142,14 +147,51 @@ void AdminService::Handle(const Peer& peer, std::string_view request, std::strin
 }
 
 AdminService::Outcome AdminService::Dispatch(const Peer& peer, const ipc::AdminRequest& request) {
+  const auto config = ports_.broker.config();
   for (const Route& route : Routes()) {
-    Call call{peer, request, {}, {}};
+    Call call{peer, request, {}, {}, {}};
     if (route.method != request.method || !Matches(route.path, request.path, &call.argument)) {
       continue;
     }
+    call.person = people_.Find(*config, peer.caller.facts, request.session);
+    if (IsCrowd(call)) return Refuse(Reason::kOverloaded, "Too many ask who hold no role.");
     return Run(route, call);
   }
   return Refuse(Reason::kNotFound);
+}
+
+// Where people sign in, whoever has an account may connect: their refusals fill no disk, and their
+// sign-ins do not keep Entra busy.
+bool AdminService::IsCrowd(const Call& call) {
+  const auto config = ports_.broker.config();
+  const auto* person = call.person ? &*call.person : nullptr;
+  if (Holds(config->admin, call.peer.caller.facts, AdminRole::kAnyRole, person)) return false;
+  const std::scoped_lock lock(crowd_mutex_);
+  const auto now = ports_.minter_ports.clock.Now();
+  if (now - crowd_since_ >= std::chrono::minutes(1)) {
+    crowd_since_ = now;
+    crowd_ = 0;
+  }
+  return crowd_++ >= kCrowdPerMinute;
+}
+
+// Why the route is shut to who calls.
+std::optional<Refusal> AdminService::Shut(const Route& route, const Call& call) const {
+  const auto config = ports_.broker.config();
+  const auto* person = call.person ? &*call.person : nullptr;
+  if (!Holds(config->admin, call.peer.caller.facts, route.needed, person)) {
+    std::string hint = "It needs the role " + std::string(NameOf(route.needed)) + ".";
+    if (!call.request.session.empty() && person == nullptr) {
+      hint += " Nobody is signed in by what was sent: purser login --as-operator.";
+    }
+    return Refusal{Reason::kRoleMissing, std::move(hint), {}, {}};
+  }
+  const bool wanted = route.person && config->admin.require_person;
+  if (!wanted || IsPersonFor(config->admin, route.needed, person)) return std::nullopt;
+  return Refusal{Reason::kPersonRequired,
+                 person == nullptr ? "" : "Who is signed in does not hold that role in [admin].",
+                 {},
+                 {}};
 }
 
 AdminService::Outcome AdminService::Run(const Route& route, Call& call) {
@@ -158,12 +200,7 @@ AdminService::Outcome AdminService::Run(const Route& route, Call& call) {
         Record(call, EntryType::kAdminDenied, LedgerOutcome::kFailure, refusal.reason);
     return std::unexpected(std::move(refusal));
   };
-  if (!Holds(ports_.broker.config()->admin, call.peer.caller.facts, route.needed)) {
-    return deny({Reason::kRoleMissing,
-                 "It needs the role " + std::string(NameOf(route.needed)) + ".",
-                 {},
-                 {}});
-  }
+  if (auto shut = Shut(route, call)) return deny(std::move(*shut));
   auto body = ParseBody(call.request.body, route.fields);
   if (!body) return route.trace == Route::Trace::kNone ? body : deny(body.error());
   call.body = std::move(*body);
@@ -190,6 +227,7 @@ AdminService::Outcome AdminService::Act(const Route& route, const Call& call) {
 Entry AdminService::EntryOf(const Call& call, EntryType type, LedgerOutcome outcome) const {
   Entry entry{.type = type, .outcome = outcome};
   entry.caller = broker::RecordOf(call.peer.caller.facts);
+  if (call.person) entry.user_oid = call.person->oid;
   entry.request_id = call.request.request_id;
   entry.target_kind = "admin";
   entry.target_id = call.request.method + " " + call.request.path;

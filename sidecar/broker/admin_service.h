@@ -16,6 +16,7 @@
 #include "sidecar/broker/approval_counts.h"
 #include "sidecar/broker/connections.h"
 #include "sidecar/broker/logins.h"
+#include "sidecar/broker/people.h"
 #include "sidecar/broker/revoked_credentials.h"
 #include "sidecar/broker/upstream_stops.h"
 #include "sidecar/ipc/messages.h"
@@ -64,6 +65,10 @@ class AdminService {
 
   using LedgerOutcome = broker::ledger::Outcome;
 
+  /// Requests of those who hold no role, in a minute, all together: each is an entry. A sign-in
+  /// needs about fifteen.
+  static constexpr uint32_t kCrowdPerMinute = 120;
+
   explicit AdminService(AdminPorts ports);
   void Handle(const Peer& peer, std::string_view request, std::string* answer);
 
@@ -74,10 +79,13 @@ class AdminService {
     const ipc::AdminRequest& request;
     std::string argument;  // the {name} or {id} of the path
     Json body;
+    std::optional<broker::policy::Person> person;  // who is signed in
   };
   static const std::vector<Route>& Routes();
   Outcome Dispatch(const Peer& peer, const ipc::AdminRequest& request);
   Outcome Run(const Route& route, Call& call);
+  std::optional<broker::Refusal> Shut(const Route& route, const Call& call) const;
+  bool IsCrowd(const Call& call);
   Outcome Act(const Route& route, const Call& call);
   broker::ledger::Entry EntryOf(const Call& call, broker::ledger::EntryType type,
                                 LedgerOutcome outcome) const;
@@ -96,6 +104,9 @@ class AdminService {
   Outcome PollLogin(const Call& call);
   Outcome OpenLogin(const Call& call);
   Outcome FinishLogin(const Call& call);
+  Outcome StartSignIn(const Call& call);
+  Outcome PollSignIn(const Call& call);
+  Outcome SignOut(const Call& call);
   Outcome SealKey(const Call& call);
   Outcome SetSecret(const Call& call);
   Outcome Unseal(const Call& call);
@@ -140,6 +151,10 @@ class AdminService {
   broker::SealBox seal_box_;
   Logins logins_;
   broker::SecondPerson second_person_;
+  People people_;
+  std::mutex crowd_mutex_;
+  broker::Clock::Steady crowd_since_{};
+  uint32_t crowd_ = 0;  // requests since then of those who hold no role
 };
 
 /// `unavailable` stands for kUnavailable and kCorrupt. On the operator's socket the detail is

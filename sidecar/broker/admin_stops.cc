@@ -46,7 +46,10 @@ std::expected<Request, broker::Refusal> Parse(const json& body) {
 }
 
 // Who is behind sudo where the kernel knows; so that nobody is two by it.
-uint32_t PersonOf(const broker::policy::Facts& facts) { return facts.loginuid.value_or(facts.uid); }
+SecondPerson::Who WhoAsks(const broker::policy::Facts& facts,
+                          const std::optional<broker::policy::Person>& person) {
+  return {facts.loginuid.value_or(facts.uid), facts.uid, person ? person->oid : std::string()};
+}
 
 // Whether this very stop is there: one by name, or one of all.
 bool Stands(const broker::Stops& stops, const std::string& agent) {
@@ -85,8 +88,8 @@ std::optional<broker::Refusal> AdminService::AskSecondPerson(const Call& call,
                                                              const std::string& what,
                                                              uint64_t version, Entry* entry) {
   if (!ports_.broker.config()->admin.two_person_release) return std::nullopt;
-  const auto& facts = call.peer.caller.facts;
-  const auto asked = second_person_.Ask(what, version, PersonOf(facts), facts.uid);
+  const auto asked =
+      second_person_.Ask(what, version, WhoAsks(call.peer.caller.facts, call.person));
   if (asked.step == SecondPerson::Step::kSamePerson) {
     return broker::Refusal{
         Reason::kConflict, "You proposed it: another operator confirms it.", {}, {}};
@@ -95,7 +98,10 @@ std::optional<broker::Refusal> AdminService::AskSecondPerson(const Call& call,
     entry->type = EntryType::kAdminAction;
     entry->outcome = LedgerOutcome::kPending;
   } else {
-    entry->change["proposed_by"] = static_cast<int64_t>(asked.proposed_by);
+    entry->change["proposed_by"] = static_cast<int64_t>(asked.proposed_by.person);
+    if (const auto& oid = asked.proposed_by.oid; !oid.empty()) {
+      entry->change["proposed_by_oid"] = oid;
+    }
   }
   return std::nullopt;
 }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "broker/base/strict_json.h"
+#include "sidecar/cli/session_file.h"
 
 namespace sidecar::cli {
 namespace {
@@ -43,6 +44,10 @@ broker::Result<AdminClient::Bytes> AdminClient::Exchange(const std::string& meth
   std::string received;
   const std::unique_ptr<curl_slist, CurlFree> headers(
       curl_slist_append(nullptr, "Content-Type: application/json"));
+  // Each time: who watches signs in meanwhile.
+  if (const std::string session = SessionFile().Read(socket_path_); !session.empty()) {
+    curl_slist_append(headers.get(), ("Purser-Session: " + session).c_str());
+  }
   curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, socket_path_.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_URL, ("http://purser" + path).c_str());
   curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method.c_str());
@@ -51,8 +56,8 @@ broker::Result<AdminClient::Bytes> AdminClient::Exchange(const std::string& meth
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &Collect);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &received);
+  curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
   if (method != "GET") {
-    curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(sent.size()));
     curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, sent.c_str());
   }

@@ -22,6 +22,7 @@
 #include "sidecar/cli/rotate_command.h"
 #include "sidecar/cli/run_command.h"
 #include "sidecar/cli/session.h"
+#include "sidecar/cli/sign_in_command.h"
 #include "sidecar/cli/stop_commands.h"
 #include "sidecar/cli/terminal.h"
 #include "sidecar/cli/usage.h"
@@ -117,27 +118,51 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
            "purser ledger resume", RunLedgerResume);
 }
 
+// As Session::Client() finds it.
+std::string SocketPath(const Session& session) {
+  if (!session.admin_socket.empty()) return session.admin_socket;
+  const auto config = LoadForCommand(session.config_path);
+  return (config ? config->paths.run : "/run/purser") + "/admin/sock";
+}
+
 void AddSecretCommands(CLI::App& app, Session& session, std::string& credential) {
-  auto* login = app.add_subcommand("login", "Enrol a user's refresh token");
+  auto* login = app.add_subcommand("login", "Enrol a user's refresh token, or sign in yourself");
   login->footer(
       "By device code, which some tenants block, or in a browser. Over SSH the address that the\n"
       "browser ends at is pasted. --login-hint fills in whom the browser's page asks for; whoever\n"
       "signs in must be the user of the credential.\n"
+      "--as-operator signs in whoever types it, by device code, to the roles that [admin] gives\n"
+      "to people of Entra; nothing is enrolled.\n"
       "Examples: purser login aid-mail\n"
-      "          purser login aid-mail --browser");
-  login->add_option("credential", credential, "Name in purser.toml")->required();
+      "          purser login aid-mail --browser\n"
+      "          purser login --as-operator");
+  auto* name = login->add_option("credential", credential, "Name in purser.toml");
+  const auto as_operator = std::make_shared<bool>(false);
+  auto* person = login->add_flag("--as-operator", *as_operator, "Sign in as a person");
+  person->excludes(name);
   auto* browser =
       login->add_flag("--browser", session.browser, "In a browser (authorization code with PKCE)");
   login->add_option("--login-hint", session.login_hint, "Address of the person who signs in")
       ->needs(browser);
-  login->callback([&] {
-    session.chosen = [&] {
+  person->excludes(browser);
+  login->callback([&session, &credential, as_operator] {
+    if (credential.empty() && !*as_operator) {
+      throw CLI::RequiredError("credential, or --as-operator,");
+    }
+    session.chosen = [&session, &credential, as_operator] {
+      if (*as_operator) {
+        return session.WithDaemon(
+            [&session](const Console& c) { return RunSignIn(c, SocketPath(session)); });
+      }
       return session.WithDaemon([&](const Console& c) {
         return session.browser ? RunBrowserLogin(c, credential, session.login_hint)
                                : RunLogin(c, credential);
       });
     };
   });
+
+  AddPlain(app, session, "logout", "End the sign-in of login --as-operator", "purser logout",
+           RunSignOut);
 
   auto* secret = app.add_subcommand("secret", "Enrol secrets")->require_subcommand(1);
   secret->footer("Example: purser secret set admin-app < key-and-certificate.pem");

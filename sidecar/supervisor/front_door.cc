@@ -116,7 +116,8 @@ void FrontDoor::Shut() {
 }
 
 void FrontDoor::OpenDoor(const std::string& agent) {
-  const double rate = agent.empty() ? kAdminAcceptsPerSecond : kAcceptsPerSecond;
+  const bool few = agent.empty() && !broker::policy::OpenToSignIn(config_->config.admin);
+  const double rate = few ? kAdminAcceptsPerSecond : kAcceptsPerSecond;
   doors_.erase(agent);
   doors_.emplace(agent, Door{TokenBucket(rate, rate), {}, {}});
   Listen(agent);
@@ -172,7 +173,23 @@ void FrontDoor::Receive(const std::string& agent, Fd socket) {
   const broker::Status attested = attestor_.Attest(socket.get(), wanted, &peer);
   const Fault fault = attested ? FaultOf(agent, peer.facts) : Fault{attested.error().detail, {}};
   if (!fault.why.empty()) return Refuse(agent, std::move(socket), peer.facts, fault);
+  if (agent.empty() && !MayForkFor(peer.facts)) {
+    return refusals_.Answer(std::move(socket), FixedAnswer(Reason::kOverloaded));
+  }
   Admit(agent, std::move(socket), std::move(peer));
+}
+
+// Whoever may only sign in leaves room for those who are in a group of [admin].
+bool FrontDoor::MayForkFor(const Facts& facts) {
+  const auto is_member = [this](const Facts& whose) {
+    return broker::policy::MatchAdmin(config_->config.admin, whose).outcome ==
+           broker::policy::SelectorOutcome::kHeld;
+  };
+  if (is_member(facts)) return members_.Take(parts_.clock.Now());
+  const auto others = connections_.Select([&](const Connections::Connection& open) {
+    return open.agent.empty() && !is_member(open.peer.facts);
+  });
+  return others.size() < kMaxNewcomers && newcomers_.Take(parts_.clock.Now());
 }
 
 FrontDoor::Fault FrontDoor::FaultOf(const std::string& agent, const Facts& facts) const {
@@ -183,7 +200,7 @@ FrontDoor::Fault FrontDoor::FaultOf(const std::string& agent, const Facts& facts
     const auto* failed = match.FirstFailed();
     return {match.FirstFault(), failed == nullptr ? broker::policy::SelectorResult{} : *failed};
   }
-  auto admin = broker::policy::MatchAdmin(config_->config.admin, facts);
+  auto admin = broker::policy::MatchAdmin(config_->config, facts);
   if (admin.outcome == broker::policy::SelectorOutcome::kHeld) return {};
   return {"in no group of [admin]", std::move(admin)};
 }

@@ -26,8 +26,13 @@ class FrontDoor {
   // Before anything else is looked at. Above it connections wait in the backlog of their own
   // socket.
   static constexpr double kAcceptsPerSecond = 2000;
-  // Each admin connection forks a process.
+  // Each admin connection forks a process. Where everybody may connect, to sign in, the door lets
+  // as many in as an agent's, and forks are counted behind it.
   static constexpr double kAdminAcceptsPerSecond = 20;
+  // Of the 16 admin connections, for those who are in no group of [admin] and may sign in.
+  static constexpr size_t kMaxNewcomers = 6;
+  // And of the processes that are forked for them: strangers leave those in [admin] theirs.
+  static constexpr double kNewcomersPerSecond = 4;
   // After a failed accept, which is out of descriptors: until then some connection may have ended.
   static constexpr std::chrono::milliseconds kAcceptPause{100};
 
@@ -75,6 +80,7 @@ class FrontDoor {
   };
   /// Whether the peer is this agent, or an administrator.
   [[nodiscard]] Fault FaultOf(const std::string& agent, const broker::policy::Facts& facts) const;
+  [[nodiscard]] bool MayForkFor(const broker::policy::Facts& facts);
   void Refuse(const std::string& agent, ipc::Fd socket, const broker::policy::Facts& facts,
               const Fault& fault);
   void Admit(const std::string& agent, ipc::Fd socket, Peer peer);
@@ -89,6 +95,9 @@ class FrontDoor {
   Refusals refusals_;
   FloodLog refused_log_, accept_log_;
   Connections connections_;
+  // Twice the rate: behind a door that is not open to all, that door has counted already.
+  TokenBucket members_{kAdminAcceptsPerSecond, 2 * kAdminAcceptsPerSecond};
+  TokenBucket newcomers_{kNewcomersPerSecond, 2 * kNewcomersPerSecond};
   uint64_t admin_windows_ = 0;
   Listeners listeners_;
   std::map<std::string, Door> doors_;  // after the listeners: watches go before sockets close

@@ -26,7 +26,12 @@ std::unexpected<broker::Error> FailOn(const std::string& path, const std::string
 // The socket is not listening yet: nobody can connect before its permissions stand.
 Status Permit(const std::string& path, const SocketAccess& access) {
   constexpr mode_t kMode = 0660;
+  constexpr mode_t kOpenMode = 0666;
   constexpr uid_t kUnchanged = ~0U;
+  if (access.everybody) {
+    if (chmod(path.c_str(), kOpenMode) == 0) return {};
+    return FailOn(path, std::string("chmod: ") + strerrorname_np(errno));
+  }
   const bool own = access.uid && *access.uid == geteuid();
   const gid_t gid = access.gids.empty() ? kUnchanged : access.gids.front();
   const bool by_mode = access.gids.size() <= 1 && (!access.uid || (own && access.gids.empty()));

@@ -14,6 +14,7 @@ namespace sidecar::supervisor {
 struct SocketAccess {
   std::optional<uint32_t> uid;
   std::vector<uint32_t> gids;
+  bool everybody = false;
   bool operator==(const SocketAccess&) const = default;
 };
 
@@ -28,10 +29,10 @@ class Listener {
   Listener(Listener&& other) noexcept = default;
   Listener& operator=(Listener&& other) noexcept;
 
-  /// Binds `path` (replacing a socket that an earlier run left) with mode 0660. It belongs to
-  /// purser; one group has it by ownership, a user and several groups by an access control list
-  /// (acl(5)). Only where the file system has none does a user own its socket.
-  /// Errors: kInvalidRequest (path too long, not permitted; the text says what to do).
+  /// Binds `path` (replacing a socket that an earlier run left) with mode 0660, or 0666 for
+  /// everybody. It belongs to purser; one group has it by ownership, a user and several groups by
+  /// an access control list (acl(5)). Only where the file system has none does a user own its
+  /// socket. Errors: kInvalidRequest (path too long, not permitted; the text says what to do).
   static broker::Result<Listener> Open(const std::string& path, const SocketAccess& access);
 
   /// Moves this socket to the path of `old`, which has none from then on: in one step, so that who

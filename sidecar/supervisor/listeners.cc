@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/policy/selectors.h"
 #include "sidecar/supervisor/layout.h"
 
 namespace sidecar::supervisor {
@@ -12,7 +13,7 @@ using broker::policy::Config;
 namespace {
 
 SocketAccess AccessOf(const broker::policy::Agent& agent) {
-  SocketAccess access{agent.selectors.uid, {}};
+  SocketAccess access{agent.selectors.uid, {}, false};
   if (agent.selectors.gid) access.gids.push_back(*agent.selectors.gid);
   return access;
 }
@@ -30,7 +31,8 @@ std::vector<uint32_t> AdminGroups(const Config& config) {
 }
 
 Result<Listeners> OpenListeners(const Config& config, const Listeners& open) {
-  std::map<std::string, SocketAccess> wanted{{"", {std::nullopt, AdminGroups(config)}}};
+  std::map<std::string, SocketAccess> wanted{
+      {"", {std::nullopt, AdminGroups(config), broker::policy::OpenToSignIn(config.admin)}}};
   for (const auto& [name, agent] : config.agents) wanted[name] = AccessOf(agent);
   Listeners opened;
   for (const auto& [name, access] : wanted) {

@@ -120,7 +120,7 @@ void Connection::AnswerAdmin() {
   }
   shared_.question.clear();
   ipc::Encode(ipc::AdminRequest{request_id_, std::string(head.method), std::string(head.path),
-                                std::string(framer_.body())},
+                                std::string(framer_.body()), std::string(head.session)},
               &shared_.question);
   Ask();
 }

@@ -74,11 +74,12 @@ enum class Known {
   kExpect,
   kRange,
   kIfRange,
+  kPurserSession,
 };
-constexpr std::array<std::string_view, 12> kKnown = {
+constexpr std::array<std::string_view, 13> kKnown = {
     "host",   "content-length", "content-type",      "authorization",    "traceparent",
     "prefer", "connection",     "transfer-encoding", "content-encoding", "expect",
-    "range",  "if-range"};
+    "range",  "if-range",       "purser-session"};
 
 Checked Apply(Known header, std::string_view value, Head* head) {
   switch (header) {
@@ -110,6 +111,10 @@ Checked Apply(Known header, std::string_view value, Head* head) {
       return {};
     case Known::kConnection:
       head->close = HasElement(value, "close");
+      return {};
+    case Known::kPurserSession:
+      if (value.size() > HeadLimits::kMaxSessionBytes) return Refuse(Reason::kHeadTooLarge);
+      head->session = value;
       return {};
     case Known::kHost:
       return {};

@@ -17,6 +17,7 @@ struct Head {
   std::string_view authorization;
   std::string_view traceparent;
   std::string_view prefer;
+  std::string_view session;  // of a person on the operator's socket; no other one reads it
   size_t content_length = 0;
   bool close = false;  // the sender asked for the connection to end after the answer
 };
@@ -26,6 +27,8 @@ struct HeadLimits {
   static constexpr size_t kMaxRequestLineBytes = 1024;
   static constexpr size_t kMaxHeadBytes = size_t{8} << 10;
   static constexpr size_t kMaxHeaders = 64;
+  // Twice what the broker gives out.
+  static constexpr size_t kMaxSessionBytes = 128;
   // The largest request is a token request with claims, or a sealed certificate with its key.
   static constexpr size_t kMaxBodyBytes = size_t{64} << 10;
 };

@@ -85,20 +85,22 @@ struct Bench {
     REQUIRE(got.error().reason == broker::Reason::kApprovalPending);
     return got.error().approval->id;
   }
-  std::expected<broker::Approval, broker::Refusal> Say(bool yes, const std::string& id,
-                                                       const broker::policy::Facts& person) {
+  std::expected<broker::Approval, broker::Refusal> Say(
+      bool yes, const std::string& id, const broker::policy::Facts& person,
+      const broker::policy::Person* signed_in = nullptr) {
     const auto found = approvals->Find(id);
-    return SayOf(yes, id, found ? found->digest : "", person);
+    return SayOf(yes, id, found ? found->digest : "", person, {}, signed_in);
   }
-  std::expected<broker::Approval, broker::Refusal> SayOf(bool yes, const std::string& id,
-                                                         const std::string& digest,
-                                                         const broker::policy::Facts& person,
-                                                         std::vector<uint32_t> asker_gids = {}) {
+  std::expected<broker::Approval, broker::Refusal> SayOf(
+      bool yes, const std::string& id, const std::string& digest,
+      const broker::policy::Facts& person, std::vector<uint32_t> asker_gids = {},
+      const broker::policy::Person* signed_in = nullptr) {
     broker::ledger::Entry who;
     who.caller = broker::ledger::CallerRecord{.uid = person.uid};
     const broker::Approvals::Decision decision{.id = id,
                                                .digest = digest,
                                                .person = person,
+                                               .signed_in = signed_in,
                                                .asker_gids = std::move(asker_gids),
                                                .why = "because",
                                                .who = who};

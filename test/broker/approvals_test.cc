@@ -74,6 +74,28 @@ TEST_CASE("Who started the agent does not approve what it asks, as whatever user
   }
 }
 
+TEST_CASE("Who is signed in decides by that, and not on what is asked in their own name") {
+  const broker::policy::Person ada{"ada", {"leads"}}, bob{"bob", {}}, eve{"eve", {"x"}};
+  Bench b;
+  b.terms.by = {{{"entra-group:leads", "entra-user:bob"}, {}, {{"leads"}, {"bob"}}}};
+  b.terms.quorum = 2;
+  b.entry.user_oid = "EVE";
+  const std::string id = b.Pending();
+  CHECK(b.Say(true, id, Person(kLead)).error().reason == Reason::kRoleMissing);
+  CHECK(b.Say(true, id, Person(kLead, {kLeads})).error().reason == Reason::kRoleMissing);
+  CHECK(b.Say(true, id, Person(kLead), &eve).error().reason == Reason::kOwnRequest);
+  CHECK(b.Say(true, id, Person(kAgentUser), &ada).error().reason == Reason::kOwnRequest);
+  REQUIRE(b.Say(true, id, Person(kLead), &ada).has_value());
+  b.Restart();
+  CHECK(b.Say(true, id, Person(kOtherLead), &ada).error().reason == Reason::kConflict);
+  CHECK(b.Say(true, id, Person(kLead), &bob).error().reason == Reason::kConflict);
+  CHECK(b.Say(true, id, Person(kOtherLead), &eve).error().reason == Reason::kOwnRequest);
+  const auto granted = b.Say(true, id, Person(kOtherLead), &bob);
+  REQUIRE(granted.has_value());
+  CHECK(granted->state == ApprovalState::kGranted);
+  CHECK(b.ledger.entries.back().approval_by == "uid:2001,oid:ada uid:2002,oid:bob");
+}
+
 TEST_CASE("Two people behind sudo are two, and one of them behind two users is one") {
   using broker::ApprovalVote;
   const uint32_t jo = 2001, sam = 2002, desk = 3000;
@@ -88,6 +110,9 @@ TEST_CASE("Two people behind sudo are two, and one of them behind two users is o
       {"a login that was chosen, and sudo",      {jo, 1},      {0, jo},      true},
       {"a shared user: who knows",               {desk, jo},   {desk, sam},  true},
       {"root twice",                             {0},          {0},          true},
+      {"one who is signed in, as two users",     {jo, {}, "a"}, {sam, {}, "a"}, true},
+      {"two who are signed in, as one user",     {jo, {}, "a"}, {jo, {}, "b"}, true},
+      {"two who are signed in, as two users",    {jo, {}, "a"}, {sam, {}, "b"}, false},
   };
   // clang-format on
   for (const Row& row : rows) {

@@ -124,7 +124,7 @@ TEST_CASE("The interval grows as RFC 8628 says") {
   REQUIRE(setup.login->Poll().has_value());
   CHECK(setup.login->interval() == seconds(20));
   for (int i = 0; i < 3; ++i) REQUIRE(setup.PollOn(503, "").has_value());
-  CHECK(setup.login->interval() == broker::DeviceLogin::kLongestInterval);
+  CHECK(setup.login->interval() == broker::DeviceGrant::kLongestInterval);
   REQUIRE(setup.PollOn(429, "").has_value());
   CHECK(setup.login->interval() == seconds(60));
 }

@@ -2,6 +2,7 @@
 
 #include "test/devtenant/encoding.h"
 #include "test/devtenant/entra_error.h"
+#include "test/devtenant/groups.h"
 #include "test/devtenant/jwt.h"
 
 namespace devtenant {
@@ -99,6 +100,26 @@ nlohmann::json MintAccessToken(Tenant& tenant, const MintOrder& order, const Fau
   return answer;
 }
 
+namespace {
+
+// More are left out of a JWT, and a link to Graph is in their place.
+constexpr size_t kMaxGroupsInToken = 200;
+
+void AddGroups(const User& user, nlohmann::json& claims) {
+  const std::set<std::string>& groups = GroupsOf(user.oid);
+  if (groups.size() <= kMaxGroupsInToken) {
+    if (!groups.empty()) claims["groups"] = groups;
+    return;
+  }
+  claims["_claim_names"] = {{"groups", "src1"}};
+  claims["_claim_sources"] = {
+      {"src1",
+       {{"endpoint", "https://graph.windows.net/" + claims["tid"].get<std::string>() + "/users/" +
+                         user.oid + "/getMemberObjects"}}}};
+}
+
+}  // namespace
+
 std::string MintIdToken(Tenant& tenant, const Registration& registration, const User& user,
                         const std::string& nonce) {
   const int64_t now = tenant.Now();
@@ -114,6 +135,7 @@ std::string MintIdToken(Tenant& tenant, const Registration& registration, const 
                            {"tid", tenant.directory.tenant_id},
                            {"ver", "2.0"}};
   if (!nonce.empty()) claims["nonce"] = nonce;
+  AddGroups(user, claims);
   std::string token = SignRs256(tenant.signing.key, {{"kid", tenant.signing_key_id}}, claims);
   tenant.recorder.Secret("id_token", "issued", "token", token);
   return token;

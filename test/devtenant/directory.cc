@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "test/devtenant/encoding.h"
+#include "test/devtenant/groups.h"
 
 namespace devtenant {
 namespace {
@@ -61,13 +62,14 @@ void RequireKnown(const nlohmann::json& object, const std::set<std::string>& kno
 }
 
 void PatchUser(User& user, const nlohmann::json& change) {
-  RequireKnown(change, {"oid", "upn", "name", "enabled", "agent_identity", "messages"});
+  RequireKnown(change, {"oid", "upn", "name", "enabled", "agent_identity", "messages", "groups"});
   Take(change, "oid", user.oid);
   Take(change, "upn", user.upn);
   Take(change, "name", user.name);
   Take(change, "enabled", user.enabled);
   Take(change, "agent_identity", user.agent_identity);
   Take(change, "messages", user.messages);
+  Take(change, "groups", GroupsOf(user.oid));
 }
 
 void PatchRegistration(Registration& registration, const nlohmann::json& change) {

@@ -35,6 +35,11 @@ RequestedScopes ParseScopes(const Tenant& tenant, const std::string& scope) {
     parsed.audience = resource.empty() ? tenant.graph : resource;
     resources.insert(parsed.resource);
   }
+  if (parsed.names.empty() && parsed.openid) {  // who the user is, and Graph's userinfo with it
+    parsed.resource = kGraph;
+    parsed.audience = tenant.graph;
+    return parsed;
+  }
   if (parsed.names.empty() || parsed.names.contains("")) throw EntraError{.code = 70011};
   if (resources.size() > 1) throw EntraError{.code = 700022};
   return parsed;

@@ -48,7 +48,7 @@ std::set<std::string> Consented(const Registration& registration, const User& us
   add(registration.delegated);
   const auto own = registration.delegated_users.find(user.oid);
   if (own != registration.delegated_users.end()) add(own->second);
-  if (all.empty()) throw EntraError{.code = 65001};
+  if (all.empty() && !requested.names.empty()) throw EntraError{.code = 65001};
   for (const std::string& name : requested.names) {
     if (name != ".default" && !all.contains(name)) throw EntraError{.code = 65001};
   }

@@ -18,7 +18,7 @@ from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, OTHER_UID, SOLO_UID,
 DONE, REFUSED, USAGE, TAMPERING, UNREACHABLE = range(5)
 OPERATORS, AUDITORS, REVIEWERS = "operator", "adm", "src"  # groups of every Debian; nobody's here
 COMMANDS = ["init", "status", "budget", "metrics", "ready", "agents", "credentials", "reload", "doctor",
-            "ledger resume", "ledger archive", "login", "secret set", "unseal", "seal rotate", "rotate", "run", "config check",
+            "ledger resume", "ledger archive", "login", "logout", "secret set", "unseal", "seal rotate", "rotate", "run", "config check",
             "config show", "config egress", "config schema", "explain", "audit tail", "audit show", "audit search",
             "audit verify", "version", "completion", "kill", "release", "revoke"]
 
@@ -48,7 +48,7 @@ class Alone(unittest.TestCase):
                 self.assertIn(f"purser {command}", shown.stdout.split("Example", 1)[-1])
 
     def test_what_is_no_command_line_is_a_usage_error(self):
-        rows = [[], ["mint"], ["status", "--nonsense"], ["secret", "set"], ["login"],
+        rows = [[], ["mint"], ["status", "--nonsense"], ["secret", "set"], ["login"], ["login", "mail", "--as-operator"],
                 ["secret", "set", "app", "the-secret-as-an-argument"], ["explain", "helpdesk"],
                 ["explain", "helpdesk", "--refused", "--seq", "1"],
                 ["explain", "--scopes", "Mail.Read"], ["audit"], ["run", "helpdesk"],

@@ -172,6 +172,13 @@ TEST_CASE("What contradicts itself is refused") {
       {"consented to .default",     With("scopes = [\"Mail.Read\"]", "scopes = [\".default\"]"), 11, "this is no scope"},
       {"an OIDC scope",             With("scopes = [\"Mail.Read\"]", "scopes = [\"Mail.Read\", \"offline_access\"]"), 11, "this is no scope"},
       {"an unknown admin group",    With("group:purser-operators", "group:nosuch"),            13, "no group \"nosuch\""},
+      {"people and no registration", With("group:purser-operators", "entra-group:66666666-7777-8888-9999-aaaaaaaaaaaa"), 12, "nobody can sign in"},
+      {"a person and no registration", With("[admin]", "[admin]\nrequire_person = true"), 13, "nobody can sign in"},
+      {"a group that is no GUID",   With("group:purser-operators", "entra-group:leads"),       13, "entra-group:GUID"},
+      {"a user that is no GUID",    With("group:purser-operators", "entra-user:jo@contoso.example"), 13, "entra-user:GUID"},
+      {"another kind of holder",    With("group:purser-operators", "entra-role:66666666-7777-8888-9999-aaaaaaaaaaaa"), 13, "entra-user:GUID"},
+      {"too short a session",       With("[admin]", "[admin]\nsession = \"1m\""),            13, "from 5m to 12h"},
+      {"too long a session",        With("[admin]", "[admin]\nsession = \"13h\""),           13, "from 5m to 12h"},
       {"an upstream not there",     With("[admin]", "[admin]\nupstream = \"stopper\""),      13, "there is no [credential.stopper]"},
       {"admins without a number",   With("group:purser-operators", "group:65534"),             13, "every unmapped group"},
       {"a vault that is not there", With("", app + "scopes = [\"Reports.Read.All\"]\nvault = \"corp\"\n"), 24, "there is no [vault.corp]"},
@@ -335,6 +342,24 @@ TEST_CASE("A valid configuration is read whole, with its defaults") {
   CHECK(AgentSocketPath(config, "helpdesk") == "/run/purser/agents/helpdesk/sock");
   CHECK(Hosts(config) ==
         std::vector<std::string>{"graph.microsoft.com:443", "login.microsoftonline.com:443"});
+}
+
+TEST_CASE("Roles are for groups of this machine, and for groups and people of Entra") {
+  const Config config = fixture::Valid(
+      With("operators = [\"group:purser-operators\"]",
+           "operators = [\"entra-user:66666666-7777-8888-9999-AAAAAAAAAAAA\", "
+           "\"group:purser-operators\"]\n"
+           "approvers = [\"entra-group:66666666-7777-8888-9999-bbbbbbbbbbbb\"]\n"
+           "client_id = \"11111111-2222-3333-4444-555555555556\"\nrequire_person = true\n"));
+  CHECK(config.admin.operator_gids == std::vector<uint32_t>{3002});
+  CHECK(config.admin.operator_entra.users ==
+        std::vector<std::string>{"66666666-7777-8888-9999-aaaaaaaaaaaa"});
+  CHECK(config.admin.operator_entra.groups.empty());
+  CHECK(config.admin.approver_gids.empty());
+  CHECK(config.admin.approver_entra.groups ==
+        std::vector<std::string>{"66666666-7777-8888-9999-bbbbbbbbbbbb"});
+  CHECK(config.admin.session == std::chrono::hours(1));
+  CHECK(config.admin.require_person);
 }
 
 TEST_CASE("Clouds, the environment, and trying things out") {

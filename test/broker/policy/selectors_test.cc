@@ -166,6 +166,26 @@ TEST_CASE("The operator's socket is for the groups of [admin], root and purserd'
         SelectorOutcome::kDiffers);
 }
 
+TEST_CASE("Where people sign in, everybody may connect but who could be an agent") {
+  Config config;
+  config.admin.operators = {"entra-group:x"};
+  config.admin.operator_entra.groups = {"x"};
+  config.agents["a"].selectors.uid = 9;
+  config.agents["b"].selectors.gid = 99;
+  const auto held = [&](const Facts& facts) {
+    return MatchAdmin(config, facts).outcome == SelectorOutcome::kHeld;
+  };
+  const Facts stranger{.uid = 5, .gid = 5};
+  CHECK_FALSE(held(stranger));  // nobody can sign in
+  config.admin.client_id = "c";
+  CHECK(held(stranger));
+  CHECK_FALSE(held({.uid = 9, .gid = 5}));
+  CHECK_FALSE(held({.uid = 5, .gid = 99}));
+  CHECK_FALSE(held({.uid = 5, .gid = 5, .groups = {99}}));
+  config.admin.operator_entra = {};
+  CHECK_FALSE(held(stranger));  // nobody is named
+}
+
 TEST_CASE("A fact that the peer chose is kept so that the ledger can hold it") {
   CHECK(RecordedFact("/opt/agent v2") == "/opt/agent v2");
   CHECK(RecordedFact("/tmp/\xff\x1b[2J\n\x7f\xc3\xa4") == "/tmp/??[2J????");

@@ -45,3 +45,46 @@ TEST_CASE("Without [admin] nobody but root holds a role") {
   CHECK_FALSE(Holds({}, {.uid = 1, .gid = 1, .groups = {0}}, AdminRole::kAuditor));
   CHECK(Holds({}, {.uid = 0, .gid = 0}, AdminRole::kAuditor));
 }
+
+TEST_CASE("A role comes from who is signed in, too, and from that role's people alone") {
+  broker::policy::Admin admin;
+  admin.operator_entra.groups = {"ops"};
+  admin.approver_entra.users = {"ada"};
+  admin.auditor_entra.groups = {"audit"};
+  const Facts nobody{.uid = 5, .gid = 5};
+  using broker::policy::Person;
+  // clang-format off
+  struct Row { const char* who; Person person; AdminRole needed; bool holds; };
+  const Row rows[] = {
+      {"in no group that is named",          {"bob", {"x"}},        AdminRole::kAnyRole,  false},
+      {"an operator is no approver",         {"bob", {"ops"}},      AdminRole::kApprover, false},
+      {"an auditor is no operator",          {"bob", {"audit"}},    AdminRole::kOperator, false},
+      {"an auditor is no approver",          {"bob", {"audit"}},    AdminRole::kApprover, false},
+      {"an approver is no operator",         {"ada", {}},           AdminRole::kOperator, false},
+      {"an approver is no auditor",          {"ada", {}},           AdminRole::kAuditor,  false},
+      {"a group by the approver's id",       {"bob", {"ada"}},      AdminRole::kApprover, false},
+      {"a person by the operators' group's", {"ops", {}},           AdminRole::kOperator, false},
+      {"an approver",                        {"ada", {}},           AdminRole::kApprover, true},
+      {"an approver sees what waits",        {"ada", {}},           AdminRole::kAnyRole,  true},
+      {"an operator by one of two groups",   {"bob", {"x", "ops"}}, AdminRole::kOperator, true},
+      {"an operator reads",                  {"bob", {"ops"}},      AdminRole::kAuditor,  true},
+      {"an auditor",                         {"bob", {"audit"}},    AdminRole::kAuditor,  true},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.who);
+    CHECK(Holds(admin, nobody, row.needed, &row.person) == row.holds);
+    CHECK_FALSE(Holds(admin, nobody, row.needed));
+  }
+}
+
+TEST_CASE("Whoever is signed in is person enough only where nobody is named, or they are") {
+  broker::policy::Admin admin;
+  const broker::policy::Person bob{"bob", {"ops"}};
+  CHECK_FALSE(IsPersonFor(admin, AdminRole::kOperator, nullptr));
+  CHECK(IsPersonFor(admin, AdminRole::kOperator, &bob));
+  admin.operator_entra.groups = {"ops"};
+  admin.approver_entra.users = {"ada"};
+  CHECK(IsPersonFor(admin, AdminRole::kOperator, &bob));
+  CHECK_FALSE(IsPersonFor(admin, AdminRole::kApprover, &bob));
+}

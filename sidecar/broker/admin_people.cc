@@ -1,0 +1,80 @@
+// Who signs in and out on the operator's socket.
+#include <utility>
+
+#include "sidecar/broker/admin_service.h"
+
+namespace sidecar::broker_role {
+
+using broker::Reason, broker::Refusal, broker::Refuse;
+using broker::ledger::Entry, broker::ledger::EntryType;
+using nlohmann::json;
+using Outcome = AdminService::Outcome;
+
+namespace {
+
+json RolesOf(const broker::policy::Admin& admin, const broker::policy::Facts& facts,
+             const broker::policy::Person& person) {
+  json roles = json::array();
+  for (const AdminRole role : {AdminRole::kOperator, AdminRole::kApprover, AdminRole::kAuditor}) {
+    if (Holds(admin, facts, role, &person)) roles.push_back(NameOf(role));
+  }
+  return roles;
+}
+
+}  // namespace
+
+Outcome AdminService::StartSignIn(const Call& call) {
+  const auto begun = people_.Start(*ports_.broker.config(), call.peer.caller.facts);
+  if (!begun) return std::unexpected(begun.error());
+  return json{{"id", begun->id},
+              {"user_code", begun->prompt.user_code},
+              {"verification_uri", begun->prompt.verification_uri},
+              {"expires_in", begun->prompt.expires_in.count()},
+              {"interval", begun->prompt.interval.count()}};
+}
+
+Outcome AdminService::PollSignIn(const Call& call) {
+  const auto config = ports_.broker.config();
+  const auto& facts = call.peer.caller.facts;
+  Entry entry = EntryOf(call, EntryType::kAdminSignedIn, LedgerOutcome::kFailure);
+  entry.target_id = "POST /v1/sign-ins";  // without the id, by which it is polled
+  entry.user_oid.clear();                 // of a session from before
+  const auto fail = [&](Refusal refusal) {
+    entry.reason = broker::Describe(refusal.reason).name;
+    [[maybe_unused]] const auto noted = ports_.minter_ports.ledger.Append(entry);
+    return std::unexpected(std::move(refusal));
+  };
+  auto state = people_.Poll(*config, facts, call.argument);
+  if (!state) return fail(std::move(state.error()));
+  if (!state->person) return json{{"done", false}, {"interval", state->interval.count()}};
+  entry.user_oid = state->person->oid;
+  if (state->groups_left_out) {
+    return fail({Reason::kRoleMissing,
+                 "Entra left your groups out of the token, for they are too many: have the "
+                 "registration of [admin] client_id send only groups assigned to the application.",
+                 {},
+                 {}});
+  }
+  entry.outcome = LedgerOutcome::kSuccess;
+  const auto receipt = ports_.minter_ports.ledger.Append(entry);
+  if (!receipt) return std::unexpected(RefusalOf(receipt.error(), Reason::kLedgerUnavailable));
+  json answer = {{"done", true},
+                 {"oid", state->person->oid},
+                 {"roles", RolesOf(config->admin, facts, *state->person)},
+                 {"expires_in", config->admin.session.count()}};
+  const broker::Secret session = people_.Open(*config, facts, std::move(*state->person));
+  answer["session"] = std::string(session.Expose(broker::Exit::kHandToCaller));
+  return answer;
+}
+
+Outcome AdminService::SignOut(const Call& call) {
+  const auto config = ports_.broker.config();
+  if (!people_.End(*config, call.peer.caller.facts, call.request.session)) {
+    return Refuse(Reason::kNotFound, "Nobody is signed in by what was sent.");
+  }
+  [[maybe_unused]] const bool noted =
+      Record(call, EntryType::kAdminAction, LedgerOutcome::kSuccess, {});
+  return json{{"signed_out", true}};
+}
+
+}  // namespace sidecar::broker_role

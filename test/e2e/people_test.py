@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""People who sign in with Entra: what they may do by it, and when it ends."""
+import json
+import os
+import pathlib
+import subprocess
+import unittest
+
+import enrolled
+import harness
+from dev_tenant import JO, SAM
+from harness import BIN, HELPDESK, IS_ROOT, START_SECONDS, USER_CODE, EndedEarly, Program
+
+SCOPE = ["User.Read.All"]
+PEOPLE_APP = "aaaaaaaa-0000-4000-8000-0000000000a1"
+OPERATORS, LEADS, OTHERS = (f"bbbbbbbb-0000-4000-8000-00000000000{n}" for n in (1, 2, 3))
+# Users are numbers: none of them needs an account, and none is in a group of [admin].
+JO_UID, SAM_UID, OTHER_UID = 61031, 61032, 61033
+
+
+@unittest.skipUnless(IS_ROOT, "needs users who are not each other")
+class People(enrolled.TenantCase):
+    """A purserd for each test. read-users of the helpdesk agent waits for one of the leads."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.entra.registration(PEOPLE_APP, name="purser operators", public_client=True)
+
+    def setUp(self):
+        self.entra.user(JO, groups=[OPERATORS, OTHERS])
+        self.entra.user(SAM, groups=[LEADS])
+        def edit(config):
+            config["admin"] |= {
+                "operators": config["admin"]["operators"] + [f"entra-group:{OPERATORS}"],
+                "approvers": [f"entra-group:{LEADS}"], "client_id": PEOPLE_APP, "require_person": True}
+            config["agent"][HELPDESK]["allow"][1] |= {"decision": "approve", "approve_bearer": True}
+        self.purser = self.started(edit=edit)
+
+    def file_of(self, uid):
+        """Where the command keeps the session of that user."""
+        home = pathlib.Path(self.purser.dir, f"home-{uid}")
+        if not home.exists():
+            home.mkdir(mode=0o700)
+            os.chown(home, uid, uid)
+        return home / "session"
+
+    def environment(self, uid):
+        return self.purser.cli_environment() | {"PURSER_SESSION_FILE": str(self.file_of(uid))}
+
+    def run_as(self, uid, *arguments):
+        options = {} if uid == 0 else {"user": uid, "group": uid, "extra_groups": []}
+        return subprocess.run([BIN / "purser", *arguments], text=True, capture_output=True, cwd="/",
+                              stdin=subprocess.DEVNULL, env=self.environment(uid), **options)
+
+    def sign_in(self, uid, person, action="approve"):
+        options = {} if uid == 0 else {"user": uid, "group": uid, "extra_groups": []}
+        command = Program([BIN / "purser", "login", "--as-operator"], cwd="/", env=self.environment(uid), **options)
+        try:
+            line = command.wait_for_line(USER_CODE.search)
+            self.entra.decide(USER_CODE.search(line)[1], person, action)
+            command.process.wait(START_SECONDS)
+        except EndedEarly:
+            pass  # refused before it showed a code
+        finally:
+            status = command.stop()
+        return subprocess.CompletedProcess([], status, command.log(), "")
+
+    def signed_in(self, uid, person):
+        done = self.sign_in(uid, person)
+        self.assertEqual(done.returncode, 0, done.stdout + self.purser.log())
+        return done.stdout
+
+    def may(self, uid, *arguments):
+        done = self.run_as(uid, *arguments)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def may_not(self, reason, uid, *arguments):
+        done = self.run_as(uid, *arguments)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn(reason, done.stdout + done.stderr)
+
+    def entries(self, kind):
+        return [entry for entry in self.purser.ledger_lines() if entry["type"] == kind]
+
+    def pending(self):
+        reply = self.purser.token(HELPDESK, SCOPE)
+        return self.refused(self.purser, reply, 403, "approval_pending")["approval"]
+
+    def test_a_person_does_what_their_groups_allow_and_the_ledger_names_them(self):
+        self.may_not("role_missing", JO_UID, "status")
+        self.may_not("role_missing", JO_UID, "approvals")
+        self.assertIn("operator", self.signed_in(JO_UID, JO))
+        self.may(JO_UID, "status")
+        self.may(JO_UID, "reload")
+        self.assertEqual(self.entries("admin.action")[-1]["user"]["oid"], JO)
+        self.assertEqual(self.entries("admin.signed_in")[-1]["user"]["oid"], JO)
+        self.assertEqual(self.entries("admin.signed_in")[-1]["outcome"], "success")
+        identity = self.pending()
+        self.may_not("role_missing", JO_UID, "approve", identity)  # an operator is no approver
+        self.may_not("person_required", 0, "approve", identity)
+        self.signed_in(SAM_UID, SAM)
+        self.may_not("role_missing", SAM_UID, "reload")
+        self.may(SAM_UID, "approve", identity)
+        self.assertIn(f"oid:{SAM}", self.entries("approval.granted")[-1]["approval"]["by"])
+        self.granted(self.purser, self.purser.token(HELPDESK, SCOPE))
+        self.may(JO_UID, "logout")
+        self.assertFalse(self.file_of(JO_UID).exists())
+        self.may_not("role_missing", JO_UID, "status")
+        kept = [one for one in self.entra.secrets() if one["kind"] == "id_token"]
+        self.assertTrue(kept)
+        everything = "\n".join(map(json.dumps, self.purser.ledger_lines())) + self.purser.log()
+        for secret in [one["value"] for one in kept]:
+            self.assertNotIn(secret, everything)
+        self.assertEqual([one for one in self.entra.control("GET", "/grants")
+                          if one["client_id"] == PEOPLE_APP], [])  # no refresh token was asked for
+        self.assert_verifies(self.purser)
+
+    def test_a_stop_needs_nobody_and_a_release_needs_a_person(self):
+        self.may(0, "kill", "--all", "--why", "test")
+        self.may_not("person_required", 0, "release", "--all", "--why", "over")
+        self.signed_in(JO_UID, JO)
+        self.may(JO_UID, "release", "--all", "--why", "over")
+        self.assertEqual(self.entries("kill.released")[-1]["user"]["oid"], JO)
+        self.may(JO_UID, "kill", HELPDESK, "--why", "test")
+
+    def test_a_session_is_of_one_user_of_this_machine_and_of_one_run(self):
+        self.signed_in(JO_UID, JO)
+        kept = self.file_of(JO_UID)
+        self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
+        copy = self.file_of(OTHER_UID)
+        copy.write_bytes(kept.read_bytes())
+        copy.chmod(0o600)
+        os.chown(copy, OTHER_UID, OTHER_UID)
+        self.may_not("role_missing", OTHER_UID, "status")
+        self.may(JO_UID, "status")
+        kept.chmod(0o644)  # others could have read it: it is not sent
+        self.may_not("role_missing", JO_UID, "status")
+        kept.chmod(0o600)
+        self.purser.stop()
+        self.purser.start_ready()
+        self.may_not("role_missing", JO_UID, "status")
+
+    def test_who_has_left_or_is_unknown_or_an_agent_gets_nothing(self):
+        self.signed_in(JO_UID, JO)
+        self.entra.user(JO, groups=[OTHERS])  # off-boarded: the next sign-in tells
+        self.assertIn("no role", self.signed_in(JO_UID, JO))
+        self.may_not("role_missing", JO_UID, "status")
+        self.entra.user(JO, groups=[f"cccccccc-0000-4000-8000-{n:012}" for n in range(201)])
+        left_out = self.sign_in(JO_UID, JO)
+        self.assertEqual(left_out.returncode, 1)
+        self.assertIn("too many", left_out.stdout)
+        self.assertEqual(self.entries("admin.signed_in")[-1]["reason"], "role_missing")
+        self.assertEqual(self.sign_in(SAM_UID, SAM, "decline").returncode, 1)
+        self.assertEqual(self.entries("admin.signed_in")[-1]["outcome"], "failure")
+        self.may_not("role_missing", SAM_UID, "status")
+        agent = self.run_as(self.purser.agent_uid, "login", "--as-operator")
+        self.assertNotEqual(agent.returncode, 0)
+        self.assertIn("peer_refused", agent.stdout + agent.stderr)
+
+
+if __name__ == "__main__":
+    harness.main()
