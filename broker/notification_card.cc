@@ -137,6 +137,9 @@ NotificationCard CardOf(const std::string& instance, const Approval& approval) {
       shown.contains("user") ? CardText(TextOf(shown, "user")) + ", proven" : "none was proven");
   add("wants", CardText(Joined(shown.value("scopes", json::array()), " ") + " at " +
                         TextOf(shown, "resource")));
+  // Entra puts it into the token, too: a yes is to all of it.
+  const json also = shown.value("can_also", json::array());
+  if (!also.empty()) add("can also", CardText(Joined(also, " ")));
   add("credential", CredentialText(shown.value("credential", json::object())));
   add("by rule", CardText(TextOf(shown, "rule")));
   add("gets", GivesText(shown));

@@ -16,7 +16,8 @@ using nlohmann::json;
 
 namespace {
 
-Approval Opened(const std::string& purpose, const std::string& exe = "/opt/agent") {
+Approval Opened(const std::string& purpose, const std::string& exe = "/opt/agent",
+                const std::vector<std::string>& can_also = {}) {
   ledger::Entry entry;
   entry.agent = "helpdesk";
   entry.caller = ledger::CallerRecord{.uid = 61001, .gid = 61001, .pid = 77};
@@ -33,6 +34,7 @@ Approval Opened(const std::string& purpose, const std::string& exe = "/opt/agent
                       .credential = credential,
                       .exe = exe,
                       .claims = {},
+                      .can_also = can_also,
                       .wanted = {},
                       .alive = {}},
                      "0123456789abcdef0123456789abcdef", {"Mail.Send: denied"}, clock);
@@ -118,6 +120,19 @@ TEST_CASE("A card of an approval says first what is so, then what the agent says
   CHECK(card.claims[0].text == "“［yes］(https：//evil․test)”");
   CHECK(card.commands ==
         std::vector<std::string>{"purser approve " + approval.id, "purser deny " + approval.id});
+}
+
+TEST_CASE("A card names what the token can do besides, for the yes is to that, too") {
+  const auto line = [](const NotificationCard& card) {
+    const auto found = std::ranges::find(card.facts, "can also", &NotificationCard::Line::title);
+    return found == card.facts.end() ? std::string("none") : found->text;
+  };
+  CHECK(line(CardOf("zrh", Opened("x"))) == "none");
+  const NotificationCard card =
+      CardOf("zrh", Opened("x", "/opt/agent", {"Mail.ReadWrite", "User.Read"}));
+  CHECK(line(card) == "Mail.ReadWrite User.Read");
+  CHECK(ToWorkflowMessage(card).find("Mail.ReadWrite User.Read") != std::string::npos);
+  CHECK(ToHtml(card).find("Mail.ReadWrite User.Read") != std::string::npos);
 }
 
 TEST_CASE("The message is one card of texts: nothing in it can be pressed or followed") {
