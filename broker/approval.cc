@@ -125,6 +125,10 @@ Approval Read(const json& row) {
     approval.terms.by[i].entra.groups = entra[i].at("groups").get<std::vector<std::string>>();
     approval.terms.by[i].entra.users = entra[i].at("users").get<std::vector<std::string>>();
   }
+  const json requester = terms.value("by_requester", json::array());  // absent: none of them
+  for (size_t i = 0; i < std::min(requester.size(), approval.terms.by.size()); ++i) {
+    approval.terms.by[i].requester = requester[i].get<bool>();
+  }
   const auto state = std::ranges::find(kStates, row.at("state").get<std::string>());
   approval.state = static_cast<ApprovalState>(state - kStates.begin());
   if (state == kStates.end()) approval.state = ApprovalState::kExpired;
@@ -202,13 +206,15 @@ Approval NewApproval(const ApprovalAsk& ask, std::string id, const std::vector<s
 }
 
 std::string ToRow(const Approval& approval) {
-  json by = json::array(), by_entra = json::array();
+  json by = json::array(), by_entra = json::array(), by_requester = json::array();
   for (const auto& one : approval.terms.by) {
     by.push_back(one.gids);
     by_entra.push_back({{"groups", one.entra.groups}, {"users", one.entra.users}});
+    by_requester.push_back(one.requester);
   }
   json terms = {{"by", std::move(by)},
                 {"by_entra", std::move(by_entra)},
+                {"by_requester", std::move(by_requester)},
                 {"expires_s", approval.terms.expires.count()},
                 {"within_s", approval.terms.within.count()},
                 {"uses", approval.terms.uses},

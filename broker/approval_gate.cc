@@ -71,6 +71,12 @@ std::expected<ApprovalPass, Refusal> Broker::Approved(Pending& pending) {
   if (!IsReadable(pending.entry.claimed)) return Refuse(Reason::kValueOutOfRange);
   if (auto refusal = VerifyUser(pending)) return std::unexpected(std::move(*refusal));
   const policy::Grant& grant = *pending.grant;
+  const bool requester =
+      std::ranges::any_of(grant.approval->by, &policy::ApprovalGroups::requester);
+  if (requester && pending.entry.user_oid.empty()) {
+    return Refuse(Reason::kMissingField,
+                  "Send user_assertion: the person whom it proves decides on this request.");
+  }
   auto pass = ports_.approvals->Ask({.entry = pending.entry,
                                      .terms = *grant.approval,
                                      .credential = *grant.credential,

@@ -22,7 +22,7 @@ bool IsInAny(const policy::Facts& facts, const std::vector<uint32_t>& gids) {
   return std::ranges::any_of(gids, [&](uint32_t gid) { return IsIn(facts, gid); });
 }
 
-// The person whose own matter it is, who may not say yes alone to what is done in their name.
+// The person for whom the agent asks, as Entra has proven both.
 bool IsRequester(const Approval& approval, const Voter& voter) {
   const std::string& user = approval.about.user_oid;
   return voter.signed_in != nullptr && !user.empty() &&
@@ -58,9 +58,12 @@ std::optional<Refusal> CheckVoter(const Approval& approval, const Voter& voter,
   const ApprovalVote vote = VoteOf(voter);
   const ApprovalVote asker{approval.asker_uid, approval.asker_loginuid};
   const bool own = person.uid == asker.uid || vote.MayBe(asker) || IsInAny(person, asker_gids);
-  if (own || IsRequester(approval, voter)) return Refusal{Reason::kOwnRequest, {}, {}, {}};
+  const bool requester = IsRequester(approval, voter);
+  const bool wanted = std::ranges::any_of(approval.terms.by, &policy::ApprovalGroups::requester);
+  // Whoever runs the agent never decides; for whom it runs, only where the rule asks for just them.
+  if (own || (requester && !wanted)) return Refusal{Reason::kOwnRequest, {}, {}, {}};
   for (const auto& one : approval.terms.by) {
-    if (IsInAny(person, one.gids)) continue;
+    if (IsInAny(person, one.gids) || (requester && one.requester)) continue;
     if (voter.signed_in != nullptr && Includes(one.entra, *voter.signed_in)) continue;
     return Refusal{Reason::kRoleMissing, "The rule says whose approval it needs.", {}, {}};
   }

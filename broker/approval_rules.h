@@ -26,8 +26,9 @@ std::string VotersOf(const Approval& approval);
 
 /// Why this person may not decide on it: kOwnRequest (the asker's own user, by itself or behind
 /// sudo, whoever started the process that asks, or one in a group of `asker_gids`, by which the
-/// agent is known; the person in whose name it is asked), kRoleMissing (the rule names neither them
-/// nor a group of theirs), kConflict (may have said yes already: ApprovalVote::MayBe).
+/// agent is known; the person in whose name it is asked, unless the rule wants just that one),
+/// kRoleMissing (the rule names neither them nor a group of theirs), kConflict (may have said yes
+/// already: ApprovalVote::MayBe).
 std::optional<Refusal> CheckVoter(const Approval& approval, const Voter& voter,
                                   const std::vector<uint32_t>& asker_gids);
 

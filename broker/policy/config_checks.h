@@ -4,6 +4,9 @@
 
 namespace broker::policy {
 
+/// In an approval's `by`: the person whom the request's user_assertion proves.
+inline constexpr const char* kRequester = "requester";
+
 /// Required sections; cloud → authority and graph; seal; the admin groups' numbers.
 void CheckInstance(const Accounts& accounts, Draft* draft);
 /// Which keys go with which kind, and which credential may prove which; defaults of managed

@@ -127,10 +127,19 @@ class RuleCheck {
                                              "write approvers = [\"group:NAME\"] in [admin]");
     }
     auto& groups = rule_->approval_by;
+    if (groups.names == std::vector<std::string>{kRequester} && rule_->approval.quorum > 1) {
+      draft_->Fault(At(".approval.quorum"),
+                    "only one person is the requester: write quorum = 1, or name a group besides");
+    }
     if (draft_->IsWritten(by) && groups.names.empty() && !draft_->IsUnread(by)) {
       draft_->Fault(At(".approval.by"), "\"by\" names nobody: remove it, or name a group");
     }
     for (size_t i = 0; i < groups.names.size(); ++i) {
+      if (groups.names[i] == kRequester) {
+        groups.requester = true;
+        CheckRequester(i);
+        continue;
+      }
       const auto found = std::ranges::find(admin.approvers, groups.names[i]);
       if (found == admin.approvers.end()) {
         draft_->Fault(At(".approval.by." + std::to_string(i)),
@@ -145,6 +154,25 @@ class RuleCheck {
         if (at < admin.approver_gids.size()) groups.gids.push_back(admin.approver_gids[at]);
       }
     }
+  }
+
+  // Nobody else's requests bring a user_assertion, and nobody else is known to be that person.
+  void CheckRequester(size_t index) {
+    const std::string at = ".approval.by." + std::to_string(index);
+    const auto credential = draft_->config.credentials.find(rule_->credential);
+    if (credential == draft_->config.credentials.end() || credential->second.kind.empty()) return;
+    if (SubjectOf(credential->second) != Subject::kAssertedUser) {
+      return draft_->Fault(
+          At(at),
+          "\"requester\" is the person whose token a request brings in user_assertion, and "
+          "credential " +
+              credential->first +
+              " acts for no such person: name a group, or a credential of kind \"on-behalf-of\"");
+    }
+    if (!draft_->config.admin.client_id.empty() || draft_->IsUnread("admin.client_id")) return;
+    draft_->Fault(At(at),
+                  "\"requester\" decides as somebody who is signed in, and nobody can sign in: "
+                  "name a group, \"group:NAME\", or give [admin] a client_id");
   }
 
   // Who has a token of that registration can do what ends others.

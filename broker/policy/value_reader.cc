@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/policy/config_checks.h"
 #include "broker/policy/config_messages.h"
 #include "broker/policy/config_values.h"
 #include "broker/policy/inert.h"
@@ -17,6 +18,11 @@ bool Contains(Words words, std::string_view word) {
 std::string Guess(std::string_view text, Words words) {
   const std::string guess = DidYouMean(text, words);
   return guess.empty() ? "" : "; " + guess;
+}
+
+// Whoever it is at a request: no holder of a role, so that only `by` takes it.
+bool IsRequester(const Key& key, std::string_view text) {
+  return key.name == "by" && text == kRequester;
 }
 
 bool IsVariableName(std::string_view name) {
@@ -87,12 +93,7 @@ void ValueReader::ReadList(const Key& key, const toml::array& array, const std::
       draft_->Fault(place, kLooksSecretMessage);
     } else if (text->starts_with("env:")) {
       draft_->Fault(place, "policy never comes from the environment: write the value itself");
-    } else if (key.name == "by" && *text == "requester") {
-      draft_->Fault(
-          place,
-          "\"requester\" is the person that user_assertion proves, and no person can sign "
-          "in on the operator's socket in this version: name a group, \"group:NAME\"");
-    } else if (key.check != nullptr && !key.check(*text)) {
+    } else if (key.check != nullptr && !key.check(*text) && !IsRequester(key, *text)) {
       draft_->Fault(place, must + std::string(key.wants));
     } else if (std::ranges::find(*list, *text) != list->end()) {
       draft_->Fault(place, "this element occurs twice: keep one of the two");

@@ -74,6 +74,16 @@ struct GateFixture : FakeMintPorts {
 
 }  // namespace
 
+TEST_CASE("What the requester is to decide is refused where nobody is proven to be one") {
+  GateFixture f;
+  auto config = *GateFixture::Gated();
+  config.agents["helpdesk"].rules[0].approval_by.names = {"requester"};
+  config.agents["helpdesk"].rules[0].approval_by.requester = true;
+  f.broker.SetConfig(std::make_shared<const broker::policy::Config>(std::move(config)));
+  CHECK(f.Refused() == Reason::kMissingField);
+  CHECK(f.approvals.List().empty());
+}
+
 TEST_CASE("A kept token does not serve a rule that waits, and nobody asks Entra before the yes") {
   GateFixture f;
   f.cache.cached = Fixture{}.Token();
