@@ -113,6 +113,11 @@ std::string Message(const NotificationCard& card, bool whole) {
   return message.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string ChatMessage(const NotificationCard& card) {
+  const Json message = {{"body", {{"contentType", "html"}, {"content", ToHtml(card)}}}};
+  return message.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string Paragraphs(const std::vector<Line>& lines) {
   std::string html;
   for (const Line& line : lines) {
@@ -175,6 +180,15 @@ NotificationCard CardOf(const std::string& instance, const Notice& notice) {
 std::string ToWorkflowMessage(const NotificationCard& card) {
   std::string message = Message(card, /*whole=*/true);
   return message.size() <= kMaxMessageBytes ? message : Message(card, /*whole=*/false);
+}
+
+std::string ToChatMessage(const NotificationCard& card) {
+  std::string message = ChatMessage(card);
+  if (message.size() <= kMaxMessageBytes) return message;
+  NotificationCard less = card;
+  less.claims.clear();
+  less.facts = {{"more", "there is more to it than fits here"}};
+  return ChatMessage(less);
 }
 
 std::string ToHtml(const NotificationCard& card) {

@@ -29,6 +29,10 @@ NotificationCard CardOf(const std::string& instance, const Notice& notice);
 /// mentions. Below Teams' 28 KB: where the facts are too long, the card names agent and commands.
 std::string ToWorkflowMessage(const NotificationCard& card);
 
+/// The body of Microsoft Graph's POST /chats/{id}/messages: ToHtml of it, below Teams' 28 KB as
+/// above.
+std::string ToChatMessage(const NotificationCard& card);
+
 /// HTML of headings, lists and paragraphs without attributes.
 std::string ToHtml(const NotificationCard& card);
 

@@ -91,6 +91,9 @@ Notifiers::Outcome Notifiers::Deliver(const policy::Config& config,
                                       const policy::Notifier& notifier, const Message& message) {
   const NotificationCard card = std::visit(
       [&](const auto& about) { return CardOf(config.instance.name, about); }, message.about);
+  if (notifier.kind == "teams-chat") {
+    return ToChat(config, notifier, message, ToChatMessage(card));
+  }
   return ToWebhook(config, notifier, message, ToWorkflowMessage(card));
 }
 

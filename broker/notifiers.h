@@ -91,6 +91,8 @@ class Notifiers {
   Outcome ToWebhook(const policy::Config& config, const policy::Notifier& notifier,
                     const Message& message, const std::string& body);
   Outcome PostOnce(const std::string& url, const std::string& body);
+  Outcome ToChat(const policy::Config& config, const policy::Notifier& notifier,
+                 const Message& message, const std::string& body);
   void Record(const std::string& name, const Message* message, const Failure& failure,
               int64_t dropped);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/base/ascii.h"
 #include "broker/base/local_url.h"
 #include "broker/policy/config_values.h"
 
@@ -28,8 +29,7 @@ constexpr std::array<string_view, 2> kVaultKinds = {"azure-key-vault", "mounted-
 constexpr std::array<string_view, 2> kAuthWords = {"managed-identity", "workload-identity"};
 constexpr std::array<string_view, 2> kUse = {"memory", "every-mint"};
 constexpr std::array<string_view, 2> kClientAuth = {"secret", "none"};
-constexpr std::array<string_view, 1> kNotifierKinds = {"webhook"};
-constexpr std::array<string_view, 1> kNotifierKindsLater = {"teams-chat"};
+constexpr std::array<string_view, 2> kNotifierKinds = {"webhook", "teams-chat"};
 constexpr std::array<string_view, 3> kDecisions = {"log", "notify", "approve"};
 constexpr std::array<string_view, 1> kDeliver = {"token"};
 constexpr std::array<string_view, 1> kDeliverLater = {"call"};
@@ -241,13 +241,24 @@ constexpr auto kAdmin = std::to_array<Key>({
      .doc = "The credential with which `purser kill` and `revoke` with --upstream act at Microsoft Graph; absent: they cannot.", .check = IsReference},
 });
 
+// No character that has to be escaped in a path, and no step up in it.
+bool IsChatId(string_view text) {
+  constexpr size_t kLongest = 200;  // Graph's have about 60
+  return text.starts_with("19:") && text.size() <= kLongest && text.find("..") == text.npos &&
+         std::ranges::all_of(text, [](char c) {
+           return IsAlnum(c) || string_view("-_.:@").find(c) != string_view::npos;
+         });
+}
+
 constexpr auto kNotify = std::to_array<Key>({
     {.name = "kind", .slot = +[](Target& t) -> Text { return t.notifier->kind; }, .wants = "how people are told",
-     .doc = "webhook: an Adaptive Card for Teams Workflows.", .required = true, .words = kNotifierKinds, .later = kNotifierKindsLater},
+     .doc = "webhook: an Adaptive Card for Teams Workflows; teams-chat: a message in a chat, through Microsoft Graph.", .required = true, .words = kNotifierKinds},
     {.name = "host", .slot = +[](Target& t) -> Text { return t.notifier->host; }, .wants = "an https origin such as \"https://prod-1.westeurope.logic.azure.com\", without a path",
      .doc = "The origin of the webhook's address, with kind = \"webhook\" only; the address itself is a secret.", .check = IsHttpsOrigin},
     {.name = "credential", .slot = +[](Target& t) -> Text { return t.notifier->credential; }, .wants = "the name of a [credential.NAME]",
-     .doc = "With kind = \"webhook\" one of kind \"webhook-url\".", .required = true, .check = IsReference},
+     .doc = "With kind = \"webhook\" one of kind \"webhook-url\"; with \"teams-chat\" a user's, consented to ChatMessage.Send alone, that nothing else uses.", .required = true, .check = IsReference},
+    {.name = "chat", .slot = +[](Target& t) -> Text { return t.notifier->chat; }, .wants = "the id of a chat, such as \"19:…@thread.v2\"",
+     .doc = "The chat that is written to, with kind = \"teams-chat\" only; the credential's user must be in it.", .check = IsChatId},
     {.name = "notices", .slot = +[](Target& t) -> bool& { return t.notifier->notices; }, .wants = "true or false, without quotes",
      .doc = "Tells of releases of rules with decision = \"notify\", too.", .fallback = "false"},
 });

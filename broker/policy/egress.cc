@@ -31,6 +31,8 @@ std::string WhyRemote(const Config& config, const std::string& host) {
               "key vault " + name + (opens ? ", whose key opens the store" : ""));
   }
   for (const auto& [name, notifier] : config.notifiers) {
+    why.AddIf(notifier.kind == "teams-chat" && host == HostAndPort(config.tenant.graph),
+              "messages in the chat of [notify." + name + "]");
     why.AddIf(!notifier.host.empty() && host == HostAndPort(notifier.host),
               "cards of approvals for [notify." + name + "]");
   }

@@ -19,6 +19,9 @@ inline constexpr const char* kWorkloadTokenFile =
 /// Each may have a thread of the broker's while it tells somebody.
 inline constexpr size_t kMaxNotifiers = 8;
 
+/// All that a credential which writes into a Teams chat may be consented to.
+inline constexpr const char* kChatScope = "ChatMessage.Send";
+
 /// Who a credential's tokens speak for.
 enum class Subject : uint8_t {
   kApplication,     // the registration, the managed identity or the agent identity itself

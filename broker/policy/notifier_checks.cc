@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "broker/base/ascii.h"
 #include "broker/policy/config_checks.h"
 #include "broker/policy/config_messages.h"
 #include "broker/policy/kinds.h"
@@ -16,7 +17,15 @@ class NotifierCheck {
 
   void Run() {
     if (notifier_->kind.empty()) return;  // faulted where it stands
-    if (notifier_->host.empty() && !draft_->IsUnread(path_ + ".host")) {
+    const bool chat = notifier_->kind == "teams-chat";
+    const char* const other = chat ? "host" : "chat";
+    if (draft_->IsWritten(path_ + "." + other)) {
+      Fault(other, std::string("kind = \"") + notifier_->kind + "\" has no " + other +
+                       ": remove it, or write the other kind");
+    }
+    if (chat && notifier_->chat.empty() && !draft_->IsUnread(path_ + ".chat")) {
+      Fault("chat", "kind = \"teams-chat\" needs chat = \"19:…\", the id of the chat");
+    } else if (!chat && notifier_->host.empty() && !draft_->IsUnread(path_ + ".host")) {
       Fault("host", "kind = \"webhook\" needs host = \"https://…\", the origin of its address");
     }
     CheckCredential();
@@ -35,10 +44,58 @@ class NotifierCheck {
     if (found == credentials.end()) {
       return Fault("credential", NoSuchMessage("credential", name, NamesOf(credentials), "add it"));
     }
-    if (found->second.kind == "webhook-url" || found->second.kind.empty()) return;
+    if (found->second.kind.empty()) return;
+    if (notifier_->kind == "teams-chat") return CheckWriter(found->second);
+    if (found->second.kind == "webhook-url") return;
     Fault("credential",
           "kind = \"webhook\" takes a credential of kind \"webhook-url\": name one, whose address "
           "goes into the store with `purser secret set`");
+  }
+
+  // Who writes to the chat may do nothing else, and nobody else may write as it.
+  void CheckWriter(const Credential& writer) {
+    if (writer.kind == "webhook-url" || SubjectOf(writer) != Subject::kConfiguredUser) {
+      return Fault("credential",
+                   "kind = \"teams-chat\" writes as a user: name a credential of kind "
+                   "\"refresh-token\", or an agent identity with act = \"agent-user\"");
+    }
+    const bool read = !draft_->IsUnread("credential." + writer.name + ".scopes");
+    if (read && writer.scopes != std::vector<std::string>{kChatScope}) {
+      Fault("credential", "credential " + writer.name + " must have scopes = [\"" + kChatScope +
+                              "\"] and no other: give the chat a registration of its own");
+    }
+    const std::string other = OtherUserOf(writer);
+    if (other.empty()) return;
+    Fault("credential", "the registration of credential " + writer.name + " is used by " + other +
+                            ", too: give the chat a registration of its own");
+  }
+
+  [[nodiscard]] bool IsSame(const Credential& writer, const std::string& name) const {
+    const auto found = draft_->config.credentials.find(name);
+    if (found == draft_->config.credentials.end()) return false;
+    const std::string& client = found->second.client_id;
+    return name == writer.name || (!client.empty() && SameIgnoringCase(client, writer.client_id));
+  }
+
+  // What else could write to the chat, or act with more than the chat's rights; empty: nothing.
+  [[nodiscard]] std::string OtherUserOf(const Credential& writer) const {
+    const Config& config = draft_->config;
+    for (const auto& [name, agent] : config.agents) {
+      for (const Rule& rule : agent.rules) {
+        if (IsSame(writer, rule.credential)) return "a rule of agent " + name;
+      }
+    }
+    if (IsSame(writer, config.admin.upstream)) return "[admin] upstream";
+    for (const auto& [name, credential] : config.credentials) {
+      if (IsSame(writer, credential.rotate_with)) return "rotate_with of credential " + name;
+    }
+    for (const auto& [name, vault] : config.vaults) {
+      constexpr std::string_view kBy = "credential:";
+      if (vault.auth.starts_with(kBy) && IsSame(writer, vault.auth.substr(kBy.size()))) {
+        return "vault " + name;
+      }
+    }
+    return {};
   }
 
   Draft* draft_;

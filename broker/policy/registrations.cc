@@ -66,7 +66,10 @@ std::vector<Registration> DeriveRegistrations(const Config& config) {
     if (sets.empty() && (ProvesAgentIdentity(config, name) || ShowsAVault(config, credential))) {
       registrations.push_back({.credential = name, .written = &credential});
     }
-    if (sets.empty() && name == config.admin.upstream) {
+    const bool writes = std::ranges::any_of(config.notifiers, [&](const auto& one) {
+      return one.second.kind == "teams-chat" && one.second.credential == name;
+    });
+    if (sets.empty() && (name == config.admin.upstream || writes)) {
       const Scopes all(credential.scopes.begin(), credential.scopes.end());
       registrations.push_back(
           {.credential = name, .written = &credential, .scopes = {all.begin(), all.end()}});

@@ -96,9 +96,25 @@ TEST_CASE("Whatever is said, no character is left that a renderer acts on") {
 }
 
 TEST_CASE("HTML has none of the characters that mean something in it") {
-  CHECK(HtmlText("<script>\"x\" & 'y'</script>") ==
-        "&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39;&lt;/script&gt;");
-  CHECK(HtmlText("Mail.Send") == "Mail.Send");
+  // clang-format off
+  struct Row { const char* why; const char* text; const char* html; };
+  const Row rows[] = {
+      {"plain words stay",          "Mail.Send for Jürg",       "Mail.Send for Jürg"},
+      {"nothing",                   "",                         ""},
+      {"an element is none",        "<script>x</script>",       "&lt;script&gt;x&lt;/script&gt;"},
+      {"nor is a mention",          "<at id=0>Jo</at>",         "&lt;at id=0&gt;Jo&lt;/at&gt;"},
+      {"nor an attachment",         "<attachment id=1>",        "&lt;attachment id=1&gt;"},
+      {"nor a comment",             "<!-- x -->",               "&lt;!-- x --&gt;"},
+      {"an attribute does not end", "\" onload=x '",            "&quot; onload=x &#39;"},
+      {"an escape is text",         "&lt;b&gt;",                "&amp;lt;b&amp;gt;"},
+      {"a half one, too",           "&#60;b",                   "&amp;#60;b"},
+      {"all of them",               "<&>\"'",                   "&lt;&amp;&gt;&quot;&#39;"},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    CHECK(HtmlText(row.text) == row.html);
+  }
 }
 
 TEST_CASE("A card of an approval says first what is so, then what the agent says") {
@@ -172,6 +188,20 @@ TEST_CASE("A chat's HTML holds no markup of an agent") {
   CHECK(html.find("‹img src=x onerror=y› &quot;&#39;＆") != std::string::npos);
   CHECK(html.find("<img") == std::string::npos);
   CHECK(html.find("<code>purser approve 0123") != std::string::npos);
+}
+
+TEST_CASE("A message that is too large for a chat still says who asks and how to decide") {
+  NotificationCard card = CardOf("helpdesk-zrh", Opened("<x>"));
+  const json small = json::parse(ToChatMessage(card));
+  CHECK(small["body"]["contentType"] == "html");
+  CHECK(small["body"]["content"] == ToHtml(card));
+  CHECK(small.size() == 1);
+  for (int i = 0; i < 40; ++i) card.facts.push_back({"more", std::string(1000, '&')});
+  const std::string message = ToChatMessage(card);
+  CHECK(message.size() < 28 * 1000);
+  for (const char* part : {"agent helpdesk asks", "purser approve 0123", "more to it than fits"}) {
+    CHECK(message.find(part) != std::string::npos);
+  }
 }
 
 TEST_CASE("A notice tells of a token that was given, and asks nothing") {

@@ -11,10 +11,12 @@ import unittest
 
 import enrolled
 import harness
-from harness import BIN, HELPDESK, IS_ROOT, until
+from harness import BIN, DevTenant, HELPDESK, IS_ROOT, JO, SAM, default_tenant, until
 
 SCOPE = ["User.Read.All"]
 LEADS, LEAD_UID = 62001, 61021
+WRITER = "dddddddd-0000-4000-8000-000000000008"  # writes into chats, and no more
+OPENER = "dddddddd-0000-4000-8000-000000000009"  # opens chats, and no more
 SIGNATURE = "sig=Canary-webhook-signature-0123456789"
 HOSTILE = "[approve](https://evil.test) <at>Jo</at> **granted** {{DATE(2026-01-01T00:00:00Z)}}"
 
@@ -80,6 +82,26 @@ class Receiver:
         self.server.server_close()
 
 
+def tenant():
+    made = default_tenant()
+    for client, scope in ((WRITER, "ChatMessage.Send"), (OPENER, "Chat.Create")):
+        made["registrations"].append({"client_id": client, "public_client": True,
+                                      "delegated": {"graph": [scope]}})
+    return made
+
+
+def chat_of(entra, *users):
+    """The id of a chat of theirs, which the first one opens."""
+    flow = entra.devicecode(client_id=OPENER, scope=f"{entra.graph}/Chat.Create").json()
+    entra.decide(flow["user_code"], users[0])
+    token = entra.token(client_id=OPENER, device_code=flow["device_code"],
+                        grant_type="urn:ietf:params:oauth:grant-type:device_code").json()["access_token"]
+    members = [{"@odata.type": "#microsoft.graph.aadUserConversationMember", "roles": ["owner"],
+                "user@odata.bind": f"{entra.graph}/v1.0/users('{user}')"} for user in users]
+    return entra.call_graph("/v1.0/chats", token, "POST",
+                            {"chatType": "oneOnOne", "members": members}).json()["id"]
+
+
 def texts(node):
     if isinstance(node, dict):
         return ([node["text"]] if "text" in node else []) + [t for v in node.values() for t in texts(v)]
@@ -92,7 +114,9 @@ class Telling(enrolled.TenantCase):
 
     @classmethod
     def setUpClass(cls):
-        super().setUpClass()
+        cls.entra = cls.enterClassContext(DevTenant(tenant()))
+        cls.entra.settings(device_code_interval_s=1)
+        chat = chat_of(cls.entra, SAM, JO)
         folder = pathlib.Path(cls.entra.dir) / "hooks"
         folder.mkdir()
         cls.receiver = Receiver(folder)
@@ -106,12 +130,17 @@ class Telling(enrolled.TenantCase):
             config["admin"]["approvers"] = [f"group:{LEADS}"]
             config["credential"]["hook"] = {"kind": "webhook-url"}
             config["notify"] = {"leads": {"kind": "webhook", "host": cls.receiver.origin, "credential": "hook",
-                                          "notices": True}}
+                                          "notices": True},
+                                "chat": {"kind": "teams-chat", "chat": chat, "credential": "writer"}}
+            config["credential"]["writer"] = {"kind": "refresh-token", "client_id": WRITER, "user": SAM,
+                                              "scopes": ["ChatMessage.Send"]}
             rules = config["agent"][HELPDESK]["allow"]
             rules[0]["decision"] = "notify"
             rules[1] |= {"decision": "approve", "approve_bearer": True, "approval": {"by": [f"group:{LEADS}"]}}
         cls.purser = cls.enterClassContext(harness.Purser(cls.entra, edit=edit))
         enrolled.enrol(cls.purser)
+        login = cls.purser.log_in("writer", SAM)
+        assert login.returncode == 0, login.stdout + cls.purser.log()
 
     def setUp(self):
         self.receiver.answer = 202
@@ -133,9 +162,16 @@ class Telling(enrolled.TenantCase):
     def entries(self, kind):
         return [entry for entry in self.purser.ledger_lines()[self.before:] if entry["type"] == kind]
 
-    def failed(self):
-        until(lambda: self.entries("notifier.failed"))
-        return self.entries("notifier.failed")[0]
+    def failed(self, name="leads"):
+        def found():
+            return [entry for entry in self.entries("notifier.failed") if entry["target"]["id"] == name]
+        until(found)
+        return found()[0]
+
+    def said_in_chat(self, about):
+        """The messages of the chat that name it."""
+        return [message for chat in self.entra.control("GET", "/chats") for message in chat["messages"]
+                if about in message["body"]["content"]]
 
     def test_a_an_address_that_leads_elsewhere_is_not_enrolled(self):
         for about, url in (("another host", f"https://evil.test/workflows/abc?{SIGNATURE}"),
@@ -200,6 +236,30 @@ class Telling(enrolled.TenantCase):
         self.assertEqual(self.entries("notifier.failed"), [], time.monotonic() - began)
         entry = self.failed()
         self.assertEqual((entry["reason"], entry["approval"]["id"]), ("upstream_unavailable", identity))
+        self.assert_verifies(self.purser)
+
+    def test_e_b_a_chat_is_told_by_a_user_of_its_own_and_what_the_agent_says_is_no_markup(self):
+        identity = self.pending(HOSTILE + " <b>&lt;")
+        until(lambda: self.said_in_chat(identity))
+        (message,) = self.said_in_chat(identity)
+        self.assertEqual((message["from"]["user"]["id"], message["body"]["contentType"]), (SAM, "html"))
+        html = message["body"]["content"]
+        for part in (f"<code>purser approve {identity}</code>", "This message decides nothing", "“［approve］("):
+            self.assertIn(part, html)
+        for part in ("<at", "<b>&", "[approve]", "https://evil", "{{"):
+            self.assertNotIn(part, html)
+        access = [entry for entry in self.entries("credential.access") if entry["credential"]["name"] == "writer"]
+        self.assertEqual((access[0]["target"]["kind"], access[0]["target"]["id"]), ("notifier", "chat"))
+        self.assertGreater(access[0]["seq"], self.entries("approval.requested")[0]["seq"])
+        self.said("approve", identity)
+
+    def test_e_c_a_chat_whose_credential_can_do_more_is_not_written_to(self):
+        self.entra.registration(WRITER, delegated={"graph": ["ChatMessage.Send", "Chat.Read"]})
+        identity = self.pending("with too many rights")
+        entry = self.failed("chat")
+        self.assertEqual((entry["reason"], entry["approval"]["id"]), ("over_scoped", identity))
+        self.assertEqual(self.said_in_chat(identity), [])
+        self.said("approve", identity)
         self.assert_verifies(self.purser)
 
     def test_f_the_address_is_nowhere_but_in_the_store(self):

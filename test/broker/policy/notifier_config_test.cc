@@ -3,6 +3,7 @@
 
 #include "broker/policy/config_parser.h"
 #include "broker/policy/egress.h"
+#include "broker/policy/registrations.h"
 #include "broker/policy/show.h"
 #include "test/broker/policy/config_fixture.h"
 
@@ -17,6 +18,13 @@ std::string Notify(const std::string& body, const std::string& name = "leads") {
   return "[notify." + name + "]\n" + body;
 }
 std::string Webhook(const std::string& body) { return Notify("kind = \"webhook\"\n" + body); }
+constexpr const char* kWriter =
+    "[credential.writer]\nkind = \"refresh-token\"\n"
+    "client_id = \"55555555-2222-3333-4444-555555555555\"\n"
+    "user = \"66666666-7777-8888-9999-bbbbbbbbbbbb\"\nscopes = [\"ChatMessage.Send\"]\n";
+std::string Chat(const std::string& more, const std::string& id = "19:0a1b-2c@thread.v2") {
+  return Notify("kind = \"teams-chat\"\nchat = \"" + id + "\"\ncredential = \"writer\"\n" + more);
+}
 std::string With(const std::string& tables) { return fixture::With("", tables); }
 
 bool Says(const std::string& text, const std::string& what, std::string* all) {
@@ -49,6 +57,66 @@ TEST_CASE("A webhook has a host, and its address is a credential of a kind of it
   const std::string shown = ShowConfig(config);
   CHECK(shown.find("[notify.leads]\nkind = \"webhook\"\n") != std::string::npos);
   CHECK(shown.find("[credential.hook]\nkind = \"webhook-url\"\n\n") != std::string::npos);
+}
+
+TEST_CASE("A chat has a credential of its own, which can do nothing but write to it") {
+  const Config config = fixture::Valid(With(kWriter + Chat("notices = true\n")));
+  const Notifier& leads = config.notifiers.at("leads");
+  CHECK(leads.kind == "teams-chat");
+  CHECK(leads.chat == "19:0a1b-2c@thread.v2");
+  CHECK(leads.credential == "writer");
+  CHECK(leads.notices);
+  const auto egress = Egress(config);
+  const auto graph = std::ranges::find(egress, "graph.microsoft.com:443", &Destination::host);
+  REQUIRE(graph != egress.end());
+  CHECK(graph->reason.find("messages in the chat of [notify.leads]") != std::string::npos);
+  const std::string shown = ShowConfig(config);
+  CHECK(shown.find("kind = \"teams-chat\"\n") != std::string::npos);
+  CHECK(shown.find("chat = \"19:0a1b-2c@thread.v2\"\n") != std::string::npos);
+  const auto made = DeriveRegistrations(config);
+  const auto writer = std::ranges::find(made, "writer", &Registration::credential);
+  REQUIRE(writer != made.end());
+  CHECK(writer->scopes == std::vector<std::string>{"ChatMessage.Send"});
+}
+
+TEST_CASE("A chat whose credential is anything else's, too, or can do more, is a fault") {
+  const std::string writer = kWriter;
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string text = writer;
+    return text.replace(text.find(from), from.size(), to);
+  };
+  const std::string more = R"(scopes = ["ChatMessage.Send", "Chat.Read"])";
+  const std::string scopes = R"(scopes = ["ChatMessage.Send"])";
+  const std::string same = "55555555-2222-3333-4444-555555555555";
+  // clang-format off
+  struct Row { const char* why; std::string text; const char* says; };
+  const Row rows[] = {
+      {"no chat",                       With(writer + Notify("kind = \"teams-chat\"\ncredential = \"writer\"\n")), "needs chat"},
+      {"a chat with a path",            With(writer + Chat("", "19:x/../me")),                    "the id of a chat"},
+      {"a chat with a query",           With(writer + Chat("", "19:x?y")),                        "the id of a chat"},
+      {"a chat with a step up",         With(writer + Chat("", "19:..")),                         "the id of a chat"},
+      {"a chat that is a channel's name", With(writer + Chat("", "leads")),                       "the id of a chat"},
+      {"a host",                        With(writer + Chat(kHost)),                               "has no host"},
+      {"a webhook with a chat",         With(kHook + Webhook(std::string(kHost) + "credential = \"hook\"\nchat = \"19:x@thread.v2\"\n")), "has no chat"},
+      {"answers, which nobody reads",   With(writer + Chat("replies = true\n")),                  "replies"},
+      {"no such credential",            With(Chat("")),                                           "credential"},
+      {"an address",                    With("[credential.writer]\nkind = \"webhook-url\"\n" + Chat("")), "writes as a user"},
+      {"an application",                With(with("refresh-token\"", "client-secret\"") + Chat("")), "writes as a user"},
+      {"one that reads the chat, too",  With(with(scopes, more) + Chat("")),                      "and no other"},
+      {"one that cannot write",         With(with(scopes, "scopes = [\"Chat.Read\"]") + Chat("")), "and no other"},
+      {"an agent's registration",       With(with(same, "11111111-2222-3333-4444-555555555555") + Chat("")), "a rule of agent helpdesk"},
+      {"an agent's credential",         fixture::With("scopes = [\"Mail.Read\"]\ncredential = \"mail\"", "scopes = [\"ChatMessage.Send\"]\ncredential = \"writer\"") + writer + Chat(""), "a rule of agent helpdesk"},
+      {"what ends others at Entra",     fixture::With("[admin]", "[admin]\nupstream = \"writer\"") + writer + Chat(""), "[admin] upstream"},
+      {"what rotates others",           With(writer + "[credential.app]\nkind = \"client-secret\"\nclient_id = \"77777777-2222-3333-4444-555555555555\"\nscopes = [\"User.Read.All\"]\nrotate_with = \"writer\"\n" + Chat("")), "rotate_with of credential app"},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    std::string all;
+    const bool said = Says(row.text, row.says, &all);
+    CAPTURE(all);
+    CHECK(said);
+  }
 }
 
 TEST_CASE("A notifier that could tell nobody is a fault, and says what to write") {
