@@ -11,7 +11,12 @@ namespace {
 using nlohmann::json;
 
 bool ReadHead(const json& from, Head* head) {
-  if (!from.is_object() || (from.size() != 8 && from.size() != 10)) return false;
+  if (!from.is_object()) return false;
+  const bool archives = from.contains("archived") || from.contains("archive_intended");
+  const auto closed = from.find("closed");
+  head->state.closed = closed != from.end();  // said by its being there
+  if (head->state.closed && *closed != json(true)) return false;
+  if (from.size() != 8U + (archives ? 2 : 0) + (head->state.closed ? 1 : 0)) return false;
   const auto number = [&from](const char* key, uint64_t* to) {
     const auto it = from.find(key);
     if (it == from.end() || !it->is_number_unsigned()) return false;
@@ -25,8 +30,8 @@ bool ReadHead(const json& from, Head* head) {
     return false;
   }
   // Absent before the first archive, and in heads of earlier versions.
-  if (from.size() == 10 && (!number("archive_intended", &state.archive_intended) ||
-                            !number("archived", &state.archived))) {
+  if (archives && (!number("archive_intended", &state.archive_intended) ||
+                   !number("archived", &state.archived))) {
     return false;
   }
   const auto all = from.find("all_killed"), killed = from.find("killed"), leaf = from.find("leaf"),
@@ -55,6 +60,7 @@ std::string FormatHead(const Head& head) {
     line += R"(,"archive_intended":)" + std::to_string(head.state.archive_intended);
     line += R"(,"archived":)" + std::to_string(head.state.archived);
   }
+  if (head.state.closed) line += R"(,"closed":true)";
   line += R"(,"killed":[)";
   for (const std::string& agent : head.state.killed) {
     if (line.back() != '[') line += ',';

@@ -5,6 +5,8 @@
 namespace broker::ledger {
 namespace {
 
+constexpr std::string_view kLastType = "instance.torn_down";
+
 void FoldKill(const ScannedLine& line, State* state) {
   if (line.outcome != "success") return;
   const bool engaged = line.type == "kill.engaged";
@@ -40,7 +42,8 @@ void FoldArchive(const ScannedLine& line, State* state) {
 }  // namespace
 
 bool ChangesState(std::string_view type) {
-  return type.starts_with("kill.") || type.starts_with("secret.") || type == "ledger.archived";
+  return type.starts_with("kill.") || type.starts_with("secret.") || type == "ledger.archived" ||
+         type == kLastType;
 }
 
 void Fold(const ScannedLine& line, const Leaf& leaf, State* state) {
@@ -49,6 +52,12 @@ void Fold(const ScannedLine& line, const Leaf& leaf, State* state) {
   if (line.type == "kill.engaged" || line.type == "kill.released") FoldKill(line, state);
   if (line.type == "ledger.archived") FoldArchive(line, state);
   if (line.type.starts_with("secret.")) FoldGeneration(line, state);
+  if (line.type == kLastType) state->closed = true;
+}
+
+std::string ClosedText(const State& state) {
+  return std::string(kClosedWord) + ": entry " + std::to_string(state.seq) +
+         " is the last one of this ledger";
 }
 
 bool IsStopped(const State& state, EntryType type, std::string_view agent) {

@@ -16,6 +16,7 @@ struct State {
   Leaf leaf = kNoLeaf;
   std::set<std::string, std::less<>> killed;  // agents, by name
   bool all_killed = false;
+  bool closed = false;            // by instance.torn_down: nothing may follow
   uint64_t store_intended = 0;    // highest change.generation of a pending secret.* entry
   uint64_t store_confirmed = 0;   // highest of a successful one
   uint64_t archive_intended = 0;  // highest change.archived of a pending ledger.archived entry
@@ -27,6 +28,10 @@ struct State {
 /// all agents when it names none; kill.released undoes the one or the other, and releasing all
 /// leaves agents stopped that were stopped by name. Pure.
 void Fold(const ScannedLine& line, const Leaf& leaf, State* state);
+
+/// Why a closed ledger takes nothing: for people. Begins with kClosedWord.
+std::string ClosedText(const State& state);
+inline constexpr std::string_view kClosedWord = "torn down";
 
 /// Whether lines of this type change more of the state than its head.
 bool ChangesState(std::string_view type);

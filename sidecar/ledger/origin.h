@@ -17,7 +17,8 @@ constexpr bool MayAppend(Origin origin, broker::ledger::EntryType type) {
              type != kLedgerArchived;
     case Origin::kSupervisor:
       return type == kDaemonStarted || type == kDaemonStopped || type == kRoleRestarted ||
-             type == kConnectionRefused || type == kPolicyChanged || type == kKillEngaged;
+             type == kConnectionRefused || type == kPolicyChanged || type == kKillEngaged ||
+             type == kInstanceTornDown;  // a teardown that purserd finishes
     case Origin::kDialer:
       return type == kConnectionOpened;
     case Origin::kLedger:  // its own, and the counts of others' refusals
@@ -30,7 +31,8 @@ constexpr bool MayAppend(Origin origin, broker::ledger::EntryType type) {
 /// What is written from the reserve when the disk is full.
 constexpr bool IsEssential(broker::ledger::EntryType type) {
   using enum broker::ledger::EntryType;
-  return type == kKillEngaged || type == kDaemonStopped || type == kLedgerRecovered;
+  return type == kKillEngaged || type == kDaemonStopped || type == kLedgerRecovered ||
+         type == kInstanceTornDown;
 }
 
 }  // namespace sidecar::ledger

@@ -29,7 +29,7 @@ Entry RecoveredEntry(std::string reason) {
 void Writer::Start() { Reopen(nullptr, {}); }
 
 void Writer::Resume() {
-  if (state_of_latch_ == Latch::kOpen) return;
+  if (state_of_latch_ == Latch::kOpen || state_.closed) return;
   // What was acknowledged is known from memory, as long as there is a memory of it.
   const Head acknowledged = acknowledged_;
   const bool known = opened_once_ && !acknowledged.segment.empty();
@@ -42,6 +42,7 @@ void Writer::Reopen(const Head* acknowledged, std::string resumed_from) {
   opened_once_ = true;
   acknowledged_ = recovered->head;
   state_ = acknowledged_.state;
+  if (state_.closed) return CloseForGood();
   // The first segment is begun now, so that a folder that cannot be written shows at once.
   const auto today = broker::ledger::DateOf(ports_.clock.WallNow());
   if (!segments_.has_file()) {
@@ -110,6 +111,7 @@ std::optional<Error> Writer::TryAdd(Origin origin, const Entry& entry, Answer* a
   if (!MayAppend(origin, entry.type)) {
     return Error{ErrorCode::kDenied, "this role may not write such an entry"};
   }
+  if (state_.closed) return Error{ErrorCode::kDenied, ClosedText(state_)};
   const bool essential = IsEssential(entry.type);
   if (state_of_latch_ == Latch::kClosed) return Error{ErrorCode::kUnavailable, latch_};
   if (state_of_latch_ == Latch::kEssentialOnly && !essential) {
@@ -130,7 +132,9 @@ std::optional<Error> Writer::TryAdd(Origin origin, const Entry& entry, Answer* a
     }
   }
   // Nothing follows the last entry, the counts of refusals least of all.
-  if (entry.type == EntryType::kDaemonStopped) WriteCounts(/*all=*/true);
+  const bool last =
+      entry.type == EntryType::kDaemonStopped || entry.type == EntryType::kInstanceTornDown;
+  if (last) WriteCounts(/*all=*/true);
   if (auto no_room = Room(essential)) return no_room;
   if (Status chained = Chain(entry, now, answer); !chained) return chained.error();
   if (!is_count) floods_.Wrote(entry, ports_.clock.Now());
@@ -191,6 +195,7 @@ const std::vector<Answer>& Writer::Commit() {
     const uint64_t begins_at = segments_.size();
     if (Status done = segments_.Commit(batch_); done) {
       acknowledged_ = {state_, segments_.file_name(), begins_at + last_line_at_};
+      if (state_.closed) CloseForGood();
     } else {
       Close(Latch::kClosed, done.error().detail);
       FailBatch();
@@ -223,10 +228,18 @@ void Writer::WriteCounts(bool all) {
 }
 
 void Writer::SaveHead() {
-  if (state_of_latch_ == Latch::kClosed || acknowledged_.state.seq == 0) return;
+  const bool latched = state_of_latch_ == Latch::kClosed && !acknowledged_.state.closed;
+  if (latched || acknowledged_.state.seq == 0) return;
   if (Status saved = segments_.SaveHead(acknowledged_); !saved) {
     Close(Latch::kClosed, saved.error().detail);
   }
+}
+
+// By its last entry: no resume opens it, and no restart.
+void Writer::CloseForGood() {
+  state_of_latch_ = Latch::kClosed;
+  latch_ = ClosedText(state_);
+  ports_.log.Info("ledger_closed", {{"seq", state_.seq}});
 }
 
 void Writer::Close(Latch how, const std::string& why) {

@@ -100,6 +100,7 @@ class Writer {
   [[nodiscard]] broker::ledger::Place PlaceOfNext(broker::Clock::Wall now) const;
   broker::Status Chain(const broker::ledger::Entry& entry, broker::Clock::Wall now, Answer* answer);
   void Close(Latch how, const std::string& why);
+  void CloseForGood();
   void FailBatch();
   void Record(const std::vector<Repair>& repairs, const std::string& resumed_from);
   bool AddOwn(const broker::ledger::Entry& entry);
