@@ -83,6 +83,11 @@ Kdf SealedStore::kdf() const {
   return header_.kdf;
 }
 
+void SealedStore::Forget() {
+  const std::scoped_lock lock(rotation_mutex_, write_mutex_, db_mutex_);
+  keys_.reset();
+}
+
 bool SealedStore::sealed() const {
   const std::scoped_lock lock(db_mutex_);
   return !keys_.has_value();

@@ -62,6 +62,8 @@ class SealedStore final : public broker::SealedStore {
   /// kConflict (an older copy was put back · newer than the ledger knows; with `accept_restored`
   /// neither is an error) · the witness's.
   broker::Status Unseal(const broker::Secret& kek, GenerationBounds bounds);
+  /// Drops the keys: sealed from now on, as before Unseal(). Waits for a write under way.
+  void Forget();
   [[nodiscard]] bool sealed() const;
   [[nodiscard]] uint64_t generation() const;
 

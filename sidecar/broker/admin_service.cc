@@ -63,6 +63,8 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/release",                         kOperator, kOwn,    {"agent?", "all?", "credential?", "why"}, &AdminService::Release, true},
       {"POST", "/v1/revoke",                          kOperator, kOwn,    {"credential?", "agent?", "token_seq?", "why?", "upstream?"}, &AdminService::Revoke},
       {"POST", "/v1/upstream",                        kOperator, kOwn,    {"agent?", "all?"},         &AdminService::Upstream},
+      {"GET",  "/v1/teardown",                        kAuditor,  kNone,   {},                         &AdminService::ShowTeardown},
+      {"POST", "/v1/teardown",                        kOperator, kOwn,    {"instance?", "why?", "dry_run?", "skip_upstream?", "even_if_upstream_failed?"}, &AdminService::TearDown},
       {"GET",  "/v1/approvals",                       kAnyRole,  kNone,   {},                         &AdminService::ListApprovals},
       {"POST", "/v1/approvals/{}/approve",            kApprover, kOwn,    {"digest", "why?"},         &AdminService::Approve, true},
       {"POST", "/v1/approvals/{}/deny",               kApprover, kOwn,    {"digest", "why?"},         &AdminService::DenyApproval},

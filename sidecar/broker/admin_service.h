@@ -18,6 +18,7 @@
 #include "sidecar/broker/logins.h"
 #include "sidecar/broker/people.h"
 #include "sidecar/broker/revoked_credentials.h"
+#include "sidecar/broker/teardown.h"
 #include "sidecar/broker/upstream_stops.h"
 #include "sidecar/ipc/messages.h"
 
@@ -53,6 +54,8 @@ struct AdminPorts {
   std::function<broker::Result<std::string>(ipc::MessageType question, const std::string& text)>
       ask_supervisor;
   std::function<Readiness()> readiness;
+  /// Drops the store's keys for good; says what reading it gives then.
+  std::function<std::string()> forget_store = {};
 };
 
 /// Routes by literal path, checks the peer's role first, and writes an entry for each action and
@@ -128,6 +131,11 @@ class AdminService {
   broker::Secret TakeForRemoval(const Call& call, const broker::policy::Credential& credential);
   Outcome RevokeToken(const Call& call, const std::string& why);
   Json Destroy(const broker::policy::Credential& credential, std::string* trouble);
+  Outcome TearDown(const Call& call);
+  Outcome ShowTeardown(const Call& call);
+  Teardown::Ports PortsOfTeardown(const Call& call, const broker::ledger::Entry& who);
+  Json EndUpstream(const Call& call, const std::vector<broker::UpstreamStep>& steps,
+                   const broker::ledger::Entry& who, broker::Clock::Steady until);
   Outcome ListApprovals(const Call& call);
   Outcome Approve(const Call& call);
   Outcome DenyApproval(const Call& call);
@@ -148,6 +156,7 @@ class AdminService {
 
   AdminPorts ports_;
   UpstreamStops upstream_;
+  Teardown teardown_;
   broker::SealBox seal_box_;
   Logins logins_;
   broker::SecondPerson second_person_;

@@ -242,7 +242,8 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
       .archive_ledger = [this](const std::string& order) { return ledger_.Archive(order); },
       .ask_supervisor = [this](MessageType question,
                                const std::string& text) { return supervisor_.Ask(question, text); },
-      .readiness = [this] { return Look(); }};
+      .readiness = [this] { return Look(); },
+      .forget_store = [this] { return seal_.Forget(); }};
 }
 
 }  // namespace sidecar::broker_role

@@ -50,7 +50,8 @@ void BrokerProcess::HandleText(MessageType type, const std::string& text,
     prepared_.reset();
   } else if (type == MessageType::kUnseal && !fds.empty()) {
     Unseal(text, fds[0].get());
-  } else if (type == MessageType::kStatusReport || type == MessageType::kReloadReport) {
+  } else if (type == MessageType::kStatusReport || type == MessageType::kReloadReport ||
+             type == MessageType::kKeysDestroyed) {
     supervisor_.Deliver(text);
   } else if (type == MessageType::kOpenedFile) {
     supervisor_.Deliver(text, std::move(fds));

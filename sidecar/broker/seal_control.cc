@@ -114,6 +114,7 @@ Status SealControl::SealFirst() {
 }
 
 Status SealControl::Unseal(const Secret& kek, bool by_next) {
+  if (forgotten_) return Fail(ErrorCode::kUnavailable, "torn down");
   const auto bounds = Bounds();
   if (!bounds) return std::unexpected(bounds.error());
   Status opened = ports_.store.Unseal(kek, *bounds);
@@ -150,6 +151,15 @@ Status SealControl::AcceptRestored() {
   }
   accepts_restored_ = true;
   return {};
+}
+
+std::string SealControl::Forget() {
+  forgotten_ = true;
+  usable_ = false;
+  ports_.store.Forget();
+  NoteTrouble("torn down");
+  const auto read = ports_.store.List();
+  return read ? "STILL OPEN" : read.error().detail;
 }
 
 void SealControl::AskForKeys() {

@@ -56,6 +56,8 @@ class SealControl {
   /// That was said, and the store is not open yet.
   [[nodiscard]] bool accepts_restored() const { return accepts_restored_; }
 
+  /// Drops the keys for good, and says what reading a secret gives then.
+  std::string Forget();
   /// Asks for the keys once more if the store is still closed; what kept it closed may be mended.
   void AskForKeys();
 
@@ -84,6 +86,7 @@ class SealControl {
   Ports ports_;
   std::function<broker::Status()> on_unsealed_;
   std::atomic<bool> usable_ = false;
+  std::atomic<bool> forgotten_ = false;
   std::atomic<bool> opened_by_next_ = false;
   std::atomic<bool> accepts_restored_ = false;
   std::mutex vault_turn_;  // held while the key vault is asked

@@ -24,6 +24,7 @@
 #include "sidecar/cli/session.h"
 #include "sidecar/cli/sign_in_command.h"
 #include "sidecar/cli/stop_commands.h"
+#include "sidecar/cli/teardown_command.h"
 #include "sidecar/cli/terminal.h"
 #include "sidecar/cli/usage.h"
 
@@ -353,6 +354,8 @@ int RunPurser(int argc, char** argv) {
   AddRestore(app, session, restore);
   RevokeOrder revoke;
   AddRevoke(app, session, revoke);
+  TeardownOrder teardown;
+  AddTeardown(app, session, teardown);
   AddApprovals(app, session, approval);
   AddSecretCommands(app, session, credential);
   AddRotate(app, session, rotation);

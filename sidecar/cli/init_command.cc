@@ -15,6 +15,7 @@
 #include <ostream>
 
 #include "sidecar/cli/terminal.h"
+#include "sidecar/ipc/control.h"
 #include "sidecar/ipc/system_ports.h"
 #include "token_cache/key_encryption_key.h"
 #include "token_cache/sealed_store.h"
@@ -198,6 +199,10 @@ int CreateRoleUsers(InitReport& report) {
 int CreateStore(const broker::policy::Config& config, InitReport& report) {
   const std::string folder = config.paths.state + "/store";
   const std::string path = folder + "/store.db";
+  if (fs::exists(config.paths.state + "/" + std::string(ipc::kTornDown))) {
+    return report.Complain("an instance was torn down in " + config.paths.state +
+                           "; its ledger is kept there: move the folder away first");
+  }
   if (fs::exists(path)) {
     report.Kept(path);
     return kExitDone;

@@ -60,6 +60,11 @@ class CoreRoles {
   /// Sends the broker every key there is; it takes the first that opens its store.
   /// Errors: kInvalidRequest (there is none, and none was kept).
   broker::Status OfferKeys();
+  /// What was kept to open the store is gone.
+  void ForgetKeys() {
+    kept_key_.Reset();
+    kept_next_key_.Reset();
+  }
   /// Sends kConfigure to the broker or kHosts to the dialer.
   void Configure(RoleKind kind, const LoadedConfig& config);
 

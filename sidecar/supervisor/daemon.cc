@@ -11,6 +11,7 @@
 #include "sidecar/ipc/system_ports.h"
 #include "sidecar/supervisor/signals.h"
 #include "sidecar/supervisor/supervisor.h"
+#include "sidecar/supervisor/teardown_finish.h"
 
 namespace sidecar::supervisor {
 namespace {
@@ -53,6 +54,18 @@ int Serve(Supervisor& supervisor, EventLoop& loop, const SharedConfig& config) {
   return 0;
 }
 
+// An end that was begun is brought about, and nothing else is started.
+int Finish(TeardownPorts ports, const broker::policy::Config& config) {
+  auto note = ReadTeardown(config.paths);
+  if (!note) return CannotStart(note.error().detail);
+  if (Status done = FinishTeardown(ports, config, std::move(*note)); !done) {
+    return CannotStart("this instance is being torn down, and that could not be finished: " +
+                       done.error().detail + ". Mend it, and start purserd once more");
+  }
+  std::fprintf(stderr, "purserd: %s\n", TornDownText(config.paths).c_str());
+  return 0;
+}
+
 }  // namespace
 
 int RunDaemon(const Options& options, const EnvironmentLookup& environment) {
@@ -72,6 +85,10 @@ int RunDaemon(const Options& options, const EnvironmentLookup& environment) {
     for (const std::string& fault : config.error()) std::fprintf(stderr, "%s\n", fault.c_str());
     return 1;
   }
+  const auto& paths = (*config)->config.paths;
+  auto teardown = ReadTeardown(paths);
+  if (!teardown) return CannotStart(teardown.error().detail);
+  if (teardown->phase == TeardownPhase::kClosed) return CannotStart(TornDownText(paths));
   const auto locks = PrepareFolders((*config)->config, *users);
   if (!locks) return CannotStart(locks.error().detail);
   const auto findings = hardening::Harden(hardening::Role::kSupervisor, {});
@@ -88,14 +105,34 @@ int RunDaemon(const Options& options, const EnvironmentLookup& environment) {
                                    {"what", finding.what},
                                    {"remedy", finding.remedy}});
   }
+  if (teardown->phase == TeardownPhase::kDestroying) {
+    return Finish({clock,
+                   log,
+                   {std::move(*executables), *users, RoleEnvironment(options), STDERR_FILENO},
+                   options.credentials_directory},
+                  (*config)->config);
+  }
   EventLoop loop(clock);
   if (Status opened = loop.Open(); !opened) return CannotStart(opened.error().detail);
   Supervisor::Setup setup{
       options.config,  load, {}, options.credentials_directory, options.notify_socket,
       options.watchdog};
   setup.roles = {std::move(*executables), *users, RoleEnvironment(options), STDERR_FILENO};
-  Supervisor supervisor(loop, clock, log, std::move(setup));
-  return Serve(supervisor, loop, *config);
+  int ended = 0;
+  {
+    Supervisor supervisor(loop, clock, log, std::move(setup));
+    ended = Serve(supervisor, loop, *config);
+  }
+  // The broker died in the middle of it.
+  const auto left = ReadTeardown(paths);
+  if (!left || left->phase != TeardownPhase::kDestroying) return ended;
+  auto again = OpenExecutables(options.libexec);
+  if (!again) return CannotStart(again.error().detail);
+  return Finish({clock,
+                 log,
+                 {std::move(*again), *users, RoleEnvironment(options), STDERR_FILENO},
+                 options.credentials_directory},
+                (*config)->config);
 }
 
 }  // namespace sidecar::supervisor

@@ -1,12 +1,14 @@
 // Supervisor's reload and stop: what happens between ready and gone.
 #include <utility>
 
+#include "broker/base/strict_json.h"
 #include "sidecar/supervisor/supervisor.h"
 
 namespace sidecar::supervisor {
 
 using broker::ledger::Entry, broker::ledger::EntryType, broker::ledger::Outcome;
 using ipc::MessageType;
+using nlohmann::json;
 
 namespace {
 
@@ -68,6 +70,43 @@ void Supervisor::OnStopFile(bool there) {
   log_.Info("stop_file_gone", {{"remedy", "agents stay stopped until: purser release --all"}});
 }
 
+// The broker has done its part: what opens the store is destroyed with the note of it written
+// before, and when the ledger has its last entry the daemon ends.
+std::string Supervisor::OnTeardown(const std::string& asked) {
+  const auto body = broker::ParseStrictJson(asked);
+  const json step = body && body->is_object() ? body->value("step", json()) : json();
+  auto note = ReadTeardown(config_->config.paths);
+  if (!note) return json{{"error", note.error().detail}}.dump();
+  const bool closes = step == "close" && note->phase == TeardownPhase::kDestroying;
+  const bool destroys = step == "destroy" && note->phase != TeardownPhase::kClosed;
+  if (phase_ != Phase::kServing || (!destroys && !closes)) {
+    return json{{"error", "purserd is not at this step"}}.dump();
+  }
+  if (closes) {
+    note->ledger = body->value("ledger", json());
+    note->phase = TeardownPhase::kClosed;
+  } else {
+    note->phase = TeardownPhase::kDestroying;
+    note->report = body->value("report", json());
+  }
+  if (const auto noted = WriteTeardown(config_->config.paths, *note); !noted) {
+    return json{{"error", noted.error().detail}}.dump();
+  }
+  teardown_ = note->phase;
+  log_.Warn("teardown", {{"step", closes ? "close" : "destroy"},
+                         {"remedy", "none: it was asked for; see the ledger"}});
+  if (closes) {
+    end_ = loop_.After({}, [this] { BeginStop(); });
+    return json::object().dump();
+  }
+  core_.ForgetKeys();
+  note->destroyed = CarryOutAll(DeedsOf(config_->config));
+  note->unreadable = TryToOpen(config_->config, setup_.credentials_directory);
+  [[maybe_unused]] const auto kept = WriteTeardown(config_->config.paths, *note);
+  return json{{"destroyed", note->destroyed}, {"unreadable", note->unreadable}}.dump(
+      -1, ' ', false, json::error_handler_t::replace);
+}
+
 void Supervisor::BeginStop() {
   if (phase_ > Phase::kServing) return;
   log_.Info("stopping");
@@ -95,7 +134,10 @@ void Supervisor::AdvanceStop() {
       AdvanceStop();
     };
     patience_ = loop_.After(kLastEntryPatience, next);
-    journal_.Record(DaemonEntry(EntryType::kDaemonStopped));
+    // A ledger that is closed takes nothing.
+    if (teardown_ != TeardownPhase::kClosed) {
+      journal_.Record(DaemonEntry(EntryType::kDaemonStopped));
+    }
     journal_.WhenDurable(next);
   }
   if (phase_ == Phase::kStoppingLedger && core_.Get(RoleKind::kLedger) == nullptr) {

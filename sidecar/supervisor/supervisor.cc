@@ -144,6 +144,8 @@ void Supervisor::OnBrokerAsks(RoleProcess& broker, MessageType type, const std::
     const auto file = OpenNamedFile(config_->config, question->text);
     file ? answer(MessageType::kOpenedFile, {}, {file->get()})
          : answer(MessageType::kOpenedFile, ipc::TextOf(file.error()), {});
+  } else if (type == MessageType::kDestroyKeys) {
+    answer(MessageType::kKeysDestroyed, OnTeardown(question->text), {});
   } else {
     broker.Kill();
   }
@@ -155,6 +157,8 @@ void Supervisor::OnCoreDied(RoleKind kind, const std::string& how) {
                    " before it was ready; what it logged says why";
   }
   reload_.OnDied(kind);
+  // Nothing is left for a successor to open: what is to be done yet is done without one.
+  if (kind == RoleKind::kBroker && teardown_ == TeardownPhase::kDestroying) BeginStop();
   AdvanceStop();
 }
 

@@ -14,6 +14,7 @@
 #include "sidecar/supervisor/reload.h"
 #include "sidecar/supervisor/status.h"
 #include "sidecar/supervisor/stop_file.h"
+#include "sidecar/supervisor/teardown.h"
 #include "sidecar/supervisor/watchdog.h"
 #include "sidecar/supervisor/windows.h"
 
@@ -74,6 +75,7 @@ class Supervisor {
   void OnRoleMessage(RoleProcess& role, ipc::MessageType type, const ipc::Message& message);
   void OnBrokerAsks(RoleProcess& broker, ipc::MessageType type, const std::string& text);
   void OnCoreDied(RoleKind kind, const std::string& how);
+  std::string OnTeardown(const std::string& asked);
   void OnLedgerReplaced();
   void OnStopFile(bool there);
   void OnReloaded(const ReloadOutcome& outcome, const SharedConfig& committed);
@@ -89,6 +91,7 @@ class Supervisor {
   broker::Clock::Steady started_;
   SharedConfig config_;
   Phase phase_ = Phase::kStarting;
+  TeardownPhase teardown_ = TeardownPhase::kNone;
   std::optional<std::string> start_fault_;
   FindingsByRole findings_;
   Notifier notifier_;
@@ -101,6 +104,7 @@ class Supervisor {
   Watchdog watchdog_;
   StopFile stop_file_;
   EventLoop::Watch patience_;
+  EventLoop::Watch end_;  // of a torn down instance: behind the answer
 };
 
 }  // namespace sidecar::supervisor

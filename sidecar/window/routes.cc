@@ -52,6 +52,8 @@ constexpr auto kAdminRoutes = std::to_array<Row>({
     {"POST", "/v1/restore",                             Route::kAdmin},
     {"POST", "/v1/kill",                                Route::kAdmin},
     {"POST", "/v1/revoke",                              Route::kAdmin},
+    {"GET",  "/v1/teardown",                            Route::kAdmin},
+    {"POST", "/v1/teardown",                            Route::kAdmin},
     {"GET",  "/v1/approvals",                           Route::kAdmin},
     {"POST", "/v1/approvals/{id}/approve",              Route::kAdmin},
     {"POST", "/v1/approvals/{id}/deny",                 Route::kAdmin},

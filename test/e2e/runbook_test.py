@@ -90,6 +90,7 @@ class Runbook(unittest.TestCase):
         credential["stopper"] = {"kind": "client-secret", "client_id": STOPPER, "scopes": ROLES}
         credential["admin-app"]["rotate_with"] = "stopper"
         config["admin"] = {"operators": [f"group:{OPERATORS}"], "upstream": "stopper"}
+        config["instance"]["name"] = "helpdesk-zrh"
 
     def works(self, scope):
         reply = self.purser.token(HELPDESK, [scope])
@@ -283,6 +284,10 @@ class Runbook(unittest.TestCase):
                   if command.startswith("tar -x")][0]
         self.follow("Move to another machine", {unpack: another})
         self.works("Mail.Read")
+
+    def test_tear_down(self):
+        self.follow("Tear down")
+        self.assertEqual(self.purser.program.process.wait(harness.START_SECONDS), 0)
 
     @classmethod
     def tearDownClass(cls):
