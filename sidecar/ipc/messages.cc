@@ -80,7 +80,7 @@ std::optional<MessageType> TypeOf(std::string_view message) {
   };
   using enum MessageType;
   if (within(kTokenRequest, kApproval) || within(kConnection, kKeysDestroyed) ||
-      within(kStarted, kDestroyKeys) || within(kAppend, kLedgerClose) || within(kDial, kDial)) {
+      within(kStarted, kDestroyKeys) || within(kAppend, kLedgerArchived) || within(kDial, kDial)) {
     return static_cast<MessageType>(byte);
   }
   return std::nullopt;

@@ -58,7 +58,7 @@ enum class MessageType : uint8_t {
   kOfferKeys,      // broker: answered by kUnseal, with all keys there are
   kLatched,        // ledger: why it denies from now on, or empty: it writes again
   kOpenFile,       // broker: a place that the configuration names
-  kDestroyKeys,    // broker: the keys that open the store, and the store
+  kDestroyKeys,    // broker: a step of a teardown, as JSON: the keys and the store, or the end
 
   // to the ledger, on the channels of broker, supervisor and dialer
   kAppend = 80,
@@ -72,7 +72,6 @@ enum class MessageType : uint8_t {
   // broker -> ledger
   kLedgerArchive,   // an operator's `purser ledger archive`: what to move, as JSON
   kLedgerArchived,  // ledger -> broker: what was moved, as JSON
-  kLedgerClose,     // nothing may follow; answered by kLedgerState
 
   // broker -> dialer: fd {stream socket end that SOCKS5 is spoken on}
   kDial = 100,
