@@ -193,10 +193,6 @@ struct Notifier {
   Place place;
 };
 
-struct Listener {
-  std::string listen;  // of metrics: "127.0.0.1:9464"; empty: none
-};
-
 struct Config {
   Instance instance;
   Tenant tenant;
@@ -211,7 +207,6 @@ struct Config {
   std::map<std::string, Agent> agents;
   std::map<std::string, Notifier> notifiers;
   Admin admin;
-  Listener metrics;
   std::string sha256;  // of the whole set of files, hex: in every entry
 };
 
