@@ -82,16 +82,24 @@ void Role::Turn() {
   const auto& answers = writer_.Commit();
   // Before the answers: whoever saw a refusal can rely on it that a restart does not undo it.
   TellLatch();
+  // Before them, too: who has an answer finds the entry in the trail.
+  Publish();
   Answer(answers);
   AnswerQuestions();
-  const uint64_t seq = writer_.head().state.seq;
-  if (seq != published_seq_) {
+  Publish();
+  if (saved_seq_ != published_seq_) {
     writer_.SaveHead();
-    reader_.Publish(segments_.names(), segments_.size(), seq);
-    published_seq_ = seq;
+    saved_seq_ = published_seq_;
   }
   TellLatch();  // a resume, or a head file that could not be written
   LogHead(/*now=*/false);
+}
+
+void Role::Publish() {
+  const uint64_t seq = writer_.head().state.seq;
+  if (seq == published_seq_) return;
+  reader_.Publish(segments_.names(), segments_.size(), seq);
+  published_seq_ = seq;
 }
 
 void Role::DrainChannels() {

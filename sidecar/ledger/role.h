@@ -52,6 +52,7 @@ class Role {
 
   void WaitForNews();
   void Turn();
+  void Publish();
   void DrainChannels();
   void Drain(size_t index);
   bool Take(size_t index, ipc::Message& received);
@@ -84,6 +85,7 @@ class Role {
   bool asked_to_stop_ = false;
   uint64_t logged_seq_ = 0;
   uint64_t published_seq_ = 0;
+  uint64_t saved_seq_ = 0;
   broker::Clock::Steady next_head_log_;
 };
 
