@@ -225,6 +225,7 @@ class OneRun {
       report["by"] = {{"uid", order_.who.caller->uid}};
       if (order_.who.caller->loginuid) report["by"]["loginuid"] = *order_.who.caller->loginuid;
     }
+    if (!order_.who.user_oid.empty()) report["by"]["oid"] = order_.who.user_oid;
     report.update(ports_.alive());
     return report;
   }

@@ -28,7 +28,8 @@ void PrintWho(const Console& console, const json& report) {
               << "began       " << UtcTime(report.value("began", int64_t{0})) << '\n'
               << "time        " << UtcTime(report.value("time", int64_t{0})) << '\n'
               << "by          user " << Field(by, "uid")
-              << (by.contains("loginuid") ? ", signed in as " + Text(by["loginuid"]) : "") << '\n'
+              << (by.contains("loginuid") ? ", signed in as " + Text(by["loginuid"]) : "")
+              << (by.contains("oid") ? ", in Entra " + Text(by["oid"]) : "") << '\n'
               << "why         " << Field(report, "why") << '\n';
   for (const json& agent : List(report, "agents")) {
     console.out << "stopped     agent " << Field(agent, "name") << " (credentials "
