@@ -29,13 +29,13 @@ class Revoking(enrolled.TenantCase):
         return self.granted(self.purser, self.purser.token(HELPDESK, scope))
 
     def decided(self, scope=USERS):
-        """While a part restarts the answer may be that it does: ask until it is a decision."""
+        """While a part restarts the answer may be 503, or none: ask until it is a decision."""
         def answer():
             try:
                 reply = self.purser.token(HELPDESK, scope)
             except OSError:  # cut off with the part that ended
                 return None
-            return None if reply.json().get("reason") == "restarting" else reply
+            return None if reply.status == 503 else reply
         return until(answer)
 
     def assert_revoked(self, scope=USERS):
