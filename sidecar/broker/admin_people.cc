@@ -13,10 +13,10 @@ using Outcome = AdminService::Outcome;
 namespace {
 
 json RolesOf(const broker::policy::Admin& admin, const broker::policy::Facts& facts,
-             const broker::policy::Person& person) {
+             const broker::policy::Person& person, const GivenRoles& given) {
   json roles = json::array();
   for (const AdminRole role : {AdminRole::kOperator, AdminRole::kApprover, AdminRole::kAuditor}) {
-    if (Holds(admin, facts, role, &person)) roles.push_back(NameOf(role));
+    if (Holds(admin, facts, role, &person, given)) roles.push_back(NameOf(role));
   }
   return roles;
 }
@@ -58,9 +58,10 @@ Outcome AdminService::PollSignIn(const Call& call) {
   entry.outcome = LedgerOutcome::kSuccess;
   const auto receipt = ports_.minter_ports.ledger.Append(entry);
   if (!receipt) return std::unexpected(RefusalOf(receipt.error(), Reason::kLedgerUnavailable));
+  const GivenRoles given = ports_.timed_roles.Of(*config, facts, &*state->person);
   json answer = {{"done", true},
                  {"oid", state->person->oid},
-                 {"roles", RolesOf(config->admin, facts, *state->person)},
+                 {"roles", RolesOf(config->admin, facts, *state->person, given)},
                  {"expires_in", config->admin.session.count()}};
   const broker::Secret session = people_.Open(*config, facts, std::move(*state->person));
   answer["session"] = std::string(session.Expose(broker::Exit::kHandToCaller));

@@ -16,26 +16,41 @@ bool InAny(const std::vector<uint32_t>& gids, const broker::policy::Facts& facts
   });
 }
 
+bool Has(const std::vector<AdminRole>& roles, AdminRole role) {
+  return std::ranges::find(roles, role) != roles.end();
+}
+
 }  // namespace
 
 bool Holds(const Admin& admin, const broker::policy::Facts& facts, AdminRole needed,
-           const Person* person) {
+           const Person* person, const GivenRoles& given) {
   if (needed == AdminRole::kAnyone || facts.uid == 0 || facts.uid == admin.owner_uid) return true;
-  const auto in = [&](const std::vector<uint32_t>& gids, const EntraPeople& people) {
-    return InAny(gids, facts) || (person != nullptr && Includes(people, *person));
+  const auto in = [&](const std::vector<uint32_t>& gids, const EntraPeople& people,
+                      AdminRole role) {
+    return InAny(gids, facts) || (person != nullptr && Includes(people, *person)) ||
+           Has(given.roles, role);
   };
-  const bool approver = in(admin.approver_gids, admin.approver_entra);
+  const bool approver = in(admin.approver_gids, admin.approver_entra, AdminRole::kApprover);
   if (needed == AdminRole::kApprover) return approver;
-  if (in(admin.operator_gids, admin.operator_entra)) return true;
+  if (in(admin.operator_gids, admin.operator_entra, AdminRole::kOperator)) return true;
   if (needed == AdminRole::kOperator) return false;
-  return in(admin.auditor_gids, admin.auditor_entra) || (needed == AdminRole::kAnyRole && approver);
+  return in(admin.auditor_gids, admin.auditor_entra, AdminRole::kAuditor) ||
+         (needed == AdminRole::kAnyRole && approver);
 }
 
-bool IsPersonFor(const Admin& admin, AdminRole needed, const Person* person) {
+bool IsPersonFor(const Admin& admin, AdminRole needed, const Person* person,
+                 const GivenRoles& given) {
   if (person == nullptr) return false;
   const EntraPeople& people =
       needed == AdminRole::kApprover ? admin.approver_entra : admin.operator_entra;
-  return !SignsPeopleIn(people) || Includes(people, *person);
+  return !SignsPeopleIn(people) || Includes(people, *person) || Has(given.as_person, needed);
+}
+
+std::optional<AdminRole> FindRole(std::string_view name) {
+  for (const AdminRole role : {AdminRole::kOperator, AdminRole::kApprover, AdminRole::kAuditor}) {
+    if (NameOf(role) == name) return role;
+  }
+  return std::nullopt;
 }
 
 std::string_view NameOf(AdminRole role) {

@@ -27,7 +27,8 @@ struct AdminService::Route {
   Trace trace;
   std::vector<std::string_view> fields;  // of the body; all required but those that end with '?'
   Outcome (AdminService::*handler)(const Call&);
-  bool person = false;  // [admin] require_person is about it
+  bool person = false;    // [admin] require_person is about it
+  bool standing = false;  // who holds the role for a time is not enough
 };
 
 const std::vector<AdminService::Route>& AdminService::Routes() {
@@ -45,6 +46,9 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/sign-ins",                        kAnyone,   kAction, {},                         &AdminService::StartSignIn},
       {"POST", "/v1/sign-ins/{}",                     kAnyone,   kNone,   {},                         &AdminService::PollSignIn},
       {"POST", "/v1/sign-out",                        kAnyone,   kOwn,    {},                         &AdminService::SignOut},
+      {"GET",  "/v1/roles",                           kAnyRole,  kNone,   {},                         &AdminService::ShowRoles},
+      {"POST", "/v1/roles",                           kOperator, kOwn,    {"uid?", "oid?", "role", "seconds", "why"}, &AdminService::GiveRole, true, true},
+      {"POST", "/v1/roles/end",                       kOperator, kOwn,    {"uid?", "oid?", "role", "why?"}, &AdminService::EndRole},
       {"GET",  "/v1/seal-key",                        kOperator, kNone,   {},                         &AdminService::SealKey},
       {"POST", "/v1/reload",                          kOperator, kAction, {"dry_run?"},               &AdminService::Reload},
       {"POST", "/v1/credentials/{}/login",            kOperator, kAction, {},                         &AdminService::StartLogin},
@@ -151,11 +155,12 @@ void AdminService::Handle(const Peer& peer, std::string_view request, std::strin
 AdminService::Outcome AdminService::Dispatch(const Peer& peer, const ipc::AdminRequest& request) {
   const auto config = ports_.broker.config();
   for (const Route& route : Routes()) {
-    Call call{peer, request, {}, {}, {}};
+    Call call{peer, request, {}, {}, {}, {}};
     if (route.method != request.method || !Matches(route.path, request.path, &call.argument)) {
       continue;
     }
     call.person = people_.Find(*config, peer.caller.facts, request.session);
+    call.given = ports_.timed_roles.Of(*config, peer.caller.facts, call.signed_in());
     if (IsCrowd(call)) return Refuse(Reason::kOverloaded, "Too many ask who hold no role.");
     return Run(route, call);
   }
@@ -166,8 +171,9 @@ AdminService::Outcome AdminService::Dispatch(const Peer& peer, const ipc::AdminR
 // sign-ins do not keep Entra busy.
 bool AdminService::IsCrowd(const Call& call) {
   const auto config = ports_.broker.config();
-  const auto* person = call.person ? &*call.person : nullptr;
-  if (Holds(config->admin, call.peer.caller.facts, AdminRole::kAnyRole, person)) return false;
+  const bool any = Holds(config->admin, call.peer.caller.facts, AdminRole::kAnyRole,
+                         call.signed_in(), call.given);
+  if (any) return false;
   const std::scoped_lock lock(crowd_mutex_);
   const auto now = ports_.minter_ports.clock.Now();
   if (now - crowd_since_ >= std::chrono::minutes(1)) {
@@ -180,16 +186,18 @@ bool AdminService::IsCrowd(const Call& call) {
 // Why the route is shut to who calls.
 std::optional<Refusal> AdminService::Shut(const Route& route, const Call& call) const {
   const auto config = ports_.broker.config();
-  const auto* person = call.person ? &*call.person : nullptr;
-  if (!Holds(config->admin, call.peer.caller.facts, route.needed, person)) {
+  const auto* person = call.signed_in();
+  const GivenRoles given = route.standing ? GivenRoles() : call.given;
+  if (!Holds(config->admin, call.peer.caller.facts, route.needed, person, given)) {
     std::string hint = "It needs the role " + std::string(NameOf(route.needed)) + ".";
     if (!call.request.session.empty() && person == nullptr) {
       hint += " Nobody is signed in by what was sent: purser login --as-operator.";
     }
+    if (route.standing) hint += " Who holds it for a time gives none.";
     return Refusal{Reason::kRoleMissing, std::move(hint), {}, {}};
   }
   const bool wanted = route.person && config->admin.require_person;
-  if (!wanted || IsPersonFor(config->admin, route.needed, person)) return std::nullopt;
+  if (!wanted || IsPersonFor(config->admin, route.needed, person, given)) return std::nullopt;
   return Refusal{Reason::kPersonRequired,
                  person == nullptr ? "" : "Who is signed in does not hold that role in [admin].",
                  {},

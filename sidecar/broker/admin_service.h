@@ -19,6 +19,7 @@
 #include "sidecar/broker/people.h"
 #include "sidecar/broker/revoked_credentials.h"
 #include "sidecar/broker/teardown.h"
+#include "sidecar/broker/timed_roles.h"
 #include "sidecar/broker/upstream_stops.h"
 #include "sidecar/ipc/messages.h"
 
@@ -39,6 +40,7 @@ struct AdminPorts {
   std::function<broker::Status()> keep_uses;  // in the store
   broker::Metrics& metrics;
   RevokedCredentials& revoked;
+  TimedRoles& timed_roles;
   broker::Approvals& approvals;
   const ApprovalCounts* approval_counts = nullptr;  // null: nothing is counted
   std::function<broker::Status()> keep_budgets;     // in the store
@@ -83,6 +85,10 @@ class AdminService {
     std::string argument;  // the {name} or {id} of the path
     Json body;
     std::optional<broker::policy::Person> person;  // who is signed in
+    GivenRoles given;                              // for a time
+    [[nodiscard]] const broker::policy::Person* signed_in() const {
+      return person ? &*person : nullptr;
+    }
   };
   static const std::vector<Route>& Routes();
   Outcome Dispatch(const Peer& peer, const ipc::AdminRequest& request);
@@ -110,6 +116,9 @@ class AdminService {
   Outcome StartSignIn(const Call& call);
   Outcome PollSignIn(const Call& call);
   Outcome SignOut(const Call& call);
+  Outcome ShowRoles(const Call& call);
+  Outcome GiveRole(const Call& call);
+  Outcome EndRole(const Call& call);
   Outcome SealKey(const Call& call);
   Outcome SetSecret(const Call& call);
   Outcome Unseal(const Call& call);

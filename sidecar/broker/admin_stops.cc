@@ -87,7 +87,13 @@ Outcome AdminService::Kill(const Call& call) {
 std::optional<broker::Refusal> AdminService::AskSecondPerson(const Call& call,
                                                              const std::string& what,
                                                              uint64_t version, Entry* entry) {
-  if (!ports_.broker.config()->admin.two_person_release) return std::nullopt;
+  const auto config = ports_.broker.config();
+  if (!config->admin.two_person_release) return std::nullopt;
+  // Else the first one makes the second one, by giving the role.
+  if (!Holds(config->admin, call.peer.caller.facts, AdminRole::kOperator, call.signed_in())) {
+    return broker::Refusal{
+        Reason::kRoleMissing, "Where two are needed, both are operators by [admin].", {}, {}};
+  }
   const auto asked =
       second_person_.Ask(what, version, WhoAsks(call.peer.caller.facts, call.person));
   if (asked.step == SecondPerson::Step::kSamePerson) {

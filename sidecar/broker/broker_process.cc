@@ -24,6 +24,7 @@ void BrokerProcess::Serve() {
   if (seal_.usable()) {
     [[maybe_unused]] const Status kept = kept_uses_.Keep();
     [[maybe_unused]] const Status used = kept_budgets_.Keep();
+    [[maybe_unused]] const Status left = timed_roles_.Note();
     [[maybe_unused]] const Status noted = head_.Keep();
   }
   log_.Info("stopped", {{"drained", drained}});
@@ -75,6 +76,7 @@ Status BrokerProcess::OnUnsealed() {
   if (!ledger) return std::unexpected(ledger.error());
   broker_.kills().Adopt({ledger->all_killed, {ledger->killed.begin(), ledger->killed.end()}});
   if (const Status known = revoked_.Load(); !known) return known;
+  if (const Status given = timed_roles_.Load(restored); !given) return given;
   if (const Status loaded = kept_uses_.Load(); !loaded) return loaded;
   if (const Status loaded = approvals_.Load(); !loaded) return loaded;
   if (const Status loaded = kept_budgets_.Load(); !loaded) return loaded;
@@ -212,6 +214,7 @@ AdminPorts BrokerProcess::PortsOfAdmins() {
       .keep_uses = [this] { return kept_uses_.Keep(); },
       .metrics = metrics_,
       .revoked = revoked_,
+      .timed_roles = timed_roles_,
       .approvals = approvals_,
       .approval_counts = &approval_counts_,
       .keep_budgets = [this] { return kept_budgets_.Keep(); },

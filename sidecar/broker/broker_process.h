@@ -34,6 +34,7 @@
 #include "sidecar/broker/seats.h"
 #include "sidecar/broker/supervisor_files.h"
 #include "sidecar/broker/supervisor_link.h"
+#include "sidecar/broker/timed_roles.h"
 #include "sidecar/broker/unseal_retry.h"
 #include "sidecar/broker/vault_set.h"
 #include "sidecar/broker/workers.h"
@@ -117,6 +118,11 @@ class BrokerProcess {
   KeptUses kept_uses_{*store_, uses_};
   broker::Revocations revocations_;
   RevokedCredentials revoked_{*store_, revocations_};
+  TimedRoles timed_roles_{{*store_, ledger_, clock_,
+                           [this](const char* name) { return store_->GetMarker(name); },
+                           [this](const char* name, const std::string& text) {
+                             return store_->PutMarker(name, text);
+                           }}};
   broker::Minter::Ports minter_ports_{
       metered_http_, vaults_, ledger_,  clock_, random_,   sleeper_,     fingerprint_key_.value(),
       &log_,         &files_, &vaults_, &uses_, &metrics_, &revocations_};
@@ -173,6 +179,9 @@ class BrokerProcess {
     while (approvals_.WaitDue(stop)) approvals_.Tick();
   }};
   std::jthread budgets_thread_{[this](const std::stop_token& stop) { kept_budgets_.Run(stop); }};
+  std::jthread roles_thread_{[this](const std::stop_token& stop) {
+    timed_roles_.Run(stop, [this] { return broker_.config(); });
+  }};
   std::jthread rotation_thread_{[this](const std::stop_token& stop) { rotations_.Run(stop); }};
   std::jthread unseal_thread_{[this](const std::stop_token& stop) { unseal_retry_.Run(stop); }};
   std::optional<Prepared> prepared_;

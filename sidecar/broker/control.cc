@@ -120,6 +120,7 @@ void BrokerProcess::Commit() {
   for (const auto& [name, credential] : before->credentials) cache_.Evict(name);
   http_.Replace(prepared_->transport);
   vaults_.Use(VaultsOf(prepared_->config));
+  timed_roles_.Review(*prepared_->config);  // for good, whatever comes next
   broker_.SetConfig(prepared_->config);
   prepared_.reset();
   earlier_.Begin();

@@ -30,12 +30,11 @@ std::unexpected<broker::Refusal> NoSuchSignIn() {
   return Refuse(Reason::kNotFound, "There is no such sign-in; start anew.");
 }
 
-// What a session was opened under: with another of these its person proves nothing.
+}  // namespace
+
 std::string RealmOf(const broker::policy::Config& config) {
   return config.tenant.authority + " " + config.tenant.id + " " + config.admin.client_id;
 }
-
-}  // namespace
 
 struct People::Attempt {
   Attempt(broker::SignIn::Ports ports, const Config& config, uint32_t user)

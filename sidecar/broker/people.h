@@ -17,6 +17,9 @@
 
 namespace sidecar::broker_role {
 
+/// What proves who a person is: with another tenant or registration, what was proven holds no more.
+std::string RealmOf(const broker::policy::Config& config);
+
 /// Sign-ins under way and sessions, each of one user of this machine. Memory alone: a restart asks
 /// everybody to sign in anew. Thread-safe; borrows what it is given. Who could be an agent has
 /// neither.

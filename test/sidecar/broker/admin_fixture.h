@@ -2,6 +2,7 @@
 #pragma once
 #include <doctest/doctest.h>
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -47,6 +48,17 @@ struct Fixture : FakeMintPorts {
   FakeTokenCache cache;
   broker::Revocations revocations;
   RevokedCredentials revoked{vault.store, revocations};
+  std::map<std::string, std::string> notes;  // of the store, by name
+  TimedRoles timed_roles{{vault.store, ledger, clock,
+                          [this](const char* name) -> broker::Result<std::string> {
+                            const auto note = notes.find(name);
+                            if (note != notes.end()) return note->second;
+                            return broker::Fail(ErrorCode::kNotFound, "fake");
+                          },
+                          [this](const char* name, const std::string& text) -> broker::Status {
+                            notes[name] = text;
+                            return {};
+                          }}};
   broker::Minter::Ports minter_ports{WithRevocations()};
   broker::Minter minter{minter_ports};
   broker::Broker broker{
@@ -94,6 +106,7 @@ struct Fixture : FakeMintPorts {
             },
             .metrics = metrics,
             .revoked = revoked,
+            .timed_roles = timed_roles,
             .approvals = approvals,
             .keep_budgets = []() -> broker::Status { return {}; },
             .unseal = [this](const Secret& typed) -> broker::Status {

@@ -88,3 +88,32 @@ TEST_CASE("Whoever is signed in is person enough only where nobody is named, or 
   CHECK(IsPersonFor(admin, AdminRole::kOperator, &bob));
   CHECK_FALSE(IsPersonFor(admin, AdminRole::kApprover, &bob));
 }
+
+TEST_CASE("A role for a time is that role, and makes a person of nobody but whom it was given to") {
+  broker::policy::Admin admin;
+  admin.operator_gids = {10};
+  admin.operator_entra.groups = {"ops"};
+  const Facts nobody{.uid = 5, .gid = 5};
+  const broker::policy::Person bob{"bob", {}};
+  const GivenRoles by_user{{AdminRole::kOperator}, {}};
+  const GivenRoles by_person{{AdminRole::kOperator}, {AdminRole::kOperator}};
+  const GivenRoles auditor{{AdminRole::kAuditor}, {}}, approver{{AdminRole::kApprover}, {}};
+  CHECK_FALSE(Holds(admin, nobody, AdminRole::kOperator, nullptr, auditor));
+  CHECK_FALSE(Holds(admin, nobody, AdminRole::kApprover, nullptr, auditor));
+  CHECK_FALSE(Holds(admin, nobody, AdminRole::kAuditor, nullptr, approver));
+  CHECK_FALSE(Holds(admin, nobody, AdminRole::kApprover, nullptr, by_user));
+  CHECK_FALSE(IsPersonFor(admin, AdminRole::kOperator, &bob, by_user));
+  CHECK_FALSE(IsPersonFor(admin, AdminRole::kOperator, nullptr, by_person));
+  CHECK(Holds(admin, nobody, AdminRole::kOperator, nullptr, by_user));
+  CHECK(Holds(admin, nobody, AdminRole::kAuditor, nullptr, by_user));
+  CHECK(Holds(admin, nobody, AdminRole::kAnyRole, nullptr, approver));
+  CHECK(IsPersonFor(admin, AdminRole::kOperator, &bob, by_person));
+}
+
+TEST_CASE("A role is found by its name alone") {
+  for (const char* none :
+       {"", "anyone", "Operator", "operators", "operator, approver or auditor"}) {
+    CHECK_FALSE(FindRole(none));
+  }
+  CHECK(FindRole("approver") == AdminRole::kApprover);
+}
