@@ -19,6 +19,7 @@
 #include "sidecar/cli/registrations.h"
 #include "sidecar/cli/restore_command.h"
 #include "sidecar/cli/revoke_command.h"
+#include "sidecar/cli/role_command.h"
 #include "sidecar/cli/rotate_command.h"
 #include "sidecar/cli/run_command.h"
 #include "sidecar/cli/session.h"
@@ -351,6 +352,8 @@ int RunPurser(int argc, char** argv) {
   AddArchive(*app.get_subcommand("ledger"), session, archive);
   AddStops(app, session, order);
   AddBudget(app, session, budget);
+  RoleOrder role;
+  AddRoles(app, session, role);
   AddRestore(app, session, restore);
   RevokeOrder revoke;
   AddRevoke(app, session, revoke);

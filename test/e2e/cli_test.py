@@ -20,7 +20,7 @@ OPERATORS, AUDITORS, REVIEWERS = "operator", "adm", "src"  # groups of every Deb
 COMMANDS = ["init", "status", "budget", "metrics", "ready", "agents", "credentials", "reload", "doctor",
             "ledger resume", "ledger archive", "login", "logout", "secret set", "unseal", "seal rotate", "rotate", "run", "config check",
             "config show", "config egress", "config schema", "explain", "audit tail", "audit show", "audit search",
-            "audit verify", "version", "completion", "kill", "release", "revoke", "teardown"]
+            "audit verify", "version", "completion", "kill", "release", "revoke", "role give", "role end", "roles", "teardown"]
 
 
 def with_roles(config):

@@ -159,6 +159,53 @@ class People(enrolled.TenantCase):
         self.assertNotEqual(agent.returncode, 0)
         self.assertIn("peer_refused", agent.stdout + agent.stderr)
 
+    def test_a_role_for_a_time_is_given_by_operators_alone_and_ends(self):
+        give = ["role", "give", str(OTHER_UID), "operator", "--for", "2h", "--why", "support"]
+        self.may_not("role_missing", OTHER_UID, "reload")
+        self.may_not("person_required", 0, *give)  # root is nobody in particular
+        self.signed_in(JO_UID, JO)
+        self.may_not("own_request", JO_UID, "role", "give", str(JO_UID), "approver", "--for", "1h", "--why", "x")
+        self.may_not("own_request", JO_UID, "role", "give", JO, "approver", "--for", "1h", "--why", "x")
+        self.may_not("role_missing", JO_UID, "role", "give", str(self.purser.agent_uid), "auditor",
+                     "--for", "1h", "--why", "x")
+        self.may_not("value_out_of_range", JO_UID, "role", "give", str(OTHER_UID), "auditor", "--for", "2d", "--why", "x")
+        self.assertEqual(self.entries("role.granted"), [])
+        self.assertIn("given", self.may(JO_UID, *give))
+        granted = self.entries("role.granted")[-1]
+        self.assertEqual(granted["user"]["oid"], JO)
+        self.assertEqual(granted["change"]["holder"], f"uid:{OTHER_UID}")
+        self.assertEqual(granted["change"]["why"], "support")
+        self.may(OTHER_UID, "reload")
+        self.may_not("role_missing", OTHER_UID, "role", "give", str(SAM_UID), "auditor", "--for", "1h", "--why", "x")
+        self.assertIn("support", self.may(OTHER_UID, "roles"))
+        self.may_not("role_missing", SAM_UID, "roles")
+        self.purser.stop()
+        self.purser.start_ready()
+        self.may(OTHER_UID, "reload")  # over a restart, unlike a sign-in
+        self.may_not("role_missing", JO_UID, "reload")
+        self.may(0, "role", "end", str(OTHER_UID), "operator")
+        self.may_not("role_missing", OTHER_UID, "reload")
+        self.assertEqual(self.entries("role.ended")[-1]["change"]["by"], "operator")
+        self.may_not("not_found", 0, "role", "end", str(OTHER_UID), "operator")
+        self.assert_verifies(self.purser)
+
+    def test_a_person_is_given_a_role_by_a_person_and_needs_the_sign_in(self):
+        identity = self.pending()
+        give = ["role", "give", JO, "approver", "--for", "1h", "--why", "night shift"]
+        self.signed_in(SAM_UID, SAM)
+        self.may_not("role_missing", SAM_UID, *give)  # an approver gives nothing
+        self.entra.user(SAM, groups=[OPERATORS])
+        self.signed_in(SAM_UID, SAM)
+        self.may(SAM_UID, *give)
+        self.may_not("role_missing", OTHER_UID, "approve", identity)
+        self.entra.user(JO, groups=[OTHERS])
+        self.assertIn("approver", self.signed_in(JO_UID, JO))
+        self.may_not("role_missing", JO_UID, "status")  # an approver is no auditor
+        self.may(JO_UID, "approve", identity)
+        self.assertIn(f"oid:{JO}", self.entries("approval.granted")[-1]["approval"]["by"])
+        self.may(SAM_UID, "role", "end", JO, "approver")
+        self.may_not("role_missing", JO_UID, "approvals")
+
 
 if __name__ == "__main__":
     harness.main()
