@@ -13,7 +13,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kRowVersion = 1;
+constexpr int kShownVersion = 1;
+constexpr int kRowVersion = 2;
+constexpr int kFirstRowVersion = 1;  // in which each vote has a uid
 
 constexpr std::array<std::string_view, 6> kStates = {"pending", "granted", "used",
                                                      "denied",  "expired", "killed"};
@@ -94,7 +96,8 @@ int64_t Unix(Clock::Wall time) {
 json VotesOf(const Approval& approval) {
   json votes = json::array();
   for (const ApprovalVote& vote : approval.votes) {
-    json one = {{"uid", vote.uid}};
+    json one = json::object();
+    if (vote.uid) one["uid"] = *vote.uid;
     if (vote.loginuid) one["loginuid"] = *vote.loginuid;
     PutText(one, "oid", vote.oid);
     votes.push_back(std::move(one));
@@ -136,9 +139,11 @@ Approval Read(const json& row) {
   approval.requested_unix = row.at("requested").get<int64_t>();
   approval.ends_unix = row.at("ends").get<int64_t>();
   for (const json& vote : row.at("votes")) {
-    auto& one = approval.votes.emplace_back(ApprovalVote{vote.at("uid").get<uint32_t>(), {}});
-    if (vote.contains("loginuid")) one.loginuid = vote["loginuid"].get<uint32_t>();
+    ApprovalVote& one = approval.votes.emplace_back();
     one.oid = vote.value("oid", "");
+    // Who has no other name has one here.
+    if (vote.contains("uid") || one.oid.empty()) one.uid = vote.at("uid").get<uint32_t>();
+    if (vote.contains("loginuid")) one.loginuid = vote["loginuid"].get<uint32_t>();
   }
   const json about = json::parse(approval.shown);
   if (const json& process = about.at("process"); process.contains("loginuid")) {
@@ -160,13 +165,19 @@ Approval Read(const json& row) {
 std::string_view NameOf(ApprovalState state) { return kStates.at(static_cast<size_t>(state)); }
 
 bool ApprovalVote::MayBe(const ApprovalVote& other) const {
-  const auto is = [this](uint32_t id) { return person() == id || (uid == id && uid != 0); };
   const bool signed_in = !oid.empty() && oid == other.oid;
-  return signed_in || is(other.person()) || (other.uid != 0 && is(other.uid));
+  if (!uid || !other.uid) return signed_in || oid.empty() || other.oid.empty();
+  const auto is = [this](uint32_t id) {
+    return loginuid.value_or(*uid) == id || (*uid == id && *uid != 0);
+  };
+  return signed_in || is(other.loginuid.value_or(*other.uid)) ||
+         (*other.uid != 0 && is(*other.uid));
 }
 
 std::string ApprovalVote::text() const {
-  return "uid:" + std::to_string(uid) + (loginuid ? ",loginuid:" + std::to_string(*loginuid) : "") +
+  if (!uid) return "oid:" + oid;
+  return "uid:" + std::to_string(*uid) +
+         (loginuid ? ",loginuid:" + std::to_string(*loginuid) : "") +
          (oid.empty() ? "" : ",oid:" + oid);
 }
 
@@ -192,7 +203,7 @@ Approval NewApproval(const ApprovalAsk& ask, std::string id, const std::vector<s
   made.asker_loginuid = caller.loginuid;
   if (caller.pid != 0) shown["process"]["pid"] = caller.pid;
   shown["lately"] = lately;
-  shown["v"] = kRowVersion;
+  shown["v"] = kShownVersion;
   made.id = std::move(id);
   made.shown = Canonical(shown);
   made.digest = Sha256(made.shown);
@@ -238,7 +249,8 @@ std::optional<Approval> FromRow(std::string_view row, const Clock& clock) {
   const auto parsed = ParseStrictJson(row);
   if (!parsed || !parsed->is_object()) return std::nullopt;
   try {
-    if (parsed->at("v") != kRowVersion) return std::nullopt;
+    const int version = parsed->at("v").get<int>();
+    if (version < kFirstRowVersion || version > kRowVersion) return std::nullopt;
     Approval approval = Read(*parsed);
     // A date that was set back in between prolongs it by no more than its own terms.
     const bool granted = approval.state == ApprovalState::kGranted;

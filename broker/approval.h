@@ -26,17 +26,16 @@ std::string_view NameOf(ApprovalState state);
 
 /// One person's yes or no.
 struct ApprovalVote {
-  uint32_t uid = 0;
+  std::optional<uint32_t> uid;       // none: said elsewhere; only `oid` says who it was
   std::optional<uint32_t> loginuid;  // who is behind sudo
   std::string oid = {};              // who is signed in, proven by Entra; may be empty
   bool operator==(const ApprovalVote&) const = default;
 
-  /// The one who counts: behind two users of one login is one person.
-  [[nodiscard]] uint32_t person() const { return loginuid.value_or(uid); }
   /// One login, one user that is not root, or one who is signed in. A process that no login started
-  /// may choose the login that it has: another one alone makes no other person.
+  /// may choose the login that it has: another one alone makes no other person. Of two who have no
+  /// kind of name in common nobody knows: they may be one.
   [[nodiscard]] bool MayBe(const ApprovalVote& other) const;
-  /// "uid:0,loginuid:1000", as in the ledger.
+  /// "uid:0,loginuid:1000", "oid:…", as in the ledger.
   [[nodiscard]] std::string text() const;
 };
 
@@ -92,7 +91,7 @@ std::string RequestDigest(const ApprovalAsk& ask);
 /// Approval::subject of what is asked.
 std::string SubjectDigest(const ApprovalAsk& ask);
 
-/// The row of the store, and back; nothing for a row of another version.
+/// The row of the store, and back; nothing for a row of a version that is not known.
 std::string ToRow(const Approval& approval);
 std::optional<Approval> FromRow(std::string_view row, const Clock& clock);
 

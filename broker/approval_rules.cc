@@ -18,8 +18,18 @@ bool IsIn(const policy::Facts& facts, uint32_t gid) {
   return facts.gid == gid || std::ranges::find(facts.groups, gid) != facts.groups.end();
 }
 
-bool IsInAny(const policy::Facts& facts, const std::vector<uint32_t>& gids) {
-  return std::ranges::any_of(gids, [&](uint32_t gid) { return IsIn(facts, gid); });
+bool IsInAny(const policy::Facts* facts, const std::vector<uint32_t>& gids) {
+  return facts != nullptr &&
+         std::ranges::any_of(gids, [&](uint32_t gid) { return IsIn(*facts, gid); });
+}
+
+// Whoever runs the agent. Of who is not at this machine nothing says which users here are theirs.
+bool IsAsker(const Approval& approval, const Voter& voter,
+             const std::vector<uint32_t>& asker_gids) {
+  if (voter.facts == nullptr) return approval.asker_loginuid.has_value();
+  const ApprovalVote asker{approval.asker_uid, approval.asker_loginuid};
+  return voter.facts->uid == approval.asker_uid || VoteOf(voter).MayBe(asker) ||
+         IsInAny(voter.facts, asker_gids);
 }
 
 // The person for whom the agent asks, as Entra has proven both.
@@ -42,8 +52,10 @@ std::vector<const Approval*> OfAgent(const ApprovalsById& approvals, const std::
 }  // namespace
 
 ApprovalVote VoteOf(const Voter& voter) {
-  return {voter.facts.uid, voter.facts.loginuid,
-          voter.signed_in == nullptr ? std::string() : voter.signed_in->oid};
+  ApprovalVote vote;
+  if (voter.facts != nullptr) vote = {voter.facts->uid, voter.facts->loginuid};
+  if (voter.signed_in != nullptr) vote.oid = voter.signed_in->oid;
+  return vote;
 }
 
 std::string VotersOf(const Approval& approval) {
@@ -54,16 +66,14 @@ std::string VotersOf(const Approval& approval) {
 
 std::optional<Refusal> CheckVoter(const Approval& approval, const Voter& voter,
                                   const std::vector<uint32_t>& asker_gids) {
-  const policy::Facts& person = voter.facts;
   const ApprovalVote vote = VoteOf(voter);
-  const ApprovalVote asker{approval.asker_uid, approval.asker_loginuid};
-  const bool own = person.uid == asker.uid || vote.MayBe(asker) || IsInAny(person, asker_gids);
+  const bool own = IsAsker(approval, voter, asker_gids);
   const bool requester = IsRequester(approval, voter);
   const bool wanted = std::ranges::any_of(approval.terms.by, &policy::ApprovalGroups::requester);
   // Whoever runs the agent never decides; for whom it runs, only where the rule asks for just them.
   if (own || (requester && !wanted)) return Refusal{Reason::kOwnRequest, {}, {}, {}};
   for (const auto& one : approval.terms.by) {
-    if (IsInAny(person, one.gids) || (requester && one.requester)) continue;
+    if (IsInAny(voter.facts, one.gids) || (requester && one.requester)) continue;
     if (voter.signed_in != nullptr && Includes(one.entra, *voter.signed_in)) continue;
     return Refusal{Reason::kRoleMissing, "The rule says whose approval it needs.", {}, {}};
   }

@@ -14,9 +14,10 @@ namespace broker {
 
 using ApprovalsById = std::map<std::string, Approval>;
 
-/// A person at the operator's socket. Borrows both for the call.
+/// A person at the operator's socket, or one whom only the tenant has proven. Borrows both for the
+/// call. REQUIRES: not neither.
 struct Voter {
-  const policy::Facts& facts;
+  const policy::Facts* facts = nullptr;       // none: not at this machine
   const policy::Person* signed_in = nullptr;  // nobody: only the kernel says who it is
 };
 
@@ -26,7 +27,8 @@ std::string VotersOf(const Approval& approval);
 
 /// Why this person may not decide on it: kOwnRequest (the asker's own user, by itself or behind
 /// sudo, whoever started the process that asks, or one in a group of `asker_gids`, by which the
-/// agent is known; the person in whose name it is asked, unless the rule wants just that one),
+/// agent is known; the person in whose name it is asked, unless the rule wants just that one; who
+/// is not at this machine, where a person's login started the process: it could be theirs),
 /// kRoleMissing (the rule names neither them nor a group of theirs), kConflict (may have said yes
 /// already: ApprovalVote::MayBe).
 std::optional<Refusal> CheckVoter(const Approval& approval, const Voter& voter,

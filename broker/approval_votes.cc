@@ -90,7 +90,10 @@ std::expected<Approval, Refusal> Approvals::DecideInTurn(const Decision& decisio
     entry.approval_by = approval.votes.back().text();
     entry.reason = Describe(Reason::kApprovalDenied).name;
   }
-  entry.change = {{"how", "admin_socket"}, {"why", decision.why}};
+  entry.change = {{"how", decision.how}, {"why", decision.why}};
+  if (!decision.message.empty()) entry.change["message"] = decision.message;
+  // Nothing else in the entry says who it was.
+  if (decision.person == nullptr) entry.user_oid = decision.signed_in->oid;
   if (yes) {
     entry.change["votes"] = static_cast<int64_t>(approval.votes.size());
     entry.change["quorum"] = approval.terms.quorum;

@@ -87,18 +87,19 @@ class Approvals {
   void Close();
 
   /// What a person says, who saw what has this digest; a no also takes back what was granted and is
-  /// not used. Refuses: kNotFound, kConflict (over, granted or said yes to already, or another
-  /// digest), kOwnRequest, kRoleMissing (not in a group of the rule's `by`). `who` is the entry of
-  /// the action: caller, request. Waits.
+  /// not used. REQUIRES: one of `person` and `signed_in`. Refuses: kNotFound, kConflict (over,
+  /// granted or said yes to already, or another digest), kOwnRequest, kRoleMissing (not in a group
+  /// of the rule's `by`). `who` is the entry of the action: caller, request. Waits.
   struct Decision {
     std::string id, digest;
-    const policy::Facts& person;
+    const policy::Facts* person = nullptr;      // at the operator's socket; null: elsewhere
     const policy::Person* signed_in = nullptr;  // the same, proven by the tenant
     /// Groups of the asking agent's selectors: whoever is in one could be the asker.
     std::vector<uint32_t> asker_gids;
     std::string why;
     ledger::Entry who;
-    std::string oid = {};  // of the person, where Entra has proven who it is
+    std::string how = "admin_socket";  // the way that it came, as the entry has it
+    std::string message = {};          // id of what it was said with, elsewhere
   };
   std::expected<Approval, Refusal> Approve(const Decision& decision) {
     return Decide(decision, true);

@@ -66,7 +66,7 @@ Outcome AdminService::Decided(const Call& call, bool yes) {
   broker::Approvals::Decision decision{
       .id = call.argument,
       .digest = call.body["digest"].get<std::string>(),
-      .person = call.peer.caller.facts,
+      .person = &call.peer.caller.facts,
       .signed_in = call.person ? &*call.person : nullptr,
       .asker_gids = {},
       .why = why.get<std::string>(),

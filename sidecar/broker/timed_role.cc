@@ -20,9 +20,9 @@ std::string KeyOf(const TimedRole& one) {
 
 json AsRow(const TimedRole& one) {
   json row = {{"uid", one.holder.uid},      {"oid", one.holder.oid}, {"role", NameOf(one.role)},
-              {"lasts", one.lasts.count()}, {"why", one.why},        {"giver_uid", one.giver.uid},
-              {"giver_oid", one.giver.oid}, {"realm", one.realm},    {"ends", one.ends_unix},
-              {"ended", one.ended}};
+              {"lasts", one.lasts.count()}, {"why", one.why},        {"giver_oid", one.giver.oid},
+              {"realm", one.realm},         {"ends", one.ends_unix}, {"ended", one.ended}};
+  if (one.giver.uid) row["giver_uid"] = *one.giver.uid;
   if (one.giver.loginuid) row["giver_loginuid"] = *one.giver.loginuid;
   return row;
 }
@@ -35,7 +35,8 @@ TimedRole FromRow(const json& row) {
   one.role = role.value_or(AdminRole::kAuditor);
   one.lasts = seconds(row.at("lasts").get<int64_t>());
   one.why = row.at("why").get<std::string>();
-  one.giver = {row.at("giver_uid").get<uint32_t>(), {}, row.at("giver_oid").get<std::string>()};
+  one.giver.oid = row.at("giver_oid").get<std::string>();
+  if (row.contains("giver_uid")) one.giver.uid = row["giver_uid"].get<uint32_t>();
   if (row.contains("giver_loginuid")) one.giver.loginuid = row["giver_loginuid"].get<uint32_t>();
   one.realm = row.at("realm").get<std::string>();
   one.ends_unix = row.at("ends").get<int64_t>();

@@ -64,7 +64,7 @@ struct GateFixture : FakeMintPorts {
     const broker::policy::Facts lead{.uid = 2001, .gid = 2001};
     const broker::Approvals::Decision decision{.id = all.front().id,
                                                .digest = all.front().digest,
-                                               .person = lead,
+                                               .person = &lead,
                                                .asker_gids = {},
                                                .why = {},
                                                .who = {}};

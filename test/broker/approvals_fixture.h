@@ -99,7 +99,7 @@ struct Bench {
     who.caller = broker::ledger::CallerRecord{.uid = person.uid};
     const broker::Approvals::Decision decision{.id = id,
                                                .digest = digest,
-                                               .person = person,
+                                               .person = &person,
                                                .signed_in = signed_in,
                                                .asker_gids = std::move(asker_gids),
                                                .why = "because",

@@ -113,6 +113,12 @@ TEST_CASE("Two people behind sudo are two, and one of them behind two users is o
       {"one who is signed in, as two users",     {jo, {}, "a"}, {sam, {}, "a"}, true},
       {"two who are signed in, as one user",     {jo, {}, "a"}, {jo, {}, "b"}, true},
       {"two who are signed in, as two users",    {jo, {}, "a"}, {sam, {}, "b"}, false},
+      {"one who answers elsewhere, too",         {jo, {}, "a"}, {{}, {}, "a"}, true},
+      {"who answers twice elsewhere",            {{}, {}, "a"}, {{}, {}, "a"}, true},
+      {"two who answer elsewhere",               {{}, {}, "a"}, {{}, {}, "b"}, false},
+      {"one elsewhere, another one signed in",   {{}, {}, "a"}, {jo, {}, "b"}, false},
+      {"one elsewhere and a user: who knows",    {{}, {}, "a"}, {jo},          true},
+      {"one elsewhere and root: who knows",      {{}, {}, "a"}, {0},           true},
   };
   // clang-format on
   for (const Row& row : rows) {

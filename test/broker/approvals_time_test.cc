@@ -244,7 +244,7 @@ TEST_CASE("A row of a later version is not understood, and nothing stands on it"
   const std::string id = b.Pending();
   REQUIRE(b.store
               .Put({"approval-0", broker::SecretKind::kInternal},
-                   broker::Secret::CopyOf(R"({"v":2})"), std::nullopt)
+                   broker::Secret::CopyOf(R"({"v":3})"), std::nullopt)
               .has_value());
   b.Restart();
   CHECK_FALSE(b.approvals->Find(id).has_value());

@@ -25,7 +25,7 @@ struct ForJo : Bench {
     const broker::policy::Person who{oid, {}};
     const broker::Approvals::Decision decision{.id = id,
                                                .digest = approvals->Find(id)->digest,
-                                               .person = person,
+                                               .person = &person,
                                                .signed_in = oid.empty() ? nullptr : &who,
                                                .asker_gids = {77},
                                                .why = {},
