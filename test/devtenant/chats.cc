@@ -29,15 +29,25 @@ const ChatMessage& Chats::Send(Chat& chat, ChatMessage message, int64_t now_ms) 
   return chat.messages.back();
 }
 
+ChatMessage* Chats::Change(Chat& chat, const std::string& id, const json& content, int64_t now_ms) {
+  const auto found = std::ranges::find(chat.messages, id, &ChatMessage::id);
+  if (found == chat.messages.end()) return nullptr;
+  last_ms_ = std::max(now_ms, last_ms_ + 1);
+  (content.is_null() ? found->deleted_ms : found->edited_ms) = last_ms_;
+  found->body["content"] = content.is_null() ? json("") : content;
+  return &*found;
+}
+
 json MessageObject(const Chat& chat, const ChatMessage& message) {
-  const std::string time = ToIso8601Milliseconds(message.created_ms);
+  const auto time = [](int64_t ms) { return ms == 0 ? json() : json(ToIso8601Milliseconds(ms)); };
   return {
       {"id", message.id},
       {"chatId", chat.id},
       {"messageType", "message"},
-      {"createdDateTime", time},
-      {"lastModifiedDateTime", time},
-      {"deletedDateTime", nullptr},
+      {"createdDateTime", time(message.created_ms)},
+      {"lastModifiedDateTime", time(message.modified_ms())},
+      {"lastEditedDateTime", time(message.edited_ms)},
+      {"deletedDateTime", time(message.deleted_ms)},
       {"importance", "normal"},
       {"from",
        {{"application", nullptr},

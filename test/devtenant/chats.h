@@ -1,5 +1,6 @@
 // test/devtenant/chats.h: Teams chats and their messages, as the tenant keeps them.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -12,7 +13,12 @@ namespace devtenant {
 struct ChatMessage {
   std::string id, oid, name;  // whose; what the sender is called
   nlohmann::json body, attachments = nlohmann::json::array();
-  int64_t created_ms = 0;  // since the epoch; each message has one of its own
+  int64_t created_ms = 0;                 // since the epoch; each message has one of its own
+  int64_t edited_ms = 0, deleted_ms = 0;  // 0: never
+
+  [[nodiscard]] int64_t modified_ms() const {
+    return std::max({created_ms, edited_ms, deleted_ms});
+  }
 };
 
 struct Chat {
@@ -31,6 +37,9 @@ class Chats {
   Chat* Find(const std::string& id);
   /// Adds a message of `now_ms`, or of just after the last one; returns it.
   const ChatMessage& Send(Chat& chat, ChatMessage message, int64_t now_ms);
+  /// Its text is another one from now on, or none at all. Null: there is no such message.
+  ChatMessage* Change(Chat& chat, const std::string& id, const nlohmann::json& content,
+                      int64_t now_ms);
   [[nodiscard]] const std::map<std::string, Chat>& all() const { return chats_; }
 
  private:

@@ -1,6 +1,7 @@
 #include "test/devtenant/graph_chats.h"
 
 #include <algorithm>
+#include <functional>
 #include <regex>
 #include <stdexcept>
 
@@ -143,11 +144,17 @@ json ServeMessages(Tenant& tenant, const Request& request, const GraphCaller& ca
   }
   const Range range =
       ParseRange(request.get_param_value("$filter"), order.substr(0, order.find(' ')));
+  // By lastModifiedDateTime where nothing is said.
+  const auto key = [&](const ChatMessage& one) {
+    return order.starts_with("created") ? one.created_ms : one.modified_ms();
+  };
+  std::vector<ChatMessage> sorted = chat.messages;
+  std::ranges::sort(sorted, std::greater(), key);
   auto list = json::array();
-  for (auto one = chat.messages.rbegin(); one != chat.messages.rend(); ++one) {
-    const bool within = one->created_ms > range.after && one->created_ms < range.before;
+  for (const ChatMessage& one : sorted) {
+    const bool within = key(one) > range.after && key(one) < range.before;
     if (within && list.size() < static_cast<size_t>(most)) {
-      list.push_back(MessageObject(chat, *one));
+      list.push_back(MessageObject(chat, one));
     }
   }
   return {{"@odata.count", list.size()}, {"value", list}};
@@ -177,6 +184,17 @@ json ControlSay(Tenant& tenant, const Request& request, const json& body) {
                                 .body = {{"contentType", body.value("contentType", "text")},
                                          {"content", body.at("content")}}},
                                tenant.Now() * 1000));
+}
+
+// Its sender says something else instead, or (null) takes it back.
+json ControlChange(Tenant& tenant, const Request& request, const json& body) {
+  RequireKnown(body, {"content"});
+  Chat* chat = tenant.chats.Find(request.matches[1]);
+  if (chat == nullptr) throw std::runtime_error("unknown chat");
+  const ChatMessage* message =
+      tenant.chats.Change(*chat, request.matches[2], body.at("content"), tenant.Now() * 1000);
+  if (message == nullptr) throw std::runtime_error("unknown message");
+  return MessageObject(*chat, *message);
 }
 
 }  // namespace
@@ -211,6 +229,7 @@ void AddChatControl(Routes& control, Tenant& tenant) {
   };
   control.Get("/chats", handler(ControlList));
   control.Post("/chats/([^/]+)/messages", handler(ControlSay));
+  control.Post("/chats/([^/]+)/messages/([^/]+)", handler(ControlChange));
 }
 
 }  // namespace devtenant
