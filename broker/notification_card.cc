@@ -1,5 +1,6 @@
 #include "broker/notification_card.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "broker/card_text.h"
@@ -128,7 +129,8 @@ std::string Paragraphs(const std::vector<Line>& lines) {
 
 }  // namespace
 
-NotificationCard CardOf(const std::string& instance, const Approval& approval) {
+NotificationCard CardOf(const std::string& instance, const Approval& approval,
+                        const std::string& code) {
   json shown = json::parse(approval.shown, nullptr, /*allow_exceptions=*/false);
   if (!shown.is_object()) shown = json::object();
   NotificationCard card;
@@ -160,8 +162,23 @@ NotificationCard CardOf(const std::string& instance, const Approval& approval) {
                    "purser deny " + CardText(approval.id)};
   card.last = "To be decided within " +
               policy::Format(std::chrono::seconds(approval.terms.expires)) +
-              ", with one of these commands on the machine. This message decides nothing.";
+              ", with one of these commands on the machine";
+  if (code.empty()) {
+    card.last += ". This message decides nothing.";
+    return card;
+  }
+  card.answers = {"yes " + code, "no " + code};
+  card.last +=
+      ", or with one of these answers in this chat, as they stand, from an approver's own user. "
+      "What is edited, or said by anybody else, decides nothing.";
   return card;
+}
+
+bool ShowsAll(const NotificationCard& card) {
+  const auto whole = [](const Line& line) {
+    return !line.text.ends_with("…") && !line.text.ends_with("…”");
+  };
+  return std::ranges::all_of(card.facts, whole) && ChatMessage(card).size() <= kMaxMessageBytes;
 }
 
 NotificationCard CardOf(const std::string& instance, const Notice& notice) {
@@ -199,6 +216,9 @@ std::string ToHtml(const NotificationCard& card) {
   }
   for (const std::string& command : card.commands) {
     html += "<p><code>" + HtmlText(command) + "</code></p>";
+  }
+  for (const std::string& answer : card.answers) {
+    html += "<p><code>" + HtmlText(answer) + "</code></p>";
   }
   return card.last.empty() ? html : html + "<p>" + HtmlText(card.last) + "</p>";
 }

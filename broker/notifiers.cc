@@ -5,8 +5,6 @@
 #include <utility>
 
 #include "broker/credential_access.h"
-#include "broker/notification_card.h"
-#include "broker/policy/config_values.h"
 #include "broker/webhook_url.h"
 
 namespace broker {
@@ -37,6 +35,17 @@ void Notifiers::Post(Message message) {
     }
     StartLane(name, lane);
   }
+}
+
+void Notifiers::Again(const std::string& notifier, const Approval& approval) {
+  const std::scoped_lock lock(mutex_);
+  Lane& lane = lanes_[notifier];
+  if (lane.queue.size() >= kMaxQueued) {
+    ++lane.dropped;
+  } else {
+    lane.queue.push_back(std::make_shared<const Message>(Message{approval.agent, approval}));
+  }
+  StartLane(notifier, lane);
 }
 
 // Without a thread now, the next message brings one.
@@ -91,9 +100,7 @@ Notifiers::Outcome Notifiers::Deliver(const policy::Config& config,
                                       const policy::Notifier& notifier, const Message& message) {
   const NotificationCard card = std::visit(
       [&](const auto& about) { return CardOf(config.instance.name, about); }, message.about);
-  if (notifier.kind == "teams-chat") {
-    return ToChat(config, notifier, message, ToChatMessage(card));
-  }
+  if (notifier.kind == "teams-chat") return ToChat(config, notifier, message, card);
   return ToWebhook(config, notifier, message, ToWorkflowMessage(card));
 }
 
@@ -175,32 +182,16 @@ Notifiers::Outcome Notifiers::PostOnce(const std::string& url, const std::string
 
 void Notifiers::Record(const std::string& name, const Message* message, const Failure& failure,
                        int64_t dropped) {
-  const auto config = ports_.config();
-  Entry entry{.type = EntryType::kNotifierFailed, .outcome = ledger::Outcome::kFailure};
-  entry.reason = Describe(failure.reason).name;
-  entry.target_kind = "notifier";
-  entry.target_id = name;
-  entry.policy_sha256 = config->sha256;
-  const auto notifier = config->notifiers.find(name);
-  if (notifier != config->notifiers.end()) {
-    entry.credential_name = notifier->second.credential;
-    if (failure.status > 0) entry.upstream_host = policy::HostAndPort(notifier->second.host);
-  }
-  entry.upstream_status = failure.status;
+  Entry about;
   if (message != nullptr) {
-    entry.agent = message->agent;
-    entry.approval_id = ApprovalIdOf(message->about);
+    about.agent = message->agent;
+    about.approval_id = ApprovalIdOf(message->about);
     if (const auto* const notice = std::get_if<Notice>(&message->about)) {
-      entry.change["seq"] = static_cast<int64_t>(notice->seq);
+      about.change["seq"] = static_cast<int64_t>(notice->seq);
     }
   }
-  if (dropped > 0) entry.change["count"] = dropped;
-  [[maybe_unused]] const auto told = ports_.ledger.Append(entry);
-  if (ports_.log == nullptr) return;
-  ports_.log->Warn("notifier_failed", {{"notifier", name},
-                                       {"reason", entry.reason},
-                                       {"why", failure.why},
-                                       {"remedy", "purser approvals lists what waits"}});
+  if (dropped > 0) about.change["count"] = dropped;
+  RecordFailure(ports_.ledger, ports_.log, *ports_.config(), name, std::move(about), failure);
 }
 
 }  // namespace broker

@@ -12,8 +12,11 @@
 
 #include "broker/approval.h"
 #include "broker/base/log.h"
+#include "broker/chat_client.h"
 #include "broker/graph_client.h"
 #include "broker/notices.h"
+#include "broker/notification_card.h"
+#include "broker/notifier_failure.h"
 #include "broker/policy/config.h"
 #include "broker/ports/clock.h"
 #include "broker/ports/http_transport.h"
@@ -24,6 +27,8 @@
 #include "broker/revocations.h"
 
 namespace broker {
+
+class ChatReplies;
 
 /// Tells every [notify.NAME] of approvals that were opened, and those that want it of releases. One
 /// that fails, hangs or is slow delays nobody, another notifier least of all: each has a queue, and
@@ -53,13 +58,16 @@ class Notifiers {
     std::function<bool(Job)> start;  // on a thread that may wait; false: there is none
     std::function<bool(const std::string& agent)> stopped;
     std::function<bool(const std::string& approval)> pending;
-    const Log* log = nullptr;  // where what failed is written, too
+    const Log* log = nullptr;        // where what failed is written, too
+    ChatReplies* replies = nullptr;  // null: nobody reads what is answered
   };
   explicit Notifiers(Ports ports) : ports_(std::move(ports)) {}
 
   /// Do not wait. REQUIRES: its entry is durable.
   void Opened(const Approval& approval) { Post({approval.agent, approval}); }
   void Released(const Notice& notice) { Post({notice.agent, notice}); }
+  /// Tells that one notifier once more: more people must say yes, and its code is spent.
+  void Again(const std::string& notifier, const Approval& approval);
 
  private:
   struct Message {
@@ -71,13 +79,7 @@ class Notifiers {
     int64_t dropped = 0;  // since the last entry about it
     bool busy = false;
   };
-  struct Failure {
-    Reason reason = Reason::kUpstreamUnavailable;
-    std::string why;  // for the log: no address, no secret
-    int status = 0;
-    bool again = false;  // may be tried once more
-    std::optional<std::chrono::seconds> retry_after = {};
-  };
+  using Failure = NotifierFailure;
   using Outcome = std::optional<Failure>;  // nothing: told
 
   void Post(Message message);
@@ -92,11 +94,12 @@ class Notifiers {
                     const Message& message, const std::string& body);
   Outcome PostOnce(const std::string& url, const std::string& body);
   Outcome ToChat(const policy::Config& config, const policy::Notifier& notifier,
-                 const Message& message, const std::string& body);
+                 const Message& message, NotificationCard card);
   void Record(const std::string& name, const Message* message, const Failure& failure,
               int64_t dropped);
 
   Ports ports_;
+  ChatClient chat_{ports_.graph, ports_.revocations};
   std::mutex mutex_;
   std::map<std::string, Lane> lanes_;  // by notifier
 };

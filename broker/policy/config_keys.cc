@@ -256,9 +256,11 @@ constexpr auto kNotify = std::to_array<Key>({
     {.name = "host", .slot = +[](Target& t) -> Text { return t.notifier->host; }, .wants = "an https origin such as \"https://prod-1.westeurope.logic.azure.com\", without a path",
      .doc = "The origin of the webhook's address, with kind = \"webhook\" only; the address itself is a secret.", .check = IsHttpsOrigin},
     {.name = "credential", .slot = +[](Target& t) -> Text { return t.notifier->credential; }, .wants = "the name of a [credential.NAME]",
-     .doc = "With kind = \"webhook\" one of kind \"webhook-url\"; with \"teams-chat\" a user's, consented to ChatMessage.Send alone, that nothing else uses.", .required = true, .check = IsReference},
+     .doc = "With kind = \"webhook\" one of kind \"webhook-url\"; with \"teams-chat\" a user's, consented to ChatMessage.Send alone (and to Chat.Read with replies = true), that nothing else uses.", .required = true, .check = IsReference},
     {.name = "chat", .slot = +[](Target& t) -> Text { return t.notifier->chat; }, .wants = "the id of a chat, such as \"19:…@thread.v2\"",
      .doc = "The chat that is written to, with kind = \"teams-chat\" only; the credential's user must be in it.", .check = IsChatId},
+    {.name = "replies", .slot = +[](Target& t) -> bool& { return t.notifier->replies; }, .wants = "true or false, without quotes",
+     .doc = "With kind = \"teams-chat\": \"yes CODE\" or \"no CODE\", said in the chat by an approver named as \"entra-user:GUID\", decides. Polls the chat while an approval waits, more often than Microsoft's terms allow (once a day).", .fallback = "false"},
     {.name = "notices", .slot = +[](Target& t) -> bool& { return t.notifier->notices; }, .wants = "true or false, without quotes",
      .doc = "Tells of releases of rules with decision = \"notify\", too.", .fallback = "false"},
 });

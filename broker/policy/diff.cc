@@ -99,6 +99,10 @@ Lines RightsOf(const Config& config) {
   if (!config.admin.require_person) lines.insert("who is not signed in may approve, release and give roles");
   if (!config.admin.two_person_release)
     lines.insert("one operator alone may release after a kill or a revocation");
+  for (const auto& [name, notifier] : config.notifiers) {
+    if (!notifier.replies) continue;
+    lines.insert("approvers by object id may answer in chat " + notifier.chat + " (" + name + ")");
+  }
   if (!config.hardening.strict) lines.insert("weak separation is accepted");
   if (config.hardening.allow_same_uid) lines.insert("an agent may run as purser's own user");
   return lines;

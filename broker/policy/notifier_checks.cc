@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "broker/base/ascii.h"
+#include "broker/policy/chat_replies.h"
 #include "broker/policy/config_checks.h"
 #include "broker/policy/config_messages.h"
 #include "broker/policy/kinds.h"
@@ -28,12 +29,34 @@ class NotifierCheck {
     } else if (!chat && notifier_->host.empty() && !draft_->IsUnread(path_ + ".host")) {
       Fault("host", "kind = \"webhook\" needs host = \"https://…\", the origin of its address");
     }
+    CheckReplies();
     CheckCredential();
   }
 
  private:
   void Fault(const std::string& key, const std::string& message) {
     draft_->Fault(draft_->PlaceOf(path_ + "." + key), message);
+  }
+
+  // Whose answers count is known by object id alone, and nobody here may write in their name.
+  void CheckReplies() {
+    if (notifier_->kind == "webhook" && draft_->IsWritten(path_ + ".replies")) {
+      return Fault("replies",
+                   "kind = \"webhook\" has no replies: a workflow only takes cards; remove it");
+    }
+    if (!notifier_->replies) return;
+    if (draft_->config.admin.approver_entra.users.empty()) {
+      Fault("replies",
+            "replies = true takes answers of approvers whom [admin] approvers names as "
+            "\"entra-user:GUID\": name one there");
+    }
+    for (const auto& [name, credential] : draft_->config.credentials) {
+      const std::string scope = ForgesReplies(credential);
+      if (scope.empty()) continue;
+      Fault("replies", "with credential " + name + " (" + scope +
+                           ") an agent could answer in another person's name: take the scope "
+                           "away, or set replies = false");
+    }
   }
 
   void CheckCredential() {
@@ -60,9 +83,13 @@ class NotifierCheck {
                    "\"refresh-token\", or an agent identity with act = \"agent-user\"");
     }
     const bool read = !draft_->IsUnread("credential." + writer.name + ".scopes");
-    if (read && writer.scopes != std::vector<std::string>{kChatScope}) {
-      Fault("credential", "credential " + writer.name + " must have scopes = [\"" + kChatScope +
-                              "\"] and no other: give the chat a registration of its own");
+    std::vector<std::string> scopes = writer.scopes;
+    std::ranges::sort(scopes);
+    if (const auto wanted = ScopesOf(*notifier_); read && scopes != wanted) {
+      std::string list;
+      for (const std::string& one : wanted) list += (list.empty() ? "\"" : ", \"") + one + "\"";
+      Fault("credential", "credential " + writer.name + " must have scopes = [" + list +
+                              "] and no other: give the chat a registration of its own");
     }
     const std::string other = OtherUserOf(writer);
     if (other.empty()) return;

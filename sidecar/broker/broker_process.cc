@@ -139,6 +139,20 @@ Readiness BrokerProcess::Look() {
   return now;
 }
 
+broker::ChatReplies::Ports BrokerProcess::PortsOfReplies() {
+  return {.graph = graph_,
+          .revocations = revocations_,
+          .approvals = approvals_,
+          .ledger = ledger_,
+          .clock = clock_,
+          .random = random_,
+          .config = [this] { return broker_.config(); },
+          .stopped = [this](const std::string& agent) { return broker_.kills().IsStopped(agent); },
+          .again = [this](const std::string& notifier,
+                          const broker::Approval& one) { notifiers_.Again(notifier, one); },
+          .log = &log_};
+}
+
 broker::Notifiers::Ports BrokerProcess::PortsOfNotifiers() {
   return {.http = metered_http_,
           .vault = vaults_,
@@ -155,7 +169,8 @@ broker::Notifiers::Ports BrokerProcess::PortsOfNotifiers() {
                 const auto found = approvals_.Find(id);
                 return found && found->state == broker::ApprovalState::kPending;
               },
-          .log = &log_};
+          .log = &log_,
+          .replies = &replies_};
 }
 
 broker::Rotations::Ports BrokerProcess::PortsOfRotations() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/base/log.h"
+#include "broker/chat_replies.h"
 #include "broker/graph_client.h"
 #include "broker/notifiers.h"
 #include "broker/policy/kinds.h"
@@ -82,6 +83,7 @@ class BrokerProcess {
   void HandleWaiting(const std::string& request, const Connections::Answerer& answerer);
   bool StartGuarded(Workers::Job job) { return StartGuarded(workers_, std::move(job)); }
   bool StartGuarded(Workers& workers, Workers::Job job);
+  broker::ChatReplies::Ports PortsOfReplies();
   broker::Notifiers::Ports PortsOfNotifiers();
   broker::Rotations::Ports PortsOfRotations();
   broker::Status OnUnsealed();
@@ -152,6 +154,7 @@ class BrokerProcess {
   broker::GraphClient graph_{metered_http_, minter_, clock_};
   // Of their own: whoever hangs takes no agent's.
   Workers notifying_{broker::policy::kMaxNotifiers};
+  broker::ChatReplies replies_{PortsOfReplies()};
   broker::Notifiers notifiers_{PortsOfNotifiers()};
   broker::Rotations rotations_{PortsOfRotations()};
   AdminService admins_{PortsOfAdmins()};
@@ -177,6 +180,9 @@ class BrokerProcess {
   }};
   std::jthread approvals_thread_{[this](const std::stop_token& stop) {
     while (approvals_.WaitDue(stop)) approvals_.Tick();
+  }};
+  std::jthread replies_thread_{[this](const std::stop_token& stop) {
+    while (replies_.WaitDue(stop)) replies_.Poll();
   }};
   std::jthread budgets_thread_{[this](const std::stop_token& stop) { kept_budgets_.Run(stop); }};
   std::jthread roles_thread_{[this](const std::stop_token& stop) {

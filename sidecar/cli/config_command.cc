@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "broker/policy/chat_replies.h"
 #include "broker/policy/config_parser.h"
 #include "broker/policy/egress.h"
 #include "broker/policy/schema.h"
@@ -87,7 +88,8 @@ int Report(const ConfigOptions& options, const std::vector<Diagnostic>& faults, 
 int RunConfigCheck(const ConfigOptions& options, std::ostream& out, std::ostream& err) {
   const auto config = Load(options);
   if (!config) return Report(options, config.error(), out, err);
-  const auto warnings = broker::policy::SharingWarnings(*config);
+  auto warnings = broker::policy::SharingWarnings(*config);
+  for (auto& one : broker::policy::ReplyWarnings(*config)) warnings.push_back(std::move(one));
   if (options.json) {
     Print({{"ok", true},
            {"sha256", config->sha256},

@@ -99,7 +99,8 @@ def chat_of(entra, *users):
     members = [{"@odata.type": "#microsoft.graph.aadUserConversationMember", "roles": ["owner"],
                 "user@odata.bind": f"{entra.graph}/v1.0/users('{user}')"} for user in users]
     return entra.call_graph("/v1.0/chats", token, "POST",
-                            {"chatType": "oneOnOne", "members": members}).json()["id"]
+                            {"chatType": "oneOnOne" if len(users) == 2 else "group",
+                             "members": members}).json()["id"]
 
 
 def texts(node):

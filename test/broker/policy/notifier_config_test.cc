@@ -1,7 +1,9 @@
 // [notify.NAME] and the credentials that are addresses of webhooks.
 #include <algorithm>
 
+#include "broker/policy/chat_replies.h"
 #include "broker/policy/config_parser.h"
+#include "broker/policy/diff.h"
 #include "broker/policy/egress.h"
 #include "broker/policy/registrations.h"
 #include "broker/policy/show.h"
@@ -26,6 +28,15 @@ std::string Chat(const std::string& more, const std::string& id = "19:0a1b-2c@th
   return Notify("kind = \"teams-chat\"\nchat = \"" + id + "\"\ncredential = \"writer\"\n" + more);
 }
 std::string With(const std::string& tables) { return fixture::With("", tables); }
+constexpr const char* kReplies = "replies = true\n";
+constexpr const char* kJo = "\"entra-user:99999999-7777-8888-9999-bbbbbbbbbbbb\"";
+std::string Approving(const std::string& who, const std::string& tables) {
+  return fixture::With(
+             "[admin]",
+             "[admin]\nclient_id = \"99999999-2222-3333-4444-555555555555\"\napprovers = [" + who +
+                 "]") +
+         tables;
+}
 
 bool Says(const std::string& text, const std::string& what, std::string* all) {
   const auto got = fixture::Parse(text);
@@ -79,6 +90,71 @@ TEST_CASE("A chat has a credential of its own, which can do nothing but write to
   CHECK(writer->scopes == std::vector<std::string>{"ChatMessage.Send"});
 }
 
+TEST_CASE("A chat whose answers decide reads, too, and the check says what Microsoft's terms say") {
+  const std::string writer = std::string(kWriter).replace(
+      std::string(kWriter).find("\"ChatMessage.Send\""), 18, R"("ChatMessage.Send", "Chat.Read")");
+  const Config config = fixture::Valid(Approving(kJo, writer + Chat(kReplies)));
+  CHECK(config.notifiers.at("leads").replies);
+  CHECK(ShowConfig(config).find("replies = true\n") != std::string::npos);
+  const auto warnings = ReplyWarnings(config);
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].message.find("once a day") != std::string::npos);
+  CHECK(ReplyWarnings(fixture::Valid(With(kWriter + Chat("")))).empty());
+  const Config without = fixture::Valid(Approving(kJo, kWriter + Chat("")));
+  const RightsDiff diff = CompareRights(without, config);
+  CHECK(diff.lost.empty());
+  CHECK(diff.gained ==
+        std::vector<std::string>{
+            "approvers by object id may answer in chat 19:0a1b-2c@thread.v2 (leads)"});
+  // clang-format off
+  struct Row { const char* what; const char* oid; bool may; };
+  const Row rows[] = {
+      {"an approver by name",            "99999999-7777-8888-9999-bbbbbbbbbbbb", true},
+      {"in another case",                "99999999-7777-8888-9999-BBBBBBBBBBBB", true},
+      {"somebody else",                  "99999999-7777-8888-9999-cccccccccccc", false},
+      {"whom the chat's credential speaks as", "66666666-7777-8888-9999-bbbbbbbbbbbb", false},
+      {"nobody",                         "",                                     false},
+      {"a name",                         "Jo",                                   false},
+  };
+  // clang-format on
+  const Config both = fixture::Valid(
+      Approving(std::string(kJo) + ", \"entra-user:66666666-7777-8888-9999-bbbbbbbbbbbb\"",
+                writer + Chat(kReplies)));
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    CHECK(MayReply(both, row.oid) == row.may);
+  }
+}
+
+TEST_CASE("Answers alone satisfy only what names people of the directory") {
+  Config config;
+  ApprovalTerms terms;
+  CHECK_FALSE(TakesReplies(config, terms));
+  config.admin.approver_entra.users = {"a"};
+  CHECK(TakesReplies(config, terms));
+  ApprovalGroups leads{{"group:leads"}, {30}}, people{{"entra-user:a"}, {}}, team = people;
+  people.entra.users = {"a"};
+  team.entra.groups = {"g"};
+  ApprovalGroups requester{{"requester"}, {}};
+  requester.requester = true;
+  // clang-format off
+  struct Row { const char* what; std::vector<ApprovalGroups> by; bool takes; };
+  const Row rows[] = {
+      {"people",                      {people},            true},
+      {"the person it is asked for",  {requester},         true},
+      {"both",                        {people, requester}, true},
+      {"a group of the machine",      {leads},             false},
+      {"a group of the directory",    {team},              false},
+      {"people, and a group as well", {people, leads},     false},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    terms.by = row.by;
+    CHECK(TakesReplies(config, terms) == row.takes);
+  }
+}
+
 TEST_CASE("A chat whose credential is anything else's, too, or can do more, is a fault") {
   const std::string writer = kWriter;
   const auto with = [&](const std::string& from, const std::string& to) {
@@ -87,6 +163,7 @@ TEST_CASE("A chat whose credential is anything else's, too, or can do more, is a
   };
   const std::string more = R"(scopes = ["ChatMessage.Send", "Chat.Read"])";
   const std::string scopes = R"(scopes = ["ChatMessage.Send"])";
+  const std::string both = R"(scopes = ["ChatMessage.Send", "Chat.Read"])";
   const std::string same = "55555555-2222-3333-4444-555555555555";
   // clang-format off
   struct Row { const char* why; std::string text; const char* says; };
@@ -98,7 +175,16 @@ TEST_CASE("A chat whose credential is anything else's, too, or can do more, is a
       {"a chat that is a channel's name", With(writer + Chat("", "leads")),                       "the id of a chat"},
       {"a host",                        With(writer + Chat(kHost)),                               "has no host"},
       {"a webhook with a chat",         With(kHook + Webhook(std::string(kHost) + "credential = \"hook\"\nchat = \"19:x@thread.v2\"\n")), "has no chat"},
-      {"answers, which nobody reads",   With(writer + Chat("replies = true\n")),                  "replies"},
+      {"answers of nobody",             With(with(scopes, both) + Chat(kReplies)),                "names as \"entra-user:GUID\""},
+      {"answers of a group, of which nothing says who is in it", Approving("\"entra-group:99999999-7777-8888-9999-bbbbbbbbbbbb\"", with(scopes, both) + Chat(kReplies)), "names as \"entra-user:GUID\""},
+      {"answers, and no right to read", Approving(kJo, writer + Chat(kReplies)),                  "scopes = [\"Chat.Read\", \"ChatMessage.Send\"] and no other"},
+      {"answers, and no right to write", Approving(kJo, with(scopes, "scopes = [\"Chat.Read\"]") + Chat(kReplies)), "and no other"},
+      {"answers, and more than reading", Approving(kJo, with(scopes, "scopes = [\"ChatMessage.Send\", \"Chat.ReadWrite\"]") + Chat(kReplies)), "and no other"},
+      {"answers, and mail as well",     Approving(kJo, with(scopes, "scopes = [\"ChatMessage.Send\", \"Chat.Read\", \"Mail.Read\"]") + Chat(kReplies)), "and no other"},
+      {"a right to read, and no answers", Approving(kJo, with(scopes, both) + Chat("replies = false\n")), "and no other"},
+      {"answers to a webhook",          With(kHook + Webhook(std::string(kHost) + "credential = \"hook\"\nreplies = true\n")), "has no replies"},
+      {"answers that an agent imports", Approving(kJo, with(scopes, both) + Chat(kReplies) + "[credential.app]\nkind = \"client-secret\"\nclient_id = \"77777777-2222-3333-4444-555555555555\"\nscopes = [\"Teamwork.Migrate.All\"]\n"), "in another person's name"},
+      {"answers that an agent writes",  Approving(kJo, with(scopes, both) + Chat(kReplies) + "[credential.app]\nkind = \"client-secret\"\nclient_id = \"77777777-2222-3333-4444-555555555555\"\n[credential.web]\nkind = \"on-behalf-of\"\nclient_id = \"77777777-2222-3333-4444-555555555555\"\nproof = \"app\"\nscopes = [\"ChatMessage.Send\"]\n"), "in another person's name"},
       {"no such credential",            With(Chat("")),                                           "credential"},
       {"an address",                    With("[credential.writer]\nkind = \"webhook-url\"\n" + Chat("")), "writes as a user"},
       {"an application",                With(with("refresh-token\"", "client-secret\"") + Chat("")), "writes as a user"},
