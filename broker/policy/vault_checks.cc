@@ -102,11 +102,28 @@ class VaultCheck {
                                " is a person's: name one of an application, or use "
                                "\"managed-identity\"");
     }
-    const auto its_vault = draft_->config.vaults.find(found->second.vault);
-    if (its_vault == draft_->config.vaults.end() || its_vault->second.kind != kKeyVault) return;
-    Fault("auth", "credential " + name +
-                      " comes from a key vault itself: name one whose secret is in purser's own "
-                      "store or in mounted files");
+    const std::string vaulted = InKeyVault(name);
+    if (vaulted.empty()) return;
+    const std::string which =
+        vaulted == name ? " comes" : " is proved by credential " + vaulted + ", which comes";
+    Fault("auth", "credential " + name + which +
+                      " from a key vault itself: name one whose secret is in purser's own store or "
+                      "in mounted files");
+  }
+
+  // The credential, or the one that proves it, that is in a key vault; empty: none is. What a vault
+  // needs to let purser in cannot wait for a vault to let it in, nor for the store, which says
+  // which version of a vault's key signs, and which a vault's key may open.
+  [[nodiscard]] std::string InKeyVault(std::string name) const {
+    constexpr int kMaxHops = 4;  // one that proves itself is another check's
+    for (int hop = 0; hop < kMaxHops; ++hop) {
+      const auto found = draft_->config.credentials.find(name);
+      if (found == draft_->config.credentials.end()) return {};
+      const auto vault = draft_->config.vaults.find(found->second.vault);
+      if (vault != draft_->config.vaults.end() && vault->second.kind == kKeyVault) return name;
+      name = found->second.proof;
+    }
+    return {};
   }
 
   void CheckTtl() {

@@ -30,6 +30,11 @@ constexpr std::string_view kFiles = "kind = \"mounted-files\"\npath = \"/run/sec
 constexpr std::string_view kSecret =
     "kind = \"client-secret\"\nvault = \"corp\"\nname = \"app-secret\"\n";
 
+// An agent identity that [credential.app] proves.
+constexpr const char* kAgentOfApp =
+    "[credential.agent]\nkind = \"agent-identity\"\nproof = \"app\"\nclient_id = "
+    "\"77777777-2222-3333-4444-666666666666\"\nscopes = [\"Reports.Read.All\"]\n";
+
 std::string Corp(std::string_view from, std::string_view to) {
   std::string text(kCorp);
   return text.replace(text.find(from), from.size(), to);
@@ -69,6 +74,8 @@ TEST_CASE("A vault or a credential's place in it that cannot be meant is refused
       {"an auth of nobody",          Vaulted(Corp("managed-identity", "credential:nosuch")), 23, "no [credential.nosuch]"},
       {"an auth of a person",        Vaulted(Corp("managed-identity", "credential:mail")),   23, "is a person's"},
       {"an auth from itself",        Vaulted(Corp("managed-identity", "credential:app"), kSecret), 23, "comes from a key vault itself"},
+      {"an auth by a key in a vault", Vaulted(Corp("managed-identity", "credential:app"), "kind = \"key-vault-key\"\nvault = \"corp\"\nname = \"k\"\n"), 23, "comes from a key vault itself"},
+      {"an auth proved out of itself", Vaulted(Corp("managed-identity", "credential:agent"), std::string(kSecret) + kAgentOfApp), 23, "is proved by credential app, which comes from a key vault itself"},
       {"a key vault with a path",    Vaulted(std::string(kCorp) + "path = \"/x\"\n"),        24, "has no path"},
       {"a workload without an id",   Vaulted(Corp("managed-identity", "workload-identity")), 20, "needs client_id"},
       {"an id that is none",         Vaulted(Corp("managed-identity", "workload-identity") + "client_id = \"app\"\n"), 24, "a GUID"},
