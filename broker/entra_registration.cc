@@ -5,11 +5,13 @@
 #include <optional>
 #include <utility>
 
+#include "broker/base/base64.h"
 #include "broker/entra/client_assertion.h"
 #include "broker/entra/client_certificate.h"
 #include "broker/entra/proof_of_possession.h"
 #include "broker/entra/token_request.h"
 #include "broker/entra/upstream_error.h"
+#include "broker/key_reference.h"
 
 namespace broker {
 namespace {
@@ -19,6 +21,17 @@ using graph::Fault, graph::GraphError;
 std::unexpected<GraphError> Failed(Fault fault, const Error& error,
                                    std::optional<std::chrono::seconds> retry_after = {}) {
   return std::unexpected(GraphError{fault, {}, error.detail, retry_after});
+}
+
+// x5t#S256
+std::string Thumbprint(const std::string& certificate) {
+  const Signer::Digest digest = entra::DigestOf(certificate);
+  return Base64UrlEncode({reinterpret_cast<const char*>(digest.data()), digest.size()});
+}
+
+// What the vault does not sign now, it may sign later.
+std::unexpected<GraphError> NotSigned(const VaultError& error) {
+  return Failed(Fault::kUnavailable, error, error.retry_after);
 }
 
 // An agent identity's blueprint is what proves it.
@@ -32,12 +45,12 @@ bool IsBlueprint(const policy::Config& config, const policy::Credential& credent
 
 EntraRegistration::EntraRegistration(Ports ports, const policy::Config& config,
                                      const policy::Credential& credential, ledger::Entry who)
-    : ports_(ports),
+    : ports_(std::move(ports)),
       config_(config),
       credential_(credential),
       who_(std::move(who)),
       at_{config.tenant.graph, credential.client_id, IsBlueprint(config, credential)},
-      certificate_(credential.kind == "certificate") {}
+      certificate_(credential.kind == "certificate" || credential.kind == "key-vault-key") {}
 
 const policy::Credential& EntraRegistration::Asker() const {
   const auto named = [&](const std::string& name) {
@@ -76,6 +89,15 @@ GraphResult<Secret> EntraRegistration::Ask(HttpRequest request, const std::strin
 }
 
 GraphResult<Secret> EntraRegistration::Proof(const Owner& owner) const {
+  const auto key = ParseKeyReference(owner.current);
+  if (key && ports_.keys != nullptr) {
+    const std::string to_sign =
+        entra::ProofToSign(key->certificate, owner.object_id, ports_.clock.WallNow());
+    const auto signature =
+        ports_.keys->SignRs256(credential_.name, key->version, entra::DigestOf(to_sign));
+    if (!signature) return NotSigned(signature.error());
+    return entra::AttachSignature(to_sign, *signature);
+  }
   const auto current = entra::ParseClientCertificate(owner.current);
   if (!current) return Failed(Fault::kRefused, current.error());
   auto proof = entra::SignProof(*current, owner.object_id, ports_.clock.WallNow());
@@ -101,11 +123,11 @@ GraphResult<graph::AddedPassword> EntraRegistration::Add(const graph::NewCredent
     if (!added) return Failed(Fault::kInvalid, added.error());
     return std::move(*added);
   }
-  const auto certificate = entra::ParseClientCertificate(made);
+  const auto certificate = CertificateOf(made);
   if (!certificate) return Failed(Fault::kRefused, certificate.error());
   const auto proof = Proof(owner);
   if (!proof) return std::unexpected(proof.error());
-  const auto answer = Ask(graph::AddKey(at_, about, certificate->der, *proof), permission);
+  const auto answer = Ask(graph::AddKey(at_, about, *certificate, *proof), permission);
   if (!answer) return std::unexpected(answer.error());
   auto key_id = graph::ReadAddedKey(*answer);
   if (!key_id) return Failed(Fault::kInvalid, key_id.error());
@@ -134,16 +156,32 @@ GraphResult<void> EntraRegistration::Prove(const Secret& secret) {
   return {};
 }
 
+GraphResult<Secret> EntraRegistration::Assertion(const Secret& secret) const {
+  const std::string audience = entra::TokenUrl({config_.tenant.authority, config_.tenant.id});
+  const auto now = ports_.clock.WallNow();
+  const auto key = ParseKeyReference(secret);
+  if (key && ports_.keys != nullptr) {
+    const std::string to_sign = entra::AssertionToSign(
+        {Thumbprint(key->certificate), credential_.client_id, audience}, now, ports_.random);
+    const auto signature =
+        ports_.keys->SignPs256(credential_.name, key->version, entra::DigestOf(to_sign));
+    if (!signature) return NotSigned(signature.error());
+    return entra::AttachSignature(to_sign, *signature);
+  }
+  const auto certificate = entra::ParseClientCertificate(secret);
+  if (!certificate) return Failed(Fault::kNoToken, certificate.error());
+  auto assertion =
+      entra::SignClientAssertion(*certificate, credential_.client_id, audience, now, ports_.random);
+  if (!assertion) return Failed(Fault::kNoToken, assertion.error());
+  return std::move(*assertion);
+}
+
 GraphResult<entra::TokenResponse> EntraRegistration::Redeem(const Secret& secret) const {
   const entra::Authority authority{config_.tenant.authority, config_.tenant.id};
   entra::Client client{credential_.client_id, {}, {}};
   if (certificate_) {
-    const auto certificate = entra::ParseClientCertificate(secret);
-    if (!certificate) return Failed(Fault::kNoToken, certificate.error());
-    auto assertion =
-        entra::SignClientAssertion(*certificate, credential_.client_id, entra::TokenUrl(authority),
-                                   ports_.clock.WallNow(), ports_.random);
-    if (!assertion) return Failed(Fault::kNoToken, assertion.error());
+    auto assertion = Assertion(secret);
+    if (!assertion) return std::unexpected(assertion.error());
     client.assertion = std::move(*assertion);
   } else {
     client.secret = secret.Clone();

@@ -1,12 +1,14 @@
 // broker/entra_registration.h: a registration's credentials at Microsoft Graph and the token
 // endpoint.
 #pragma once
+#include <memory>
 #include <string>
 
 #include "broker/app_registration.h"
 #include "broker/entra/token_response.h"
 #include "broker/ledger/entry.h"
 #include "broker/policy/config.h"
+#include "broker/ports/key_versions.h"
 #include "broker/ports/random.h"
 #include "broker/revocations.h"
 
@@ -23,7 +25,8 @@ class EntraRegistration final : public AppRegistration {
     GraphClient& graph;
     const Clock& clock;
     Random& random;
-    const Revocations* revocations = nullptr;  // null: nothing is ever revoked
+    const Revocations* revocations = nullptr;     // null: nothing is ever revoked
+    std::shared_ptr<KeyVersions> keys = nullptr;  // of a key that never leaves its vault
   };
   /// `who`: copied into the entries of reading the secret that Graph is asked with.
   EntraRegistration(Ports ports, const policy::Config& config, const policy::Credential& credential,
@@ -42,6 +45,7 @@ class EntraRegistration final : public AppRegistration {
   GraphResult<SharedToken> Token(const policy::Credential& with) const;
   GraphResult<Secret> Ask(HttpRequest request, const std::string& permission);
   GraphResult<Secret> Proof(const Owner& owner) const;
+  [[nodiscard]] GraphResult<Secret> Assertion(const Secret& secret) const;
 
   Ports ports_;
   const policy::Config& config_;

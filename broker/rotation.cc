@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/credential_access.h"
+#include "broker/key_reference.h"
 
 namespace broker {
 namespace {
@@ -18,13 +19,13 @@ constexpr size_t kLabelBytes = 4;
 int64_t Unix(Clock::Wall time) { return duration_cast<seconds>(time.time_since_epoch()).count(); }
 
 bool IsCertificate(const policy::Credential& credential) {
-  return credential.kind == "certificate";
+  return credential.kind == "certificate" || credential.kind == "key-vault-key";
 }
 
 // Of the certificate in a bundle; empty for what is none.
 std::string Sha1Of(const Secret& bundle) {
-  const auto parsed = entra::ParseClientCertificate(bundle);
-  return parsed ? entra::Sha1Thumbprint(parsed->der) : std::string();
+  const auto der = CertificateOf(bundle);
+  return der ? entra::Sha1Thumbprint(*der) : std::string();
 }
 
 // By which what a crash left behind is known again.
@@ -130,7 +131,11 @@ VaultResult<VaultSecret> Rotation::FetchCurrent() {
   if (const auto receipt = ports_.ledger.Append(entry); !receipt) {
     return std::unexpected(VaultError(receipt.error()));
   }
-  return ports_.vault.Fetch({credential_.name, *SecretKindOf(credential_)});
+  if (!IsKey()) return ports_.vault.Fetch({credential_.name, *SecretKindOf(credential_)});
+  if (ports_.keys == nullptr) return Fail(ErrorCode::kNotFound, "no vault keeps its key");
+  const auto key = ports_.keys->Look(credential_.name, ActiveVersion(journal_));
+  if (!key) return std::unexpected(key.error());
+  return VaultSecret{EncodeKeyReference(*key), key->version};
 }
 
 std::expected<std::string, Refusal> Rotation::OldKey(const graph::Application& app,
@@ -169,11 +174,17 @@ std::expected<Rotation::Plan, Refusal> Rotation::Examine(const Ask& ask) {
                                          std::string(RotationStepName(journal_.step)) + ".");
   }
   const auto current = FetchCurrent();
-  if (!current) return std::unexpected(VaultRefusal(credential_, current.error()));
+  if (!current) {
+    Refusal refusal = VaultRefusal(credential_, current.error());
+    if (current.error().code == ErrorCode::kConflict) refusal.hint = current.error().detail + ".";
+    return std::unexpected(std::move(refusal));
+  }
   // Before anything is changed anywhere: a role that is missing is said now.
-  if (ports_.writer != nullptr && !credential_.vault.empty()) {
-    const SecretId id{credential_.name, *SecretKindOf(credential_)};
-    const auto may = ports_.writer->MayWrite(id, current->version);
+  if (IsKey() || IsElsewhere()) {
+    const auto may = IsKey()
+                         ? ports_.keys->MayMake(credential_.name, current->version)
+                         : ports_.writer->MayWrite({credential_.name, *SecretKindOf(credential_)},
+                                                   current->version);
     if (!may) {
       Refusal refusal = VaultRefusal(credential_, may.error());
       refusal.hint = may.error().detail + ".";  // who rotates may know which role it is
@@ -181,6 +192,12 @@ std::expected<Rotation::Plan, Refusal> Rotation::Examine(const Ask& ask) {
     }
   }
   Plan plan{.old_version = current->version};
+  if (IsKey()) {
+    const auto newest = ports_.keys->Look(credential_.name, {});
+    if (newest && newest->enabled && newest->version != current->version) {
+      plan.unused = newest->version;
+    }
+  }
   const auto app = ports_.registration.Read();
   if (app) {
     plan.object_id = app->object_id;
@@ -220,7 +237,7 @@ std::expected<void, Refusal> Rotation::Begin(const Ask& ask) {
   next.since = next.started = Now();
   next.rotated = journal_.rotated;
   next.jitter = journal_.jitter;
-  if (IsCertificate(credential_)) {
+  if (credential_.kind == "certificate") {
     const auto now = ports_.clock.WallNow();
     auto made = ports_.make_certificate({next.label, now, now + kLife});
     if (!made) return Refuse(Reason::kInternal, made.error().detail, made.error().detail);
@@ -293,10 +310,6 @@ std::string WhyNotRotated(const policy::Config& config, const policy::Credential
   }
   if (kind == "webhook-url") {
     return "Who made the webhook gives out a new address: store it with purser secret set.";
-  }
-  if (kind == "key-vault-key") {
-    return "The key never leaves its vault: let the vault make a new version of the certificate, "
-           "and upload its public part to the application; purser does not do it in this version.";
   }
   const auto vault = config.vaults.find(credential.vault);
   if (vault == config.vaults.end() || kind == "refresh-token") return {};

@@ -13,6 +13,7 @@
 #include "broker/ledger/entry.h"
 #include "broker/policy/config.h"
 #include "broker/ports/clock.h"
+#include "broker/ports/key_versions.h"
 #include "broker/ports/ledger_sink.h"
 #include "broker/ports/random.h"
 #include "broker/ports/vault.h"
@@ -31,8 +32,10 @@ struct RotationMemory {
   bool fresh = false;   // begun by this process, which has not asked Entra to add yet
 };
 
-/// Certificates and client secrets. Adds a new one at Entra, proves it with real token requests,
-/// stores it, and removes the old one when the grace period has passed:
+/// Certificates and client secrets. Of a key that never leaves its vault, a version of it stands
+/// for the secret (key_reference.h): the vault makes the new one, and the journal says which is in
+/// use. Adds a new one at Entra, proves it with real token requests, stores it, and removes the old
+/// one when the grace period has passed:
 ///   adding → proving → switching → grace → idle, or → undoing → idle
 /// Each step is in the journal before the next one begins, and each can be repeated: whenever the
 /// process dies, what is in use works, and what is left at Entra is found again by its thumbprint
@@ -68,6 +71,7 @@ class Rotation {
         &entra::MakeClientCertificate;
     const Revocations* revocations = nullptr;  // null: nothing is ever revoked
     VaultWriter* writer = nullptr;             // null: there is no vault but purser's own store
+    KeyVersions* keys = nullptr;               // of kind key-vault-key alone
   };
   struct Ask {
     std::chrono::seconds grace{3600};
@@ -79,6 +83,7 @@ class Rotation {
   struct Plan {
     std::string object_id, old_key, old_version;
     bool blind = false;  // the registration cannot be read
+    std::string unused;  // a newer version of the key, which is not in use
   };
   /// `next`: when Advance() has something to do again.
   struct State {
@@ -120,6 +125,8 @@ class Rotation {
   Status Record(ledger::Outcome outcome, std::string_view what);
 
   Step Add();
+  Step MakeVersion();
+  Step AwaitVault(const VaultError& error);
   Step AddOnce(const VaultSecret& current);
   Step FindLost(const VaultSecret& current);
   Step Prove();
@@ -127,11 +134,17 @@ class Rotation {
   Step RemoveOld();
   Step RemoveBoth();
   std::optional<Step> DisableOld();
+  std::optional<Step> DisableNew();
   std::optional<Step> RemoveAll(const std::vector<std::string>& keys, const Secret& current);
   Step Undo();
   Step GiveUp(const std::string& why);
   Step End(const std::string& failure);
   [[nodiscard]] bool Revoked() const;
+  [[nodiscard]] bool IsKey() const { return credential_.kind == "key-vault-key"; }
+  // In a vault that purser may write to.
+  [[nodiscard]] bool IsElsewhere() const {
+    return ports_.writer != nullptr && !credential_.vault.empty();
+  }
   // A vault may give a certificate back in a form of its own.
   [[nodiscard]] bool Same(const Secret& a, const Secret& b) const;
   [[nodiscard]] bool Destroyed(const VaultError& error) const;

@@ -56,6 +56,20 @@ int64_t NewJitter(Random& random) {
   return (std::to_integer<int64_t>(bytes[0]) << 8 | std::to_integer<int64_t>(bytes[1])) % 1000;
 }
 
+std::string ActiveVersion(const Journal& journal) {
+  const bool switched = journal.step == RotationStep::kIdle || journal.step == RotationStep::kGrace;
+  return switched ? journal.new_version : journal.old_version;
+}
+
+Result<std::string> ActiveVersion(SealedStore& store, const std::string& credential) {
+  const auto row = store.Get(RotationJournalId(credential));
+  if (!row && row.error().code == ErrorCode::kNotFound) return std::string();
+  if (!row) return std::unexpected(row.error());
+  const auto journal = ParseRotationJournal(row->value);
+  if (!journal) return std::unexpected(journal.error());
+  return ActiveVersion(*journal);
+}
+
 SecretId RotationJournalId(const std::string& credential) {
   return {"rotation/" + credential, SecretKind::kInternal};
 }

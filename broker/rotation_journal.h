@@ -22,7 +22,8 @@ enum class RotationStep : uint8_t {
 };
 std::string_view RotationStepName(RotationStep step);
 
-/// One row of the store for each credential that was ever rotated, or is to be on a schedule.
+/// One row of the store for each credential that was ever rotated, or is to be on a schedule. It is
+/// never deleted: of a key that never leaves its vault it also says which version is in use.
 /// Times in seconds since the epoch; 0: never.
 struct RotationJournal {
   RotationStep step = RotationStep::kIdle;
@@ -47,6 +48,12 @@ struct RotationJournal {
 
 /// For RotationJournal::jitter.
 int64_t NewJitter(Random& random);
+
+/// Of a key that never leaves its vault, the version in use: what a rotation switches. Empty: no
+/// rotation ever began, and the newest is.
+std::string ActiveVersion(const RotationJournal& journal);
+/// The same by the row in the store. Errors: those of the store · kCorrupt.
+Result<std::string> ActiveVersion(SealedStore& store, const std::string& credential);
 
 /// Where it is kept. No credential's name has a slash.
 SecretId RotationJournalId(const std::string& credential);

@@ -4,6 +4,7 @@
 
 #include "broker/credential_access.h"
 #include "broker/entra/client_certificate.h"
+#include "broker/key_reference.h"
 #include "broker/rotation.h"
 
 namespace broker {
@@ -34,9 +35,9 @@ bool Lists(const graph::Application& app, const std::string& key_id) {
 // All that this rotation has added, by whatever number of tries.
 std::vector<std::string> Rotation::Ours(const graph::Application& app, const Secret& made) const {
   std::vector<std::string> ours;
-  if (credential_.kind == "certificate") {
-    const auto parsed = entra::ParseClientCertificate(made);
-    const std::string sha1 = parsed ? entra::Sha1Thumbprint(parsed->der) : std::string();
+  if (credential_.kind == "certificate" || IsKey()) {
+    const auto der = CertificateOf(made);
+    const std::string sha1 = der ? entra::Sha1Thumbprint(*der) : std::string();
     for (const auto& key : app.keys) {
       const bool same = !sha1.empty() && key.sha1 == sha1;
       if (same || key.display_name == journal_.label) ours.push_back(key.key_id);
@@ -58,6 +59,7 @@ Rotation::Step Rotation::Add() {
   }
   const auto current = FetchCurrent();
   if (!current) return Trouble(current.error().detail, current.error().retry_after);
+  if (IsKey() && journal_.secret.empty()) return MakeVersion();
   if (journal_.blind) return memory_.fresh ? AddOnce(*current) : FindLost(*current);
   const auto app = ports_.registration.Read();
   if (!app) return Trouble(app.error().detail, app.error().retry_after);
@@ -131,8 +133,12 @@ Rotation::Step Rotation::Switch() {
       return std::unexpected(told.error());
     }
     if (Revoked()) return GiveUp(kRevoked);
-    auto version = ports_.vault.Replace({credential_.name, *SecretKindOf(credential_)},
-                                        journal_.old_version, journal_.secret);
+    // Of a key the journal alone says which version is in use.
+    const auto key = ParseKeyReference(journal_.secret);
+    auto version = IsKey() && key
+                       ? VaultResult<std::string>(key->version)
+                       : ports_.vault.Replace({credential_.name, *SecretKindOf(credential_)},
+                                              journal_.old_version, journal_.secret);
     // Not for want of time: the new one is taken back, and somebody has to look.
     if (!version && version.error().code == ErrorCode::kDenied) {
       return GiveUp("the vault refused to store it: " + version.error().detail);
@@ -188,22 +194,12 @@ Rotation::Step Rotation::RemoveOld() {
   return End(revoked ? kRevoked : std::string());
 }
 
-// The vault keeps all versions: nobody is to take up one that Entra knows no more.
-std::optional<Rotation::Step> Rotation::DisableOld() {
-  if (ports_.writer == nullptr || credential_.vault.empty()) return std::nullopt;
-  const auto disabled =
-      ports_.writer->Disable({credential_.name, *SecretKindOf(credential_)}, journal_.old_version);
-  // Somebody purged it.
-  if (disabled || disabled.error().code == ErrorCode::kNotFound) return std::nullopt;
-  return Trouble(disabled.error().detail, disabled.error().retry_after);
-}
-
 // Revoked and destroyed here in the grace period: neither of the two is of any use any more, and
 // nobody but purser ever had the new one.
 Rotation::Step Rotation::RemoveBoth() {
   const std::string both = journal_.old_key + " and " + journal_.new_key;
   // A certificate is removed by one that is still valid, and purser has none.
-  if (credential_.kind == "certificate") {
+  if (credential_.kind == "certificate" || IsKey()) {
     return End(std::string(kRevoked) + ": keys " + both +
                " at Entra could not be removed with it: remove by hand what is still there");
   }
@@ -244,6 +240,8 @@ Rotation::Step Rotation::GiveUp(const std::string& why) {
 }
 
 Rotation::Step Rotation::Undo() {
+  // Nothing was shown to Entra.
+  if (IsKey() && journal_.secret.empty()) return End(journal_.failure);
   const auto current = FetchCurrent();
   if (!current && !Destroyed(current.error())) {
     return Trouble(current.error().detail, current.error().retry_after);
@@ -287,6 +285,9 @@ Rotation::Step Rotation::End(const std::string& failure) {
   const bool failed = !failure.empty();
   if (failed) {
     journal_.failure = failure.substr(0, kMaxFailureBytes);
+    if (journal_.new_version.empty()) {
+      if (auto step = DisableNew()) return std::move(*step);
+    }
     if (const Status told = Record(Outcome::kFailure, "end"); !told) {
       return std::unexpected(told.error());
     }

@@ -16,9 +16,6 @@ constexpr milliseconds kOpening{300};
 
 constexpr std::string_view kClientSecret = "/client-secret";
 
-std::string SlotOf(const std::string& name, bool client_secret) {
-  return client_secret ? name + std::string(kClientSecret) : name;
-}
 std::string NameIn(std::string_view slot) { return std::string(slot.substr(0, slot.find('/'))); }
 bool IsOfClientSecret(std::string_view slot) { return slot.ends_with(kClientSecret); }
 
@@ -33,19 +30,26 @@ policy::Credential ClientOf(const policy::Credential& credential) {
   return client;
 }
 
-std::string TimeText(seconds duration) { return std::to_string(duration.count()) + " s"; }
-
 }  // namespace
+
+std::string Rotations::SlotOf(const std::string& name, bool client_secret) {
+  return client_secret ? name + std::string(kClientSecret) : name;
+}
 
 int64_t Rotations::Now() const {
   return duration_cast<seconds>(ports_.clock.WallNow().time_since_epoch()).count();
 }
 
-Rotation::Ports Rotations::PortsWith(AppRegistration& registration) const {
+std::shared_ptr<KeyVersions> Rotations::KeysOf(const std::string& credential) const {
+  return ports_.keys ? ports_.keys(credential) : nullptr;
+}
+
+Rotation::Ports Rotations::PortsWith(AppRegistration& registration, KeyVersions* keys) const {
   Rotation::Ports made{ports_.journal, ports_.vault,  ports_.ledger,
                        ports_.clock,   ports_.random, registration};
   made.revocations = ports_.revocations;
   made.writer = ports_.writer;
+  made.keys = keys;
   return made;
 }
 
@@ -134,7 +138,9 @@ std::expected<void, Refusal> Rotations::Begin(const policy::Config& config,
                                               RotationMemory* memory) {
   if (credential.kind == "refresh-token") return Redeem(credential, ask.request_id);
   const auto registration = ports_.registration(config, credential, ask.request_id);
-  return Rotation(PortsWith(*registration), config, credential, *memory, slot).Begin(ask);
+  const auto keys = KeysOf(credential.name);
+  return Rotation(PortsWith(*registration, keys.get()), config, credential, *memory, slot)
+      .Begin(ask);
 }
 
 std::expected<RotationView, Refusal> Rotations::Start(const std::string& name,
@@ -163,43 +169,6 @@ std::expected<RotationView, Refusal> Rotations::Start(const std::string& name,
   woken_ = true;
   changed_.notify_all();
   return one.view;
-}
-
-std::expected<std::vector<std::string>, Refusal> Rotations::DryRun(const std::string& name,
-                                                                   const Rotation::Ask& ask) {
-  const Config config = ports_.config();
-  const auto credential = Rotatable(config, name, ask.client_secret);
-  if (!credential) return std::unexpected(credential.error());
-  const std::string slot = SlotOf(name, ask.client_secret);
-  if (credential->kind == "refresh-token") {
-    return std::vector<std::string>{
-        "redeem the refresh token at Entra, and store the new one that comes with the answer",
-        "nothing is removed: Entra leaves the old one valid until it expires or is revoked"};
-  }
-  {
-    const Lock lock(mutex_);
-    Load(config);
-    if (auto reserved = Reserve(slot); !reserved) return std::unexpected(reserved.error());
-  }
-  RotationMemory memory;
-  const auto registration = ports_.registration(*config, *credential, ask.request_id);
-  const auto plan =
-      Rotation(PortsWith(*registration), *config, *credential, memory, slot).Examine(ask);
-  {
-    const Lock lock(mutex_);
-    all_[slot].busy = false;
-  }
-  if (!plan) return std::unexpected(plan.error());
-  const bool certificate = credential->kind == "certificate";
-  return std::vector<std::string>{
-      certificate ? "make a key and a certificate for " + TimeText(Rotation::kLife) +
-                        ", and add the certificate to application " + credential->client_id
-                  : "add a client secret to application " + credential->client_id + " for " +
-                        TimeText(Rotation::kLife),
-      "ask Entra for tokens with it until " + std::to_string(Rotation::kProofs) +
-          " in a row are given, for 15 minutes at the most; else remove it and keep what is in use",
-      "store it in the place of version " + plan->old_version + ", and use it from then on",
-      "remove key " + plan->old_key + " at Entra " + TimeText(ask.grace) + " later"};
 }
 
 std::optional<RotationView> Rotations::Find(const std::string& credential) {
@@ -265,8 +234,9 @@ void Rotations::Advance(Lock& lock, const Config& config, const std::string& slo
   const RotationView before = one.view;
   lock.unlock();
   const auto registration = ports_.registration(*config, credential, one.request_id);
+  const auto keys = KeysOf(name);
   const auto state =
-      Rotation(PortsWith(*registration), *config, credential, memory, slot).Advance();
+      Rotation(PortsWith(*registration, keys.get()), *config, credential, memory, slot).Advance();
   const auto row = ports_.journal.Get(RotationJournalId(slot));
   auto journal = row ? ParseRotationJournal(row->value)
                      : Result<RotationJournal>(std::unexpected(row.error()));

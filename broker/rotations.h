@@ -69,6 +69,8 @@ class Rotations {
     const Log* log = nullptr;
     const Revocations* revocations = nullptr;  // null: nothing is ever revoked
     VaultWriter* writer = nullptr;             // null: there is no vault but purser's own store
+    /// Of the vault that keeps the credential's key; null: none does.
+    std::function<std::shared_ptr<KeyVersions>(const std::string& credential)> keys = nullptr;
   };
   explicit Rotations(Ports ports) : ports_(std::move(ports)) {}
 
@@ -80,6 +82,10 @@ class Rotations {
   /// What Start() would do, in sentences. Looks at Entra, and changes nothing. Refuses as Start().
   std::expected<std::vector<std::string>, Refusal> DryRun(const std::string& credential,
                                                           const Rotation::Ask& ask);
+  /// Of a key that never leaves its vault: a version there that is newer than the one in use, which
+  /// somebody else made, and which purser does not use. Empty: there is none, none was ever rotated
+  /// to, a rotation is under way, or the vault does not say.
+  std::string UnusedVersion(const std::string& credential);
   /// Of a refresh token and its registration's client secret the one that is under way, else the
   /// later one. Nothing: never rotated here, and not on a schedule.
   std::optional<RotationView> Find(const std::string& credential);
@@ -106,6 +112,8 @@ class Rotations {
   };
   using Lock = std::unique_lock<std::mutex>;
 
+  static std::string SlotOf(const std::string& name, bool client_secret);
+
   void Load(const Config& config);
   void Keep(One& one, const RotationJournal& journal) const;
   void Advance(Lock& lock, const Config& config, const std::string& name);
@@ -124,7 +132,8 @@ class Rotations {
   std::expected<policy::Credential, Refusal> Rotatable(const Config& config,
                                                        const std::string& name,
                                                        bool client_secret) const;
-  [[nodiscard]] Rotation::Ports PortsWith(AppRegistration& registration) const;
+  [[nodiscard]] Rotation::Ports PortsWith(AppRegistration& registration, KeyVersions* keys) const;
+  [[nodiscard]] std::shared_ptr<KeyVersions> KeysOf(const std::string& credential) const;
   [[nodiscard]] int64_t Now() const;
 
   Ports ports_;

@@ -231,10 +231,32 @@ Result<CertificateFacts> ReadCertificate(const Secret& body, const SecretPlace& 
   const auto der = broker::Base64Decode(*cer);
   if (!der || der->empty()) return Bad("cer");
   facts.thumbprint = Sha256Base64Url(der->Expose(Exit::kFingerprint));
+  facts.certificate = der->Expose(Exit::kFingerprint);
+  const auto tags = object->find("tags");
+  if (tags != object->end() && tags->is_object()) {
+    if (const std::string* label = Text(*tags, kLabelTag)) facts.label = *label;
+  }
+  const auto policy = object->find("policy");
+  if (policy != object->end() && policy->is_object()) facts.policy = policy->dump();
   const auto attributes = ReadAttributes(*object);
   if (!attributes) return Bad("attributes");
   facts.attributes = *attributes;
   return facts;
+}
+
+Result<bool> ReadPending(const Secret& body, const std::string& name) {
+  auto object = ParseObject(body);
+  if (!object) return std::unexpected(object.error());
+  const std::string* id = Text(*object, "id");
+  const size_t host = id == nullptr ? string_view::npos : id->find("://");
+  const size_t path = host == string_view::npos ? host : id->find('/', host + 3);
+  if (path == string_view::npos ||
+      !SameIgnoringCase(string_view(*id).substr(path), "/certificates/" + name + "/pending")) {
+    return Bad("id");
+  }
+  const std::string* status = Text(*object, "status");
+  if (status == nullptr) return Bad("status");
+  return SameIgnoringCase(*status, "inProgress");  // the service writes InProgress, too
 }
 
 }  // namespace vault

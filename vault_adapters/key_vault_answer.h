@@ -72,9 +72,16 @@ struct CertificateFacts {
   std::string version;      // of certificate, key and secret alike
   std::string key_version;  // in `kid`
   std::string thumbprint;   // x5t#S256: base64url(SHA-256(DER))
+  std::string certificate;  // DER
+  std::string label;        // its tag kLabelTag; empty: none
+  std::string policy;       // JSON; empty: none came
   Attributes attributes;
 };
 broker::Result<CertificateFacts> ReadCertificate(const broker::Secret& body,
                                                  const SecretPlace& asked);
+
+/// Of the certificate's pending operation: whether the vault is still at it. Completed, failed and
+/// cancelled it is not.
+broker::Result<bool> ReadPending(const broker::Secret& body, const std::string& name);
 
 }  // namespace vault

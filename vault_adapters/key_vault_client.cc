@@ -110,7 +110,9 @@ KeyVaultResult<HttpResponse> KeyVaultClient::Send(const KeyVaultRequest& request
 
 KeyVaultResult<HttpResponse> KeyVaultClient::Judge(HttpResponse response,
                                                    KeyVaultOperation operation) {
-  if (response.status != 200) {
+  // 202: the vault goes on by itself.
+  const bool goes_on = operation == KeyVaultOperation::kCreateCertificate && response.status == 202;
+  if (response.status != 200 && !goes_on) {
     KeyVaultError error = ReadKeyVaultError(response, operation, host_);
     if (error.problem == Problem::kThrottled) Pause(*error.retry_after, Problem::kThrottled);
     if (error.problem == Problem::kUnreachable) {

@@ -23,6 +23,7 @@ constexpr auto kOperations = std::to_array<OperationInfo>({
     {Operation::kGetDeletedSecret, "look at deleted secrets",     "Key Vault Secrets Officer",               "secret permission Get"},
     {Operation::kGetCertificate,   "read this certificate",       "Key Vault Certificate User",              "certificate permission Get"},
     {Operation::kImportCertificate, "import this certificate",    "Key Vault Certificates Officer",          "certificate permission Import"},
+    {Operation::kCreateCertificate, "make this certificate",      "Key Vault Certificates Officer",          "certificate permission Create"},
     {Operation::kUpdateCertificate, "write this certificate",     "Key Vault Certificates Officer",          "certificate permission Update"},
     {Operation::kGetKey,           "read this key's public part", "Key Vault Crypto User",                   "key permission Get"},
     {Operation::kSign,             "sign with this key",          "Key Vault Crypto User",                   "key permission Sign"},

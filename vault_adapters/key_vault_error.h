@@ -24,6 +24,7 @@ enum class KeyVaultOperation : uint8_t {
   kGetDeletedSecret,
   kGetCertificate,
   kImportCertificate,
+  kCreateCertificate,
   kUpdateCertificate,
   kGetKey,
   kSign,

@@ -117,11 +117,23 @@ KeyVaultResult<CertificateFacts> KeyVaultKeys::GetCertificate(const SecretPlace&
   return std::move(*facts);
 }
 
+// Nobody is to sign with a version that was made while this one looked, before Entra knows it:
+// where none was in use by name, that is asked once more when the newest is known.
 VaultResult<broker::SigningKey> KeyVaultKeys::Current(const std::string& credential) {
-  const auto place = PlaceOf(credential);
+  auto place = PlaceOf(credential);
   if (!place) return std::unexpected(place.error());
-  auto facts = GetCertificate(*place);
-  if (!facts) return AsError(facts.error(), client_.host());
+  const bool asks = active_ && place->version.empty();
+  auto facts = KeyVaultResult<CertificateFacts>();
+  for (bool again = true; again;) {
+    if (asks) {
+      auto active = active_(credential);
+      if (!active) return std::unexpected(broker::VaultError(active.error()));
+      place->version = std::move(*active);
+    }
+    facts = GetCertificate(*place);
+    if (!facts) return AsError(facts.error(), client_.host());
+    again = asks && place->version.empty() && active_(credential).value_or("") != "";
+  }
   return broker::SigningKey{.version = std::move(facts->key_version),
                             .thumbprint = std::move(facts->thumbprint),
                             .host = client_.host(),
@@ -130,9 +142,15 @@ VaultResult<broker::SigningKey> KeyVaultKeys::Current(const std::string& credent
 
 VaultResult<std::string> KeyVaultKeys::SignPs256(const std::string& credential,
                                                  const std::string& version, const Digest& digest) {
+  return SignWith(credential, version, KeyVaultAlgorithm::kPs256, digest);
+}
+
+VaultResult<std::string> KeyVaultKeys::SignWith(const std::string& credential,
+                                                const std::string& version,
+                                                KeyVaultAlgorithm algorithm, const Digest& digest) {
   const auto place = PlaceOf(credential);
   if (!place) return std::unexpected(place.error());
-  auto made = Sign({place->name, version}, KeyVaultAlgorithm::kPs256, digest);
+  auto made = Sign({place->name, version}, algorithm, digest);
   if (!made) return AsError(made.error(), client_.host());
   return std::move(made->bytes);
 }

@@ -1,10 +1,12 @@
 // vault_adapters/key_vault_keys.h: keys that never leave Azure Key Vault.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
 
+#include "broker/ports/key_versions.h"
 #include "broker/ports/signer.h"
 #include "vault_adapters/key_vault_answer.h"
 #include "vault_adapters/key_vault_client.h"
@@ -16,17 +18,35 @@ namespace vault {
 ///
 /// Source: Key Vault REST reference, "Keys" and "Certificates"; RFC 7518 §3.3 to §3.5, §4.3.
 /// Thread-safe. Borrows `client`.
-class KeyVaultKeys final : public broker::Signer {
+class KeyVaultKeys final : public broker::Signer, public broker::KeyVersions {
  public:
   using Places = std::map<std::string, SecretPlace>;  // by credential
 
-  KeyVaultKeys(KeyVaultClient& client, Places places)
-      : client_(client), places_(std::move(places)) {}
+  /// The version of a credential's key that is in use; empty: the newest. Thread-safe.
+  using ActiveVersion = std::function<broker::Result<std::string>(const std::string& credential)>;
+
+  /// Where a place pins no version, `active` says which one signs; without it, the newest.
+  KeyVaultKeys(KeyVaultClient& client, Places places, ActiveVersion active = {})
+      : client_(client), places_(std::move(places)), active_(std::move(active)) {}
 
   broker::VaultResult<broker::SigningKey> Current(const std::string& credential) override;
   broker::VaultResult<std::string> SignPs256(const std::string& credential,
                                              const std::string& version,
                                              const Digest& digest) override;
+
+  /// The certificate's: its key goes with it. A new version is made with the certificate's policy,
+  /// but signed by itself and with a key of its own; the vault keeps that policy from then on.
+  /// kInvalidRequest where the place pins a version.
+  broker::VaultResult<broker::KeyVersion> Look(const std::string& credential,
+                                               const std::string& version) override;
+  broker::VaultResult<void> MayMake(const std::string& credential,
+                                    const std::string& version) override;
+  broker::VaultResult<void> Make(const std::string& credential, const std::string& label) override;
+  broker::VaultResult<void> Disable(const std::string& credential,
+                                    const std::string& version) override;
+  broker::VaultResult<std::string> SignRs256(const std::string& credential,
+                                             const std::string& version,
+                                             const broker::Signer::Digest& digest) override;
 
   struct Made {
     std::string version;  // of the key
@@ -52,9 +72,17 @@ class KeyVaultKeys final : public broker::Signer {
   KeyVaultResult<KeyOperationResult> Operate(const KeyVaultRequest& request,
                                              const SecretPlace& place);
   broker::Result<SecretPlace> PlaceOf(const std::string& credential) const;
+  KeyVaultResult<bool> IsMaking(const SecretPlace& place);
+  KeyVaultResult<CertificateFacts> ReadFacts(const SecretPlace& place);
+  broker::VaultResult<void> Enable(const std::string& credential, const std::string& version,
+                                   bool enabled);
+  broker::VaultResult<std::string> SignWith(const std::string& credential,
+                                            const std::string& version, KeyVaultAlgorithm algorithm,
+                                            const Digest& digest);
 
   KeyVaultClient& client_;
   const Places places_;
+  const ActiveVersion active_;
 };
 
 }  // namespace vault

@@ -86,13 +86,17 @@ broker::Status AppendValue(Secret* body, const Secret& value) {
   return {};
 }
 
-KeyVaultRequest Enabling(KeyVaultOperation operation, std::string_view kind,
-                         const SecretPlace& place, bool enabled) {
+// `attribute`: name and value.
+KeyVaultRequest Changing(KeyVaultOperation operation, std::string_view kind,
+                         const SecretPlace& place, const std::string& attribute) {
   return {.operation = operation,
           .method = "PATCH",
           .target = Target(kind, place.name, place.version),
-          .body = Secret::CopyOf(enabled ? R"({"attributes":{"enabled":true}})"
-                                         : R"({"attributes":{"enabled":false}})")};
+          .body = Secret::CopyOf("{\"attributes\":{" + attribute + "}}")};
+}
+
+std::string Enabled(bool enabled) {
+  return std::string("\"enabled\":") + (enabled ? "true" : "false");
 }
 
 }  // namespace
@@ -124,11 +128,11 @@ KeyVaultRequest GetSecretRequest(const SecretPlace& place) {
 }
 
 KeyVaultRequest UpdateSecretRequest(const SecretPlace& place, bool enabled) {
-  return Enabling(KeyVaultOperation::kUpdateSecret, "secrets", place, enabled);
+  return Changing(KeyVaultOperation::kUpdateSecret, "secrets", place, Enabled(enabled));
 }
 
 KeyVaultRequest UpdateCertificateRequest(const SecretPlace& place, bool enabled) {
-  return Enabling(KeyVaultOperation::kUpdateCertificate, "certificates", place, enabled);
+  return Changing(KeyVaultOperation::kUpdateCertificate, "certificates", place, Enabled(enabled));
 }
 
 KeyVaultRequest ListVersionsRequest(const std::string& name) {
@@ -173,6 +177,20 @@ Result<KeyVaultRequest> ImportCertificateRequest(const std::string& name, const 
     return std::unexpected(fits.error());
   }
   request.body.Append(R"(,"policy":{"secret_props":{"contentType":"application/x-pem-file"}}})");
+  return request;
+}
+
+KeyVaultRequest GetPendingRequest(const std::string& name) {
+  return Get(KeyVaultOperation::kGetCertificate, Target("certificates", name, "pending"));
+}
+
+KeyVaultRequest CreateCertificateRequest(const std::string& name, const std::string& policy,
+                                         const std::string& label) {
+  KeyVaultRequest request{.operation = KeyVaultOperation::kCreateCertificate,
+                          .method = "POST",
+                          .target = Target("certificates", name, "create"),
+                          .body = Secret::CopyOf("{\"policy\":" + policy)};
+  request.body.Append(std::string(",\"tags\":{\"") + kLabelTag + "\":\"" + label + "\"}}");
   return request;
 }
 

@@ -22,6 +22,9 @@ inline constexpr size_t kMaxSecretValueBytes = size_t{25} << 10;
 // The most that the service gives; a page then has 5 kB.
 inline constexpr int kVersionsPerPage = 25;
 
+/// By which a rotation knows a version that it has asked for.
+inline constexpr const char* kLabelTag = "purser-rotation";
+
 struct KeyVaultRequest {
   KeyVaultOperation operation{};
   std::string method;   // GET, PUT, PATCH, POST
@@ -52,6 +55,12 @@ broker::Result<KeyVaultRequest> SetSecretRequest(const std::string& name,
 /// A new version of certificate, key and secret from a PEM with the private key. Errors: as above.
 broker::Result<KeyVaultRequest> ImportCertificateRequest(const std::string& name,
                                                          const broker::Secret& pem);
+/// How far the vault is with the version that was asked for last.
+KeyVaultRequest GetPendingRequest(const std::string& name);
+/// Has the vault make a new version. `policy`: JSON, of ASCII; `label` its tag, without what JSON
+/// escapes.
+KeyVaultRequest CreateCertificateRequest(const std::string& name, const std::string& policy,
+                                         const std::string& label);
 // The five that follow also REQUIRE a version.
 /// Enables or disables it, and leaves all else.
 KeyVaultRequest UpdateSecretRequest(const SecretPlace& place, bool enabled);

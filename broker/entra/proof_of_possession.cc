@@ -8,17 +8,22 @@
 
 namespace broker::entra {
 
-Result<Secret> SignProof(const ClientCertificate& current, const std::string& object_id,
-                         Clock::Wall now) {
+std::string ProofToSign(const std::string& certificate, const std::string& object_id,
+                        Clock::Wall now) {
   const auto since = now.time_since_epoch();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since).count();
   const nlohmann::json header = {
-      {"alg", "RS256"}, {"typ", "JWT"}, {"x5t", Base64UrlEncode(Sha1Thumbprint(current.der))}};
+      {"alg", "RS256"}, {"typ", "JWT"}, {"x5t", Base64UrlEncode(Sha1Thumbprint(certificate))}};
   const nlohmann::json claims = {{"aud", kProofAudience},
                                  {"iss", object_id},
                                  {"nbf", seconds},
                                  {"exp", seconds + std::chrono::seconds(kProofLife).count()}};
-  const std::string to_sign = Base64UrlEncode(header.dump()) + "." + Base64UrlEncode(claims.dump());
+  return Base64UrlEncode(header.dump()) + "." + Base64UrlEncode(claims.dump());
+}
+
+Result<Secret> SignProof(const ClientCertificate& current, const std::string& object_id,
+                         Clock::Wall now) {
+  const std::string to_sign = ProofToSign(current.der, object_id, now);
   const auto signature = SignRs256(current.key.get(), to_sign);
   if (!signature) return std::unexpected(signature.error());
   return AttachSignature(to_sign, *signature);

@@ -18,7 +18,12 @@ inline constexpr const char* kProofAudience = "00000002-0000-0000-c000-000000000
 /// The `proof` of addKey and removeKey: a JWT that a key signs which Entra knows already and which
 /// is valid at this moment (RS256, as in Microsoft's own sample; x5t names the certificate).
 /// `object_id` is the application's, not its client id. Unpadded base64url throughout, else Graph
-/// answers Authentication_MissingOrMalformed. Errors: kUnavailable (OpenSSL failed).
+/// answers Authentication_MissingOrMalformed. Errors of the
+/// last: kUnavailable (OpenSSL failed).
+/// The part that is signed, of the key whose certificate (DER) this is.
+std::string ProofToSign(const std::string& certificate, const std::string& object_id,
+                        Clock::Wall now);
+/// All of it, with a key that is here.
 Result<Secret> SignProof(const ClientCertificate& current, const std::string& object_id,
                          Clock::Wall now);
 

@@ -149,7 +149,7 @@ constexpr auto kCredential = std::to_array<Key>({
     {.name = "name", .slot = +[](Target& t) -> Text { return t.credential->secret; }, .wants = "what the vault calls the secret: a Key Vault name, or a file's name",
      .doc = "What the vault calls the secret, certificate or file.", .check = IsSecretName},
     {.name = "version", .slot = +[](Target& t) -> Text { return t.credential->version; }, .wants = "a Key Vault version, 32 hexadecimal digits",
-     .doc = "The one version to use; absent: the newest.", .check = IsKeyVaultVersion},
+     .doc = "The one version to use; absent: the newest, or of a key that purser has rotated the one that it rotated to.", .check = IsKeyVaultVersion},
     {.name = "rotate_every", .slot = +[](Target& t) -> std::chrono::seconds& { return t.credential->rotate_every; }, .wants = "a duration such as \"30d\", from 1h to 90d",
      .doc = "How often purser rotates it by itself, up to a tenth earlier each time; absent: only with purser rotate."},
     {.name = "rotate_with", .slot = +[](Target& t) -> Text { return t.credential->rotate_with; }, .wants = "the name of a [credential.NAME]",

@@ -80,14 +80,21 @@ std::string Assign(const std::string& role, const std::string& below) {
 }
 
 std::string AssignmentsFor(const Credential& credential) {
+  const bool rotated = credential.rotate_every.count() != 0;
   if (credential.kind == "key-vault-key") {
+    // Besides reading, the officer's role has new versions made and old ones disabled.
     return Assign("Key Vault Crypto User", "keys/" + credential.secret) +
-           Assign("Key Vault Certificate User", "certificates/" + credential.secret);
+           Assign(rotated ? "Key Vault Certificates Officer" : "Key Vault Certificate User",
+                  "certificates/" + credential.secret);
   }
   // A refresh token is replaced with each use.
-  const bool writes = credential.kind == "refresh-token";
+  const bool certificate = credential.kind == "certificate";
+  const bool writes = credential.kind == "refresh-token" || (rotated && !certificate);
   return Assign(writes ? "Key Vault Secrets Officer" : "Key Vault Secrets User",
-                "secrets/" + credential.secret);
+                "secrets/" + credential.secret) +
+         (rotated && certificate
+              ? Assign("Key Vault Certificates Officer", "certificates/" + credential.secret)
+              : std::string());
 }
 
 // The key that wraps the store's: made before a role can be given on it.
@@ -177,7 +184,7 @@ std::string VaultCommands(const Config& config) {
   std::string text;
   for (const auto& [name, vault] : config.vaults) {
     if (vault.kind != kKeyVault) continue;
-    text += "\n# key vault " + name + ": purser's own identity may read these, and nothing else\n";
+    text += "\n# key vault " + name + ": purser's own identity may use these, and nothing else\n";
     const std::string reader = Reader(config, vault);
     text += reader.empty()
                 ? "reader=$PRINCIPAL\n"

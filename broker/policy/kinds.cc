@@ -40,9 +40,11 @@ constexpr auto kOwnKeys = std::to_array<OwnKey>({
     {"rotate_every", "refresh-token"},
     {"rotate_every", "client-secret"},
     {"rotate_every", "certificate"},
+    {"rotate_every", "key-vault-key"},
     {"rotate_with", "refresh-token"},
     {"rotate_with", "client-secret"},
     {"rotate_with", "certificate"},
+    {"rotate_with", "key-vault-key"},
 });
 // clang-format on
 constexpr std::array<std::string_view, 4> kProving = {"client-secret", "certificate",

@@ -78,10 +78,13 @@ AdminService::Outcome AdminService::TryCredential(const Call& call) {
   }
   const auto now =
       duration_cast<seconds>(ports_.minter_ports.clock.WallNow().time_since_epoch()).count();
-  return json{{"scopes", (*token)->scopes},
-              {"over_consented", OverConsented(credential->second, (*token)->scopes)},
-              {"app_only", (*token)->app_only},
-              {"expires_in", (*token)->exp_unix - now}};
+  json answer = {{"scopes", (*token)->scopes},
+                 {"over_consented", OverConsented(credential->second, (*token)->scopes)},
+                 {"app_only", (*token)->app_only},
+                 {"expires_in", (*token)->exp_unix - now}};
+  const std::string unused = ports_.rotations.UnusedVersion(call.argument);
+  if (!unused.empty()) answer["unused_version"] = unused;
+  return answer;
 }
 
 // The dialer's whole list, the authority first: its clock is the one that counts.

@@ -116,6 +116,9 @@ std::shared_ptr<const VaultSet> BrokerProcess::VaultsOf(const broker::SharedConf
                                },
                                [this, config](const broker::policy::Credential& identity) {
                                  return revocations_.Find(*config, identity).has_value();
+                               },
+                               [this](const std::string& credential) {
+                                 return broker::ActiveVersion(*store_, credential);
                                }});
 }
 
@@ -193,7 +196,8 @@ broker::Rotations::Ports BrokerProcess::PortsOfRotations() {
                             const std::string& request_id) {
                 return std::make_unique<broker::EntraRegistration>(
                     broker::EntraRegistration::Ports{metered_http_, graph_, clock_, random_,
-                                                     &revocations_},
+                                                     &revocations_,
+                                                     vaults_.VersionsOf(credential.name)},
                     config, credential, entry(request_id));
               },
           .redeem = [this, entry](const std::string& credential, const std::string& request_id)
@@ -207,14 +211,16 @@ broker::Rotations::Ports BrokerProcess::PortsOfRotations() {
                 const auto config = broker_.config();
                 const auto credential = config->credentials.find(now.credential);
                 const bool certificate = credential != config->credentials.end() &&
-                                         credential->second.kind == "certificate";
+                                         (credential->second.kind == "certificate" ||
+                                          credential->second.kind == "key-vault-key");
                 const auto by =
                     certificate ? broker::Expiry::By::kCertificate : broker::Expiry::By::kOperator;
                 uses_.Enrolled(now.credential, broker::Expiry{ends, by, now.new_version});
               },
           .log = &log_,
           .revocations = &revocations_,
-          .writer = &vaults_};
+          .writer = &vaults_,
+          .keys = [this](const std::string& credential) { return vaults_.VersionsOf(credential); }};
 }
 
 AdminPorts BrokerProcess::PortsOfAdmins() {

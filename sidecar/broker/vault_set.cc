@@ -59,7 +59,7 @@ struct VaultSet::KeyVault {
       : identity(IdentityOf(config, vault), ports.clock, ports.mint, ports.revoked),
         client(OptionsOf(config, vault), {ports.http, identity, ports.clock}),
         secrets(client, PlacesIn(config, vault.name)),
-        keys(client, KeysIn(config, vault.name)),
+        keys(client, KeysIn(config, vault.name), ports.active),
         policy(secrets, ports.clock, vault.memory ? vault.ttl : std::chrono::seconds{0}) {}
 };
 
@@ -110,6 +110,11 @@ vault::KeyVaultKeys* VaultSet::KeysOf(const std::string& vault) const {
   return found == keys_.end() ? nullptr : found->second;
 }
 
+broker::KeyVersions* VaultSet::VersionsOf(const std::string& credential) const {
+  const auto found = signers_.find(credential);
+  return found == signers_.end() ? nullptr : found->second;
+}
+
 broker::VaultWriter* VaultSet::WriterOf(const std::string& credential) const {
   const auto found = writers_.find(credential);
   return found == writers_.end() ? nullptr : found->second;
@@ -137,6 +142,12 @@ std::shared_ptr<const VaultSet> CurrentVaults::set() const {
 std::shared_ptr<vault::KeyVaultKeys> CurrentVaults::KeysOf(const std::string& vault) const {
   const auto used = set();
   return {used, used ? used->KeysOf(vault) : nullptr};
+}
+
+std::shared_ptr<broker::KeyVersions> CurrentVaults::VersionsOf(
+    const std::string& credential) const {
+  const auto used = set();
+  return {used, used ? used->VersionsOf(credential) : nullptr};
 }
 
 broker::VaultResult<broker::VaultSecret> CurrentVaults::Fetch(const SecretId& id) {

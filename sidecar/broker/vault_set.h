@@ -1,5 +1,6 @@
 // sidecar/broker/vault_set.h: every place that secrets come from, by the configuration in force.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "broker/broker.h"
+#include "broker/ports/key_versions.h"
 #include "broker/ports/signer.h"
 #include "broker/ports/vault.h"
 #include "broker/ports/vault_writer.h"
@@ -30,6 +32,8 @@ class VaultSet {
     const broker::Clock& clock;
     VaultIdentity::Mint mint;
     VaultIdentity::Revoked revoked;
+    /// The version of a credential's key that is in use; empty: the newest.
+    std::function<broker::Result<std::string>(const std::string& credential)> active;
   };
   VaultSet(const broker::policy::Config& config, const Ports& ports);
   ~VaultSet();
@@ -44,6 +48,8 @@ class VaultSet {
   [[nodiscard]] broker::Signer* SignerOf(const std::string& credential) const;
   /// The keys of the key vault of this name; null: there is none.
   [[nodiscard]] vault::KeyVaultKeys* KeysOf(const std::string& vault) const;
+  /// The versions of the credential's key; null: no vault keeps it.
+  [[nodiscard]] broker::KeyVersions* VersionsOf(const std::string& credential) const;
   /// What writes the credential's secret to a vault elsewhere; null: nothing does.
   [[nodiscard]] broker::VaultWriter* WriterOf(const std::string& credential) const;
 
@@ -54,7 +60,7 @@ class VaultSet {
   std::vector<std::unique_ptr<Mounted>> mounted_;
   std::unique_ptr<broker::Vault> vault_;
   std::map<std::string, vault::KeyVaultKeys*> keys_;     // by vault
-  std::map<std::string, broker::Signer*> signers_;       // by credential
+  std::map<std::string, vault::KeyVaultKeys*> signers_;  // by credential
   std::map<std::string, broker::VaultWriter*> writers_;  // by credential
 };
 
@@ -70,6 +76,8 @@ class CurrentVaults final : public broker::Vault,
   void Sweep() const;
   /// As VaultSet; keeps the set while it is held.
   [[nodiscard]] std::shared_ptr<vault::KeyVaultKeys> KeysOf(const std::string& vault) const;
+  [[nodiscard]] std::shared_ptr<broker::KeyVersions> VersionsOf(
+      const std::string& credential) const;
 
   broker::VaultResult<broker::VaultSecret> Fetch(const broker::SecretId& id) override;
   broker::VaultResult<std::string> Replace(const broker::SecretId& id,

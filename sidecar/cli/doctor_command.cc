@@ -36,6 +36,12 @@ void ExamineCredential(const Console& console, const std::string& name, Findings
     return;
   }
   found->push_back({Level::kGood, "credential " + name + " yields a token", {}});
+  if (const std::string unused = Text(answer->body, "unused_version"); !unused.empty()) {
+    found->push_back({Level::kWarning,
+                      "credential " + name + ": its vault has a newer version, " + unused +
+                          ", which purser did not make and does not use",
+                      "disable it there; or, once Entra has its certificate, pin it with version"});
+  }
   std::string excess;
   for (const json& scope : answer->body.value("over_consented", json::array())) {
     excess += " " + scope.get<std::string>();

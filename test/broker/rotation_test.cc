@@ -298,12 +298,11 @@ TEST_CASE("A journal reads as it was written, and nothing else reads as one") {
 
 TEST_CASE("A kind without a secret of its own says so in a sentence") {
   const policy::Config config;
-  for (const char* kind :
-       {"managed-identity", "federated", "agent-identity", "on-behalf-of", "key-vault-key"}) {
+  for (const char* kind : {"managed-identity", "federated", "agent-identity", "on-behalf-of"}) {
     CAPTURE(kind);
     CHECK_FALSE(WhyNotRotated(config, {.kind = kind}).empty());
   }
-  for (const char* kind : {"certificate", "client-secret", "refresh-token"}) {
+  for (const char* kind : {"certificate", "key-vault-key", "client-secret", "refresh-token"}) {
     CHECK(WhyNotRotated(config, {.kind = kind}).empty());
   }
 }
@@ -324,7 +323,8 @@ TEST_CASE(
         Row{"client-secret", "corp", "0123", "pins it"},
         Row{"client-secret", "files", "", "whoever mounts these files"},
         Row{"certificate", "files", "", "whoever mounts these files"},
-        Row{"certificate", "corp", "", ""}, Row{"certificate", "corp", "0123", "pins it"}}) {
+        Row{"certificate", "corp", "", ""}, Row{"certificate", "corp", "0123", "pins it"},
+        Row{"key-vault-key", "corp", "", ""}, Row{"key-vault-key", "corp", "0123", "pins it"}}) {
     CAPTURE(row.kind);
     CAPTURE(row.vault);
     const std::string why =

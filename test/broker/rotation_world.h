@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "broker/credential_access.h"
+#include "broker/key_reference.h"
 #include "broker/rotation.h"
 #include "test/fakes/fake_app_registration.h"
 #include "test/fakes/fake_clock.h"
+#include "test/fakes/fake_key_versions.h"
 #include "test/fakes/fake_ledger.h"
 #include "test/fakes/fake_random.h"
 #include "test/fakes/fake_store.h"
@@ -89,11 +91,20 @@ struct World {
     REQUIRE(vault.store.Put(id(), old, 0).has_value());
     entra.before = entra.after = [this](const char*) { effect(); };
   }
+  /// The same with a key that never leaves its vault, in a version that somebody made by hand.
+  void KeepKeyInVault() {
+    credential.kind = "key-vault-key";
+    credential.vault = "corp";
+    versions.Add({});
+    entra.held.front().secret = entra.NameOf(EncodeKeyReference(versions.versions.front()));
+    versions.effect = [this] { effect(); };
+  }
+  [[nodiscard]] bool IsKey() const { return credential.kind == "key-vault-key"; }
   [[nodiscard]] SecretId id() const { return {"app", *SecretKindOf(credential)}; }
 
   Rotation::Ports ports() {
-    return {journal, crashing_vault,   ledger,       clock,  random,
-            entra,   &NextCertificate, &revocations, &writer};
+    return {journal, crashing_vault,   ledger,       clock,   random,
+            entra,   &NextCertificate, &revocations, &writer, &versions};
   }
   Rotation rotation() { return {ports(), config, credential, memory}; }
   std::expected<void, Refusal> Begin(const Rotation::Ask& ask = {}) {
@@ -103,11 +114,21 @@ struct World {
   /// As `purser revoke`: refused from now on, and destroyed where purser keeps it.
   void Revoke() {
     revocations.Add("app");
+    if (IsKey()) return;
     REQUIRE(vault.store.Put(id(), Secret(), std::nullopt).has_value());
   }
   /// What is in use must work at every moment.
   void CheckInUse() {
     if (revocations.Has("app")) return;
+    if (IsKey()) {
+      const auto active = ActiveVersion(rows, "app");
+      REQUIRE(active.has_value());
+      const auto key = versions.Look("app", *active);
+      REQUIRE(key.has_value());
+      CHECK(key->enabled);
+      CHECK(entra.Works(EncodeKeyReference(*key)));
+      return;
+    }
     const auto current = vault.Fetch(id());
     REQUIRE(current.has_value());
     CHECK(entra.Works(current->value));
@@ -150,6 +171,7 @@ struct World {
   FakeRandom random;
   Revocations revocations;
   FakeVaultWriter writer;
+  FakeKeyVersions versions;
   FakeAppRegistration entra;
   RotationMemory memory;
   int effects = 0;

@@ -4,6 +4,7 @@
 
 #include "test/fakes/fake_app_registration.h"
 #include "test/fakes/fake_clock.h"
+#include "test/fakes/fake_key_versions.h"
 #include "test/fakes/fake_ledger.h"
 #include "test/fakes/fake_random.h"
 #include "test/fakes/fake_store.h"
@@ -34,15 +35,25 @@ class Shared final : public AppRegistration {
 
 /// What outlives a process; `rotations` is one.
 struct World {
-  explicit World(seconds every = seconds{0}) {
+  /// `key`: the credential is a key that never leaves its vault.
+  explicit World(seconds every = seconds{0}, bool key = false) : entra(key) {
     policy::Config made;
     made.instance.name = "test";
     made.credentials["app"] = {
         .name = "app", .kind = "client-secret", .client_id = "c", .rotate_every = every};
+    if (key) {
+      made.vaults["corp"].kind = "azure-key-vault";
+      made.credentials["app"].kind = "key-vault-key";
+      made.credentials["app"].vault = "corp";
+      vault_keys->Add({});
+    }
     made.credentials["user"] = {.name = "user", .kind = "refresh-token", .client_id = "c"};
     made.credentials["vm"] = {.name = "vm", .kind = "managed-identity"};
     config = std::make_shared<const policy::Config>(std::move(made));
     entra.held.push_back({"key-old", "by hand", "old~secret", 0});
+    if (key) {
+      entra.held.front().secret = entra.NameOf(EncodeKeyReference(vault_keys->versions.front()));
+    }
     REQUIRE(vault.store.Put({"app", SecretKind::kClientSecret}, Secret::CopyOf("old~secret"), 0)
                 .has_value());
     Restart();
@@ -68,6 +79,9 @@ struct World {
         },
         .switched = [this](const RotationView& now) { switched.push_back(now.credential); },
         .revocations = &revocations,
+        .keys = [this](const std::string& name) -> std::shared_ptr<KeyVersions> {
+          return name == "app" ? vault_keys : nullptr;
+        },
     });
   }
   /// Lets so much time pass, with what is due in it.
@@ -91,7 +105,8 @@ struct World {
   FakeClock clock;
   FakeRandom random;
   Revocations revocations;
-  FakeAppRegistration entra{false};
+  FakeAppRegistration entra;
+  std::shared_ptr<FakeKeyVersions> vault_keys = std::make_shared<FakeKeyVersions>();
   std::shared_ptr<const policy::Config> config;
   bool usable = true, refuse = false, renews = true;
   std::vector<std::string> switched;
@@ -146,6 +161,30 @@ TEST_CASE("A dry run says what would happen, and changes nothing") {
   world.Pass(seconds(60));
   CHECK(world.Keys() == "key-old");
   CHECK(world.rotations->Start("app", {}).has_value());
+}
+
+TEST_CASE("A newer version of a vault's key is told once one was rotated to, and nothing goes on") {
+  World world(seconds{0}, /*key=*/true);
+  CHECK(world.rotations->UnusedVersion("app").empty());
+  REQUIRE(world.rotations->Start("app", {.grace = seconds(60)}).has_value());
+  CHECK(world.rotations->UnusedVersion("app").empty());
+  world.Pass(seconds(30));
+  REQUIRE(world.rotations->Find("app")->step == RotationStep::kGrace);
+  world.vault_keys->Add({});
+  CHECK(world.rotations->UnusedVersion("app").empty());
+  world.Pass(seconds(60));
+  REQUIRE(world.rotations->Find("app")->step == RotationStep::kIdle);
+  CHECK(world.rotations->UnusedVersion("app") == "v3");
+  CHECK(world.rotations->DryRun("app", {})->back().starts_with("version v3"));
+  for (const char* other : {"user", "vm", "nosuch"}) {
+    CHECK(world.rotations->UnusedVersion(other).empty());
+  }
+  world.usable = false;
+  CHECK(world.rotations->UnusedVersion("app").empty());
+  world.usable = true;
+  world.vault_keys->versions.back().enabled = false;
+  CHECK(world.rotations->UnusedVersion("app").empty());
+  CHECK(world.vault_keys->Enabled() == "v2");
 }
 
 TEST_CASE("A schedule counts from when it is seen, up to a tenth early, and over restarts") {

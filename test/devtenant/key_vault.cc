@@ -127,7 +127,7 @@ VaultCertificate& AddCertificate(KeyVault& vault, const std::string& name,
   const std::string version = NewVersion();
   const std::string key = VaultName(name);
   const VaultAttributes attributes = NewAttributes(now);
-  vault.certificates[key].push_back({version, identity, attributes});
+  vault.certificates[key].push_back({version, identity, attributes, json::object()});
   vault.keys[key].push_back({version, identity, attributes});
   vault.secrets[key].push_back(
       {.version = version,

@@ -32,6 +32,13 @@ struct VaultCertificate {
   std::string version;
   std::shared_ptr<Identity> identity;
   VaultAttributes attributes;
+  nlohmann::json tags = nlohmann::json::object();
+};
+/// A version that the vault is at, or was: whoever looks at it the second time finds it made.
+struct PendingCertificate {
+  std::string request_id;
+  nlohmann::json tags;
+  bool seen = false, made = false;
 };
 
 /// Versions stand oldest first. Names are the service's: compared without regard to case, kept in
@@ -41,6 +48,8 @@ struct KeyVault {
   std::map<std::string, std::vector<VaultSecret>> secrets, deleted_secrets;
   std::map<std::string, std::vector<VaultKey>> keys;
   std::map<std::string, std::vector<VaultCertificate>> certificates;
+  std::map<std::string, nlohmann::json> policies;  // of certificates
+  std::map<std::string, PendingCertificate> pending;
   std::map<std::string, std::set<std::string>> roles;  // built-in role names, by object id
 };
 

@@ -15,7 +15,7 @@ const std::map<std::string, std::set<std::string>> kRoles = {
       "secrets/recover"}},
     {"Key Vault Certificate User", {"certificates/get", "secrets/get", "secrets/list", "keys/get"}},
     {"Key Vault Certificates Officer",
-     {"certificates/get", "certificates/import", "certificates/update"}},
+     {"certificates/get", "certificates/create", "certificates/import", "certificates/update"}},
     {"Key Vault Crypto User", {"keys/get", "keys/sign", "keys/wrap", "keys/unwrap"}},
     {"Key Vault Crypto Service Encryption User", {"keys/get", "keys/wrap", "keys/unwrap"}},
 };

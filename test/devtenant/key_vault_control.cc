@@ -57,7 +57,10 @@ json ChangeKey(Tenant& tenant, const std::string& name, const json& body) {
 }
 
 json NewCertificate(Tenant& tenant, const std::string& name, const json& body) {
-  RequireKnown(body, {"pkcs12"});
+  RequireKnown(body, {"pkcs12", "issuer"});
+  if (body.contains("issuer")) {
+    tenant.vault.policies[VaultName(name)] = {{"issuer", {{"name", body["issuer"]}}}};
+  }
   const std::string pem =
       CreateVaultCertificate(tenant.vault, name, body.value("pkcs12", false), tenant.Now());
   return {{"certificate", pem}};
@@ -66,7 +69,9 @@ json NewCertificate(Tenant& tenant, const std::string& name, const json& body) {
 json ShowCertificate(Tenant& tenant, const std::string& name, const json&) {
   const VaultCertificate& found =
       FindVersion(tenant.vault.certificates, name, "", "CertificateNotFound");
-  return {{"version", found.version}, {"certificate", ToPem(found.identity->certificate)}};
+  return {{"version", found.version},
+          {"tags", found.tags},
+          {"certificate", ToPem(found.identity->certificate)}};
 }
 
 json AssignRoles(Tenant& tenant, const std::string& object_id, const json& body) {

@@ -5,6 +5,7 @@
 
 #include "test/devtenant/encoding.h"
 #include "test/devtenant/key_vault_access.h"
+#include "test/devtenant/key_vault_call.h"
 #include "test/devtenant/key_vault_crypto.h"
 #include "test/devtenant/misbehave.h"
 
@@ -14,18 +15,6 @@ namespace {
 using httplib::Request;
 using httplib::Response;
 using nlohmann::json;
-
-// What one request is about. `version` is empty for the newest.
-struct Call {
-  Tenant& tenant;
-  const Request& request;
-  std::string name, version;
-  json body;
-};
-struct Route {
-  const char* action;  // "secrets/get"
-  json (*serve)(Call&);
-};
 
 constexpr std::array<std::string_view, 10> kApiVersions = {
     "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "7.6-preview.2", "2025-07-01", "2026-04-01"};
@@ -50,18 +39,6 @@ json ParseBody(const Request& request) {
   const json body = json::parse(request.body, nullptr, /*allow_exceptions=*/false);
   if (!body.is_object()) throw VaultError{400, "BadParameter", "Request body is not valid.", {}};
   return body;
-}
-
-std::string TextIn(const json& body, const char* name) {
-  if (!body.contains(name) || !body.at(name).is_string()) {
-    throw VaultError{400, "BadParameter", std::string("Property '") + name + "' is required.", {}};
-  }
-  return body.at(name).get<std::string>();
-}
-
-std::string Id(const Call& call, const char* kind, const std::string& version) {
-  const std::string id = call.tenant.vault_url + "/" + kind + "/" + call.name;
-  return version.empty() ? id : id + "/" + version;
 }
 
 json WithValue(Call& call, const VaultSecret& secret) {
@@ -131,12 +108,6 @@ json SetSecret(Call& call) {
   return WithValue(call, AddVaultSecret(vault, call.name, members, call.tenant.Now()));
 }
 
-// A form that came without `attributes` changes none; the times are the service's own.
-void Patch(Call& call, VaultAttributes& attributes) {
-  PatchAttributes(attributes, call.body.value("attributes", json::object()));
-  attributes.updated = call.tenant.Now();
-}
-
 json UpdateSecret(Call& call) {
   VaultSecret& secret =
       FindVersion(call.tenant.vault.secrets, call.name, call.version, "SecretNotFound");
@@ -172,7 +143,7 @@ json RecoverSecret(Call& call) {
   return ToJson(newest, Id(call, "secrets", newest.version));
 }
 
-// --- keys and certificates
+// --- keys
 
 json KeyForm(const Call& call, const VaultKey& key) {
   return {{"key", ToJwk(key, Id(call, "keys", key.version))},
@@ -194,55 +165,6 @@ json UpdateKey(Call& call) {
   VaultKey& key = FindVersion(call.tenant.vault.keys, call.name, call.version, "KeyNotFound");
   Patch(call, key.attributes);
   return KeyForm(call, key);
-}
-
-json CertificateForm(const Call& call, const VaultCertificate& found) {
-  const std::string der = ToDer(found.identity->certificate);
-  std::string cer(der.size() / 3 * 4 + 5, '\0');
-  cer.resize(static_cast<size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(cer.data()),
-                                                 reinterpret_cast<const unsigned char*>(der.data()),
-                                                 static_cast<int>(der.size()))));
-  return {{"id", Id(call, "certificates", found.version)},
-          {"kid", Id(call, "keys", found.version)},
-          {"sid", Id(call, "secrets", found.version)},
-          {"x5t", ToBase64Url(Sha1(der))},
-          {"cer", cer},
-          {"attributes", ToJson(found.attributes)}};
-}
-
-json GetCertificate(Call& call) {
-  return CertificateForm(call, FindVersion(call.tenant.vault.certificates, call.name, call.version,
-                                           "CertificateNotFound"));
-}
-
-// PEM as it is, or in base64: clients differ in that.
-std::string PemIn(const json& body) {
-  std::string text = TextIn(body, "value");
-  if (text.starts_with("-----BEGIN")) return text;
-  std::erase(text, '=');
-  std::ranges::replace(text, '+', '-');
-  std::ranges::replace(text, '/', '_');
-  return FromBase64Url(text).value_or("");
-}
-
-// Key and private part are the certificate's.
-json UpdateCertificate(Call& call) {
-  KeyVault& vault = call.tenant.vault;
-  VaultCertificate& certificate =
-      FindVersion(vault.certificates, call.name, call.version, "CertificateNotFound");
-  Patch(call, certificate.attributes);
-  FindVersion(vault.keys, call.name, certificate.version, "KeyNotFound").attributes =
-      certificate.attributes;
-  FindVersion(vault.secrets, call.name, certificate.version, "SecretNotFound").attributes =
-      certificate.attributes;
-  return CertificateForm(call, certificate);
-}
-
-json ImportCertificate(Call& call) {
-  const std::string pem = PemIn(call.body);
-  call.tenant.recorder.Secret("vault_secret", "seen", "vault", pem);
-  return CertificateForm(
-      call, ImportVaultCertificate(call.tenant.vault, call.name, pem, call.tenant.Now()));
 }
 
 // A disabled key, or one outside its dates, does nothing: unlike secrets, the service sees to it.
@@ -316,7 +238,7 @@ void Handle(Tenant& tenant, const Route& route, const Request& request, Response
     }
     json body = Serve(tenant, route, request);
     body.merge_patch(fault.answer);
-    Reply(response, 200, body);
+    Reply(response, route.status, body);
   } catch (const VaultError& error) {
     ReplyError(tenant, response, error);
   } catch (const std::exception& error) {
@@ -352,11 +274,15 @@ void AddKeyVaultRoutes(Routes& routes, Tenant& tenant) {
   routes.Post("/keys" + name + pinned + "/sign", handler({"keys/sign", Sign}));
   routes.Post("/keys" + name + pinned + "/wrapkey", handler({"keys/wrap", Wrap}));
   routes.Post("/keys" + name + pinned + "/unwrapkey", handler({"keys/unwrap", Unwrap}));
+  routes.Get("/certificates" + name + "/pending",
+             handler({"certificates/get", GetPendingCertificate}));
   routes.Get("/certificates" + name + version, handler({"certificates/get", GetCertificate}));
   routes.Patch("/certificates" + name + version,
                handler({"certificates/update", UpdateCertificate}));
   routes.Post("/certificates" + name + "/import",
               handler({"certificates/import", ImportCertificate}));
+  routes.Post("/certificates" + name + "/create",
+              handler({"certificates/create", CreateCertificate, 202}));
 }
 
 }  // namespace devtenant

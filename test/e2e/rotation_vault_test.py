@@ -13,10 +13,13 @@ from harness import CERT_APP, CLIENT_SECRET, HELPDESK, ROBOT, Purser, SECRET_APP
 
 ROTATOR = "aaaaaaaa-0000-4000-8000-0000000000f0"
 VAULTED = "aaaaaaaa-0000-4000-8000-0000000000e0"
+KEYED = "aaaaaaaa-0000-4000-8000-0000000000d0"
 READER, OFFICER = "Key Vault Secrets User", "Key Vault Secrets Officer"
 CERTIFIER = "Key Vault Certificates Officer"
+SIGNER = "Key Vault Crypto User"
 PUT = {"endpoint": "vault", "method": "PUT"}
 DISABLE = {"endpoint": "vault", "method": "PATCH"}
+CREATE = {"endpoint": "vault", "method": "POST", "path": "/create"}
 
 
 def tenant():
@@ -25,13 +28,15 @@ def tenant():
         {"client_id": ROTATOR, "name": "rotator", "secrets": ["rotator~secret-0123456789"],
          "application": {"graph": ["Application.ReadWrite.OwnedBy"]}},
         {"client_id": VAULTED, "name": "vaulted", "secrets": [CLIENT_SECRET], "owners": [ROTATOR],
+         "application": {"graph": ["User.Read.All"]}},
+        {"client_id": KEYED, "name": "keyed", "owners": [ROTATOR],
          "application": {"graph": ["User.Read.All"]}}]
     for one in made["registrations"]:
         if one["client_id"] == CERT_APP:
             one["owners"] = [ROTATOR]
     made["vault"] = {"roles": {SECRET_APP: [READER]},
                      "secrets": {"app-secret": {"value": CLIENT_SECRET}},
-                     "certificates": {"app-cert": {"pkcs12": True}}}
+                     "certificates": {"app-cert": {"pkcs12": True}, "key-cert": {}, "ca-cert": {}}}
     return made
 
 
@@ -41,6 +46,9 @@ class Vaulted(unittest.TestCase):
         cls.entra = cls.enterClassContext(DevTenant(tenant()))
         made = cls.entra.control("GET", "/vault/certificates/app-cert")
         cls.entra.registration(CERT_APP, certificates=[made["certificate"]])
+        made = cls.entra.control("GET", "/vault/certificates/key-cert")
+        cls.entra.registration(KEYED, certificates=[made["certificate"]])
+        cls.entra.control("POST", "/vault/certificates/ca-cert", {"issuer": "DigiCert"})
         cls.files = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         os.chmod(cls.files, 0o755)
         cls.purser = cls.enterClassContext(Purser(cls.entra, edit=cls.configure))
@@ -65,7 +73,13 @@ class Vaulted(unittest.TestCase):
         config["credential"]["cert"] = {
             "kind": "certificate", "client_id": CERT_APP, "vault": "corp", "name": "app-cert",
             "rotate_with": "rotator", "scopes": ["User.Read.All"]}
+        for name, certificate in (("keyed", "key-cert"), ("issued", "ca-cert")):
+            config["credential"][name] = {
+                "kind": "key-vault-key", "client_id": KEYED, "vault": "corp", "name": certificate,
+                "rotate_with": "rotator", "scopes": ["User.Read.All"]}
         config["agent"][HELPDESK]["allow"] = [rule("read", ["User.Read.All"], "vaulted")]
+        config["agent"]["signer"] = dict(config["agent"][HELPDESK],
+                                         allow=[rule("read", ["User.Read.All"], "keyed")])
 
     def versions(self, name="app-secret"):
         return self.entra.control("GET", f"/vault/secrets/{name}")
@@ -117,6 +131,62 @@ class Vaulted(unittest.TestCase):
         self.assertEqual([one["enabled"] for one in self.versions("app-cert")], [False, True])
         reply = self.purser.token(ROBOT, ["User.Read.All"])
         self.assertEqual(reply.status, 200, f"{reply}{self.purser.log()}")
+
+    def assert_one_key(self, before):
+        """One certificate at Entra and one enabled in the vault, which are the same, and work."""
+        self.assertEqual(len(self.held(KEYED)), 1)
+        self.assertNotEqual(self.held(KEYED), before)
+        enabled = [one["version"] for one in self.versions("key-cert") if one["enabled"]]
+        self.assertEqual(enabled, [self.versions("key-cert")[-1]["version"]])
+        self.purser.stop()  # so that nothing is cached
+        self.purser.start()
+        reply = self.purser.token("signer", ["User.Read.All"])
+        self.assertEqual(reply.status, 200, f"{reply}{self.purser.log()}")
+
+    def test_a_key_that_never_leaves_the_vault_is_made_there_whenever_purser_is_killed(self):
+        self.roles(READER, SIGNER, "Key Vault Certificate User")
+        before = self.held(KEYED)
+        self.assertIn(CERTIFIER, self.rotate("keyed", code=1))
+        self.assertEqual(self.held(KEYED), before)
+        self.roles(READER, SIGNER, CERTIFIER)
+        self.rotate("keyed")
+        self.until_idle("keyed")
+        self.assert_one_key(before)
+        tags = self.entra.control("GET", "/vault/certificates/key-cert")["tags"]
+        self.assertIn(" keyed ", tags["purser-rotation"])
+        before = self.held(KEYED)
+        versions = len(self.versions("key-cert"))
+        reply = None
+        for when, where in (("before", CREATE), ("after", CREATE), ("before", DISABLE),
+                            ("after", DISABLE)):
+            with self.subTest(when=when, method=where["method"]):
+                self.entra.hold(when, **where)
+                if reply is None:
+                    reply = self.purser.admin("POST", "/v1/credentials/keyed/rotate", {"grace": 0})
+                    self.assertEqual(reply.status, 200, reply)
+                else:
+                    self.purser.start()
+                self.entra.until_held()
+                self.purser.stop(signal.SIGKILL)
+                self.entra.release()
+        self.purser.start()
+        self.until_idle("keyed")
+        self.assertEqual(len(self.versions("key-cert")), versions + 1)
+        self.assert_one_key(before)
+        # A version that somebody makes besides is named, and signs for nobody.
+        self.entra.control("POST", "/vault/certificates/key-cert", {})
+        newest = self.versions("key-cert")[-1]["version"]
+        planned = self.purser.cli("rotate", "keyed", "--dry-run")
+        self.assertIn(f"version {newest} in the vault is newer", planned.stdout)
+        doctor = self.purser.cli("doctor")
+        self.assertIn(f"newer version, {newest}", doctor.stdout + doctor.stderr)
+        self.assertIn("credential keyed yields a token", doctor.stdout + doctor.stderr)
+
+    def test_a_certificate_that_another_issuer_signs_is_refused_before_anything_changes(self):
+        self.roles(READER, SIGNER, CERTIFIER)
+        before = self.held(KEYED), self.versions("ca-cert")
+        self.assertIn("self-signed versions alone", self.rotate("issued", code=1))
+        self.assertEqual((self.held(KEYED), self.versions("ca-cert")), before)
 
     def test_a_version_that_the_configuration_pins_and_mounted_files_are_refused(self):
         self.assertIn("pins it", self.rotate("pinned", code=1))

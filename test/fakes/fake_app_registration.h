@@ -7,6 +7,7 @@
 
 #include "broker/app_registration.h"
 #include "broker/entra/client_certificate.h"
+#include "broker/key_reference.h"
 
 /// An application at Entra that knows its credentials only after so many tries. What is thrown by
 /// `before` and `after`, with the name of a method that changes something, is a crash there.
@@ -72,8 +73,8 @@ class FakeAppRegistration final : public broker::AppRegistration {
   [[nodiscard]] bool Works(const broker::Secret& secret) const { return Knows(NameOf(secret)); }
   [[nodiscard]] std::string NameOf(const broker::Secret& secret) const {
     if (!certificates_) return std::string(secret.Expose(broker::Exit::kTest));
-    const auto parsed = broker::entra::ParseClientCertificate(secret);
-    return parsed ? broker::entra::Sha1Thumbprint(parsed->der) : std::string();
+    const auto der = broker::CertificateOf(secret);
+    return der ? broker::entra::Sha1Thumbprint(*der) : std::string();
   }
 
   std::vector<Held> held;

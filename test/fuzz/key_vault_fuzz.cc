@@ -27,6 +27,7 @@ void ReadAnswers(const Secret& body) {
   (void)vault::ReadKeyOperation(body, place);
   (void)vault::ReadKey(body, place);
   (void)vault::ReadCertificate(body, place);
+  (void)vault::ReadPending(body, "app");
   const auto page = vault::ReadVersionPage(body, "app", kOrigin);
   if (page && !page->next_target.empty()) {
     Require(page->next_target.starts_with("/"));  // names have no case, so neither has the rest

@@ -141,15 +141,15 @@ scopes = ["Group.Read.All"]
 # az ad app credential reset --id $app --append --display-name purser --years 1 --query password --output tsv | tr -d '\n' | az keyvault secret set --vault-name corp-agents --name vaulted-secret --file /dev/stdin --encoding utf-8 --output none
 END
 
-# key vault corp: purser's own identity may read these, and nothing else
+# key vault corp: purser's own identity may use these, and nothing else
 reader=$PRINCIPAL
 vault=$(az keyvault show --name corp-agents --query id --output tsv)
 az role assignment create --assignee-object-id "$reader" --assignee-principal-type ServicePrincipal \
   --role 'Key Vault Crypto User' --scope "$vault/keys/signer" --output none
 az role assignment create --assignee-object-id "$reader" --assignee-principal-type ServicePrincipal \
-  --role 'Key Vault Certificate User' --scope "$vault/certificates/signer" --output none
+  --role 'Key Vault Certificates Officer' --scope "$vault/certificates/signer" --output none
 az role assignment create --assignee-object-id "$reader" --assignee-principal-type ServicePrincipal \
-  --role 'Key Vault Secrets User' --scope "$vault/secrets/vaulted-secret" --output none
+  --role 'Key Vault Secrets Officer' --scope "$vault/secrets/vaulted-secret" --output none
 az keyvault key show --vault-name corp-agents --name purser-kek --output none 2>/dev/null ||
   az keyvault key create --vault-name corp-agents --name purser-kek --kty RSA --size 3072 --ops wrapKey unwrapKey --output none
 az role assignment create --assignee-object-id "$reader" --assignee-principal-type ServicePrincipal \

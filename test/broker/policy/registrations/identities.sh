@@ -101,7 +101,7 @@ client_id = "$app"
 scopes = ["Group.Read.All"]
 END
 
-# key vault corp: purser's own identity may read these, and nothing else
+# key vault corp: purser's own identity may use these, and nothing else
 reader=$(az ad sp show --id "$app_pod" --query id --output tsv)
 vault=$(az keyvault show --name corp-agents --query id --output tsv)
 az role assignment create --assignee-object-id "$reader" --assignee-principal-type ServicePrincipal \
