@@ -133,6 +133,7 @@ class Rotation {
   Step Switch();
   Step RemoveOld();
   Step RemoveBoth();
+  std::optional<Step> ExpireNew();
   std::optional<Step> DisableOld();
   std::optional<Step> DisableNew();
   std::optional<Step> RemoveAll(const std::vector<std::string>& keys, const Secret& current);

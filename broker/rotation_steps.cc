@@ -146,6 +146,7 @@ Rotation::Step Rotation::Switch() {
     if (!version) return Trouble(version.error().detail, version.error().retry_after);
     journal_.new_version = std::move(*version);
   }
+  if (auto step = ExpireNew()) return std::move(*step);
   if (const Status told = Record(Outcome::kSuccess, "switch"); !told) {
     return std::unexpected(told.error());
   }

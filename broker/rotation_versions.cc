@@ -48,6 +48,16 @@ Rotation::Step Rotation::MakeVersion() {
   return Later(seconds{0});
 }
 
+// Where somebody looks at the vault alone, it says until when Entra takes what is in it.
+std::optional<Rotation::Step> Rotation::ExpireNew() {
+  if (IsKey() || !IsElsewhere()) return std::nullopt;
+  const Clock::Wall at{seconds(journal_.started) + kLife};
+  const auto told = ports_.writer->Expire({credential_.name, *SecretKindOf(credential_)},
+                                          journal_.new_version, at);
+  if (told || told.error().code == ErrorCode::kNotFound) return std::nullopt;
+  return Trouble(told.error().detail, told.error().retry_after);
+}
+
 // The vault keeps all versions: nobody is to take up one that Entra knows no more.
 std::optional<Rotation::Step> Rotation::DisableOld() {
   if (IsKey() ? ports_.keys == nullptr : !IsElsewhere()) return std::nullopt;

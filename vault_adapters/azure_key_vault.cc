@@ -121,27 +121,50 @@ VaultResult<VaultSecret> AzureKeyVault::Fetch(const SecretId& id) {
   return secret;
 }
 
-VaultResult<void> AzureKeyVault::Enable(const SecretId& id, const std::string& version,
-                                        bool enabled) {
+// A version that purser may change.
+Result<SecretPlace> AzureKeyVault::VersionAt(const SecretId& id, const std::string& version) const {
   const auto place = PlaceOf(id);
   if (!place) return std::unexpected(place.error());
   if (!place->version.empty()) {
     return Fail(ErrorCode::kInvalidRequest,
                 client_.host() + ": a pinned version cannot be replaced: remove version");
   }
-  const SecretPlace one{place->name, version};
+  SecretPlace one{place->name, version};
   if (version.empty() || !CheckPlace(one)) {
     return Fail(ErrorCode::kInvalidRequest, client_.host() + ": no version of a Key Vault");
   }
-  bool managed = false;
-  if (id.kind == SecretKind::kCertificate) {
-    Clock::Wall now{};
-    const auto newest = Read({place->name, {}}, &now);
-    if (!newest) return AsError(newest.error(), client_.host());
-    managed = newest->managed;
-  }
-  const auto response = client_.Send(managed ? UpdateCertificateRequest(one, enabled)
-                                             : UpdateSecretRequest(one, enabled));
+  return one;
+}
+
+// Whether it is the private part of what the vault knows as a certificate.
+KeyVaultResult<bool> AzureKeyVault::IsManaged(const SecretId& id, const std::string& name) {
+  if (id.kind != SecretKind::kCertificate) return false;
+  Clock::Wall now{};
+  const auto newest = Read({name, {}}, &now);
+  if (!newest) return std::unexpected(newest.error());
+  return newest->managed;
+}
+
+VaultResult<void> AzureKeyVault::Enable(const SecretId& id, const std::string& version,
+                                        bool enabled) {
+  const auto one = VersionAt(id, version);
+  if (!one) return std::unexpected(one.error());
+  const auto managed = IsManaged(id, one->name);
+  if (!managed) return AsError(managed.error(), client_.host());
+  const auto response = client_.Send(*managed ? UpdateCertificateRequest(*one, enabled)
+                                              : UpdateSecretRequest(*one, enabled));
+  if (!response) return AsError(response.error(), client_.host());
+  return {};
+}
+
+VaultResult<void> AzureKeyVault::Expire(const SecretId& id, const std::string& version,
+                                        Clock::Wall at) {
+  const auto one = VersionAt(id, version);
+  if (!one) return std::unexpected(one.error());
+  const auto managed = IsManaged(id, one->name);
+  if (!managed) return AsError(managed.error(), client_.host());
+  if (*managed) return {};
+  const auto response = client_.Send(ExpireSecretRequest(*one, at));
   if (!response) return AsError(response.error(), client_.host());
   return {};
 }

@@ -39,12 +39,14 @@ class AzureKeyVault final : public broker::Vault, public broker::VaultWriter {
                                            const broker::Secret& value) override;
 
   /// Enables the version once more: whoever may not, may not set one either. kInvalidRequest where
-  /// the place pins a version. Both look whether the secret is a certificate's private part: then
+  /// the place pins a version. All look whether the secret is a certificate's private part: then
   /// the certificate is what is written, as by Replace().
   broker::VaultResult<void> MayWrite(const broker::SecretId& id,
                                      const std::string& version) override;
   broker::VaultResult<void> Disable(const broker::SecretId& id,
                                     const std::string& version) override;
+  broker::VaultResult<void> Expire(const broker::SecretId& id, const std::string& version,
+                                   broker::Clock::Wall at) override;
 
   /// The newest version, or the pinned one; usable now by its own dates.
   KeyVaultResult<SecretBundle> Get(const SecretPlace& place);
@@ -61,6 +63,9 @@ class AzureKeyVault final : public broker::Vault, public broker::VaultWriter {
   broker::VaultResult<void> Enable(const broker::SecretId& id, const std::string& version,
                                    bool enabled);
   broker::Result<SecretPlace> PlaceOf(const broker::SecretId& id) const;
+  broker::Result<SecretPlace> VersionAt(const broker::SecretId& id,
+                                        const std::string& version) const;
+  KeyVaultResult<bool> IsManaged(const broker::SecretId& id, const std::string& name);
 
   KeyVaultClient& client_;
   const SecretPlaces places_;

@@ -131,6 +131,13 @@ KeyVaultRequest UpdateSecretRequest(const SecretPlace& place, bool enabled) {
   return Changing(KeyVaultOperation::kUpdateSecret, "secrets", place, Enabled(enabled));
 }
 
+KeyVaultRequest ExpireSecretRequest(const SecretPlace& place, broker::Clock::Wall expires) {
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(expires.time_since_epoch()).count();
+  return Changing(KeyVaultOperation::kUpdateSecret, "secrets", place,
+                  "\"exp\":" + std::to_string(seconds));
+}
+
 KeyVaultRequest UpdateCertificateRequest(const SecretPlace& place, bool enabled) {
   return Changing(KeyVaultOperation::kUpdateCertificate, "certificates", place, Enabled(enabled));
 }

@@ -10,6 +10,7 @@
 
 #include "broker/base/result.h"
 #include "broker/base/secret.h"
+#include "broker/ports/clock.h"
 #include "vault_adapters/key_vault_error.h"
 #include "vault_adapters/secret_place.h"
 
@@ -61,9 +62,11 @@ KeyVaultRequest GetPendingRequest(const std::string& name);
 /// escapes.
 KeyVaultRequest CreateCertificateRequest(const std::string& name, const std::string& policy,
                                          const std::string& label);
-// The five that follow also REQUIRE a version.
+// The six that follow also REQUIRE a version.
 /// Enables or disables it, and leaves all else.
 KeyVaultRequest UpdateSecretRequest(const SecretPlace& place, bool enabled);
+/// It expires then, and leaves all else.
+KeyVaultRequest ExpireSecretRequest(const SecretPlace& place, broker::Clock::Wall expires);
 /// The same with a certificate, and so with its key and its private part.
 KeyVaultRequest UpdateCertificateRequest(const SecretPlace& place, bool enabled);
 /// `digest` is the SHA-256 of what is signed.

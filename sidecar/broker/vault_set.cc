@@ -179,6 +179,13 @@ broker::VaultResult<void> CurrentVaults::Disable(const SecretId& id, const std::
   return writer == nullptr ? broker::VaultResult<void>() : writer->Disable(id, version);
 }
 
+broker::VaultResult<void> CurrentVaults::Expire(const SecretId& id, const std::string& version,
+                                                broker::Clock::Wall at) {
+  const auto used = set();
+  broker::VaultWriter* const writer = used ? used->WriterOf(id.name) : nullptr;
+  return writer == nullptr ? broker::VaultResult<void>() : writer->Expire(id, version, at);
+}
+
 broker::VaultResult<broker::SigningKey> CurrentVaults::Current(const std::string& credential) {
   const auto used = set();
   broker::Signer* const signer = used ? used->SignerOf(credential) : nullptr;

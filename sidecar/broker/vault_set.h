@@ -85,11 +85,13 @@ class CurrentVaults final : public broker::Vault,
                                            const broker::Secret& value) override;
   void Invalidate(const broker::SecretId& id, const std::string& version) override;
 
-  /// Of what no vault elsewhere keeps both succeed: purser's own store has one version.
+  /// Of what no vault elsewhere keeps all succeed: purser's own store has one version.
   broker::VaultResult<void> MayWrite(const broker::SecretId& id,
                                      const std::string& version) override;
   broker::VaultResult<void> Disable(const broker::SecretId& id,
                                     const std::string& version) override;
+  broker::VaultResult<void> Expire(const broker::SecretId& id, const std::string& version,
+                                   broker::Clock::Wall at) override;
 
   broker::VaultResult<broker::SigningKey> Current(const std::string& credential) override;
   broker::VaultResult<std::string> SignPs256(const std::string& credential,

@@ -19,6 +19,32 @@ TEST_CASE("The old version is disabled in its vault when Entra knows it no more,
   CHECK(world.Keys() == "key-1");
 }
 
+TEST_CASE("The vault says of a new version until when Entra takes it, before it counts as in use") {
+  World world(false);
+  world.credential.vault = "corp";
+  const auto ends = world.clock.WallNow() + Rotation::kLife;
+  REQUIRE(world.Begin({.grace = seconds(1)}).has_value());
+  world.Run(RotationStep::kSwitching);
+  world.writer.refuse_with = VaultError{Error{ErrorCode::kUnavailable, "throttled"}};
+  for (int i = 0; i < 3; ++i) REQUIRE(world.rotation().Advance().has_value());
+  CHECK(world.Journal().step == RotationStep::kSwitching);
+  world.writer.refuse_with.reset();
+  world.Run(RotationStep::kGrace);
+  REQUIRE(world.writer.expires.contains("2"));
+  CHECK(world.writer.expires.size() == 1);
+  CHECK(world.writer.expires.at("2") == std::chrono::floor<seconds>(ends));
+  world.Run();
+  CHECK(world.Journal().failure.empty());
+}
+
+TEST_CASE("What purser keeps itself is given no expiry in a vault, and nothing is disabled") {
+  World world(false);
+  REQUIRE(world.Begin({.grace = seconds(1)}).has_value());
+  world.Run();
+  CHECK(world.writer.expires.empty());
+  CHECK(world.writer.disabled.empty());
+}
+
 TEST_CASE("A role that is missing is said before anything was changed") {
   World world(false);
   world.credential.vault = "corp";

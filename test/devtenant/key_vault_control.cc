@@ -38,7 +38,8 @@ json ShowSecret(Tenant& tenant, const std::string& name, const json&) {
   for (const VaultSecret& secret : found->second) {
     list.push_back({{"version", secret.version},
                     {"value", secret.value},
-                    {"enabled", secret.attributes.enabled}});
+                    {"enabled", secret.attributes.enabled},
+                    {"exp", secret.attributes.exp}});
   }
   return list;
 }

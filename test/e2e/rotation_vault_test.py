@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import tempfile
+import time
 import unittest
 
 import harness
@@ -198,6 +199,8 @@ class Vaulted(unittest.TestCase):
         shown = self.rotate()
         self.until_idle()
         self.assertIn(self.versions()[-1]["version"], shown)
+        days = (self.versions()[-1]["exp"] - time.time()) / 86400
+        self.assertTrue(179 < days < 181, days)
         self.assert_exactly_one(before)
         before = self.held()
         reply = None

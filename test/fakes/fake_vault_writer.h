@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,7 +21,14 @@ class FakeVaultWriter final : public broker::VaultWriter {
     disabled.push_back(version);
     return {};
   }
+  broker::VaultResult<void> Expire(const broker::SecretId& /*id*/, const std::string& version,
+                                   broker::Clock::Wall at) override {
+    if (refuse_with) return std::unexpected(*refuse_with);
+    expires[version] = at;
+    return {};
+  }
 
   std::optional<broker::VaultError> refuse_with;
-  std::vector<std::string> asked, disabled;  // versions, oldest first
+  std::vector<std::string> asked, disabled;            // versions, oldest first
+  std::map<std::string, broker::Clock::Wall> expires;  // by version
 };

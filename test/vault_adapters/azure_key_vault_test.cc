@@ -301,6 +301,29 @@ TEST_CASE("A certificate's private part is replaced and disabled by way of the c
   }
 }
 
+TEST_CASE("A version's expiry is written, but not a certificate's, which has its own") {
+  const auto at = broker::Clock::Wall(std::chrono::seconds(1810000000));
+  Vaulted t;
+  t.PushBundle(Bundle("s3cret", kV1));
+  CHECK(t.vault.Expire(kApp, kV1, at).has_value());
+  CHECK(t.http.seen[0].method == "PATCH");
+  CHECK(t.http.seen[0].url == kUrl + "/secrets/app-secret/" + kV1 + "?api-version=7.4");
+  CHECK(t.http.seen[0].body == R"({"attributes":{"exp":1810000000}})");
+  json bundle = Bundle("pem", kV1, "app-cert");
+  bundle["managed"] = true;
+  t.PushBundle(bundle);
+  CHECK(t.vault.Expire(kCert, kV1, at).has_value());
+  CHECK(t.http.seen.size() == 2);
+  bundle["managed"] = false;
+  for (int i = 0; i < 2; ++i) t.PushBundle(bundle);
+  CHECK(t.vault.Expire(kCert, kV1, at).has_value());
+  CHECK(t.http.seen.back().method == "PATCH");
+  CHECK(t.vault.Expire(kPinned, kV1, at).error().code == ErrorCode::kInvalidRequest);
+  CHECK(t.vault.Expire(kApp, "latest", at).error().code == ErrorCode::kInvalidRequest);
+  t.http.Push(403, ErrorBody("Forbidden"));
+  CHECK(t.vault.Expire(kApp, kV1, at).error().code == ErrorCode::kDenied);
+}
+
 TEST_CASE("Who may not write is told the role; what names no version is not sent") {
   Vaulted t;
   t.http.Push(403, ErrorBody("Forbidden"));
