@@ -133,7 +133,7 @@ VaultResult<VaultSecret> Rotation::FetchCurrent() {
   }
   if (!IsKey()) return ports_.vault.Fetch({credential_.name, *SecretKindOf(credential_)});
   if (ports_.keys == nullptr) return Fail(ErrorCode::kNotFound, "no vault keeps its key");
-  const auto key = ports_.keys->Look(credential_.name, ActiveVersion(journal_));
+  const auto key = ports_.keys->Look(credential_.name, ActiveVersion(journal_, Place()));
   if (!key) return std::unexpected(key.error());
   return VaultSecret{EncodeKeyReference(*key), key->version};
 }
@@ -230,6 +230,7 @@ std::expected<void, Refusal> Rotation::Begin(const Ask& ask) {
   next.object_id = plan->object_id;
   next.old_key = plan->old_key;
   next.old_version = plan->old_version;
+  next.place = Place();
   next.blind = plan->blind;
   next.label = NewLabel(config_.instance.name, credential_.name, ports_.random);
   next.request_id = ask.request_id;
@@ -258,6 +259,11 @@ Result<Rotation::State> Rotation::Advance() {
   auto loaded = Load();
   if (!loaded) return std::unexpected(loaded.error());
   journal_ = std::move(*loaded);
+  if (journal_.step != RotationStep::kIdle && journal_.place != Place()) {
+    return Trouble(
+        "the configuration names another key since this rotation began: put kind, "
+        "vault and name back until it is over");
+  }
   switch (journal_.step) {
     case RotationStep::kIdle:
       break;

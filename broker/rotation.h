@@ -142,6 +142,10 @@ class Rotation {
   Step End(const std::string& failure);
   [[nodiscard]] bool Revoked() const;
   [[nodiscard]] bool IsKey() const { return credential_.kind == "key-vault-key"; }
+  // In the journal, of what it is about.
+  [[nodiscard]] std::string Place() const {
+    return IsKey() ? KeyPlace(credential_.vault, credential_.secret) : std::string();
+  }
   // In a vault that purser may write to.
   [[nodiscard]] bool IsElsewhere() const {
     return ports_.writer != nullptr && !credential_.vault.empty();

@@ -56,18 +56,24 @@ int64_t NewJitter(Random& random) {
   return (std::to_integer<int64_t>(bytes[0]) << 8 | std::to_integer<int64_t>(bytes[1])) % 1000;
 }
 
-std::string ActiveVersion(const Journal& journal) {
+std::string KeyPlace(const std::string& vault, const std::string& name) {
+  return vault + "/" + name;
+}
+
+std::string ActiveVersion(const Journal& journal, const std::string& place) {
+  if (journal.place != place) return {};
   const bool switched = journal.step == RotationStep::kIdle || journal.step == RotationStep::kGrace;
   return switched ? journal.new_version : journal.old_version;
 }
 
-Result<std::string> ActiveVersion(SealedStore& store, const std::string& credential) {
+Result<std::string> ActiveVersion(SealedStore& store, const std::string& credential,
+                                  const std::string& place) {
   const auto row = store.Get(RotationJournalId(credential));
   if (!row && row.error().code == ErrorCode::kNotFound) return std::string();
   if (!row) return std::unexpected(row.error());
   const auto journal = ParseRotationJournal(row->value);
   if (!journal) return std::unexpected(journal.error());
-  return ActiveVersion(*journal);
+  return ActiveVersion(*journal, place);
 }
 
 SecretId RotationJournalId(const std::string& credential) {
@@ -76,6 +82,7 @@ SecretId RotationJournalId(const std::string& credential) {
 
 Secret EncodeRotationJournal(const RotationJournal& journal) {
   json head = {{"v", 1}, {"step", RotationStepName(journal.step)}, {"blind", journal.blind}};
+  if (!journal.place.empty()) head["place"] = journal.place;
   for (const auto& [name, member] : kTexts) head[name] = journal.*member;
   for (const auto& [name, member] : kNumbers) head[name] = journal.*member;
   Secret row = Secret::CopyOf(head.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
@@ -98,6 +105,9 @@ Result<RotationJournal> ParseRotationJournal(const Secret& row) {
   const json blind = head->value("blind", json());
   if (!blind.is_boolean()) return Bad("blind");
   journal.blind = blind.get<bool>();
+  const json place = head->value("place", json(""));
+  if (!place.is_string()) return Bad("place");
+  journal.place = place.get<std::string>();
   for (const auto& [name, member] : kTexts) {
     const json value = head->value(name, json());
     if (!value.is_string()) return Bad(name);

@@ -33,6 +33,7 @@ struct RotationJournal {
   std::string old_key, new_key;
   std::string label;  // what the new one is called at Entra: of this rotation alone
   std::string old_version, new_version;  // of the secret in its vault
+  std::string place;                     // of a key that never leaves it: KeyPlace(); else empty
   std::string request_id;                // of the request that began it
   std::string failure;                   // idle: why the last one failed; empty: it did not
   bool blind = false;                    // the registration cannot be read
@@ -49,11 +50,14 @@ struct RotationJournal {
 /// For RotationJournal::jitter.
 int64_t NewJitter(Random& random);
 
-/// Of a key that never leaves its vault, the version in use: what a rotation switches. Empty: no
-/// rotation ever began, and the newest is.
-std::string ActiveVersion(const RotationJournal& journal);
+/// Of a key that never leaves its vault. A credential that names another one later starts anew.
+std::string KeyPlace(const std::string& vault, const std::string& name);
+/// The version in use of the key at `place`: what a rotation switches. Empty: no rotation of this
+/// key ever began, and the newest is.
+std::string ActiveVersion(const RotationJournal& journal, const std::string& place);
 /// The same by the row in the store. Errors: those of the store · kCorrupt.
-Result<std::string> ActiveVersion(SealedStore& store, const std::string& credential);
+Result<std::string> ActiveVersion(SealedStore& store, const std::string& credential,
+                                  const std::string& place);
 
 /// Where it is kept. No credential's name has a slash.
 SecretId RotationJournalId(const std::string& credential);

@@ -296,6 +296,7 @@ Rotation::Step Rotation::End(const std::string& failure) {
   const bool switched = !journal_.new_version.empty();
   RotationJournal last;
   last.object_id = journal_.object_id;
+  last.place = journal_.place;
   last.new_key = switched ? journal_.new_key : journal_.old_key;
   last.new_version = switched ? journal_.new_version : journal_.old_version;
   last.failure = failed ? journal_.failure : std::string();

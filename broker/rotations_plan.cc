@@ -75,7 +75,8 @@ std::string Rotations::UnusedVersion(const std::string& credential) {
   if (!found->second.version.empty()) return {};  // the configuration chooses
   const auto view = Find(credential);
   if (!view || view->step != RotationStep::kIdle) return {};
-  const auto active = ActiveVersion(ports_.journal, credential);
+  const auto active = ActiveVersion(ports_.journal, credential,
+                                    KeyPlace(found->second.vault, found->second.secret));
   if (!active || active->empty()) return {};
   const auto newest = keys->Look(credential, {});
   if (!newest || !newest->enabled || newest->version == *active) return {};

@@ -117,8 +117,10 @@ std::shared_ptr<const VaultSet> BrokerProcess::VaultsOf(const broker::SharedConf
                                [this, config](const broker::policy::Credential& identity) {
                                  return revocations_.Find(*config, identity).has_value();
                                },
-                               [this](const std::string& credential) {
-                                 return broker::ActiveVersion(*store_, credential);
+                               [this, config](const std::string& credential) {
+                                 const auto& key = config->credentials.at(credential);
+                                 return broker::ActiveVersion(
+                                     *store_, credential, broker::KeyPlace(key.vault, key.secret));
                                }});
 }
 

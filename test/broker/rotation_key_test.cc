@@ -1,4 +1,6 @@
 // A key that never leaves its vault: which version is in use, and when.
+#include <utility>
+
 #include "test/broker/rotation_world.h"
 
 using namespace rotation_test;
@@ -7,7 +9,7 @@ namespace {
 
 struct KeyWorld : World {
   KeyWorld() : World(true) { KeepKeyInVault(); }
-  std::string Active() { return ActiveVersion(rows, "app").value(); }
+  std::string Active() { return ActiveVersion(rows, "app", place()).value(); }
   // One is enabled in the vault, known to Entra, and in use.
   void CheckOne() {
     CheckInUse();
@@ -50,6 +52,35 @@ TEST_CASE("After a rotation a newer version that somebody made is named, and not
   CHECK(plan->unused == "v3");
   CHECK(plan->old_version == "v2");
   CHECK(plan->old_key == "key-1");
+}
+
+TEST_CASE("Another key of the same credential has versions of its own") {
+  KeyWorld world;
+  REQUIRE(world.Begin({.grace = seconds(1)}).has_value());
+  world.Run();
+  CHECK(world.Active() == "v2");
+  for (auto* const change : {&world.credential.secret, &world.credential.vault}) {
+    const std::string before = std::exchange(*change, "another");
+    CHECK(world.Active().empty());
+    *change = before;
+  }
+  CHECK(world.Active() == "v2");
+}
+
+TEST_CASE("A rotation whose key is another one meanwhile waits for the one that it began with") {
+  KeyWorld world;
+  REQUIRE(world.Begin({.grace = seconds(1)}).has_value());
+  REQUIRE(world.rotation().Advance().has_value());
+  world.credential.secret = "another";
+  for (int i = 0; i < 3; ++i) REQUIRE(world.rotation().Advance().has_value());
+  CHECK(world.Journal().step == RotationStep::kAdding);
+  CHECK(world.memory.failures == 3);
+  CHECK(world.memory.trouble.find("put kind, vault and name back") != std::string::npos);
+  CHECK(world.entra.added == 0);
+  world.credential.secret.clear();
+  world.Run();
+  CHECK(world.versions.versions.size() == 2);
+  world.CheckOne();
 }
 
 TEST_CASE("What would not be allowed to make a version is said before anything was changed") {

@@ -100,6 +100,7 @@ struct World {
     versions.effect = [this] { effect(); };
   }
   [[nodiscard]] bool IsKey() const { return credential.kind == "key-vault-key"; }
+  [[nodiscard]] std::string place() const { return KeyPlace(credential.vault, credential.secret); }
   [[nodiscard]] SecretId id() const { return {"app", *SecretKindOf(credential)}; }
 
   Rotation::Ports ports() {
@@ -121,7 +122,7 @@ struct World {
   void CheckInUse() {
     if (revocations.Has("app")) return;
     if (IsKey()) {
-      const auto active = ActiveVersion(rows, "app");
+      const auto active = ActiveVersion(rows, "app", place());
       REQUIRE(active.has_value());
       const auto key = versions.Look("app", *active);
       REQUIRE(key.has_value());
