@@ -2,9 +2,12 @@
 
 #include <curl/curl.h>
 
+#include <chrono>
 #include <memory>
+#include <thread>
 
 #include "broker/base/strict_json.h"
+#include "broker/reason.h"
 #include "sidecar/cli/session_file.h"
 
 namespace sidecar::cli {
@@ -15,6 +18,10 @@ using broker::ErrorCode, broker::Fail;
 // A login or a rotation waits for Entra or the disk behind the broker's own deadlines.
 constexpr long kDeadlineMs = 60'000;
 constexpr size_t kMaxAnswerBytes = size_t{4} << 20;  // a status with a thousand agents
+
+// Whoever is in no group of [admin] shares a few connections a second with all who may sign in.
+constexpr int kTries = 10;
+constexpr std::chrono::milliseconds kPause{500};
 
 size_t Collect(char* data, size_t size, size_t count, void* to) {
   auto* text = static_cast<std::string*>(to);
@@ -31,6 +38,14 @@ struct CurlFree {
 std::string WhyUnreachable(const std::string& socket_path, CURLcode code) {
   return "cannot reach " + socket_path + ": " + curl_easy_strerror(code) +
          ". Is purserd running, and may you open its socket?";
+}
+
+// What the answer says did not run.
+bool HadNoRoom(int status, std::string_view body) {
+  const broker::ReasonInfo& row = broker::Describe(broker::Reason::kOverloaded);
+  if (status != row.http_status) return false;
+  const auto refusal = broker::ParseStrictJson(body);
+  return refusal && refusal->is_object() && refusal->value("reason", nlohmann::json()) == row.name;
 }
 
 }  // namespace
@@ -68,15 +83,26 @@ broker::Result<AdminClient::Bytes> AdminClient::Exchange(const std::string& meth
   return Bytes{static_cast<int>(status), std::move(received)};
 }
 
+broker::Result<AdminClient::Bytes> AdminClient::Ask(const std::string& method,
+                                                    const std::string& path,
+                                                    const nlohmann::json& body) const {
+  auto answer = Exchange(method, path, body);
+  for (int i = 1; i < kTries && answer && HadNoRoom(answer->status, answer->body); ++i) {
+    std::this_thread::sleep_for(kPause);
+    answer = Exchange(method, path, body);
+  }
+  return answer;
+}
+
 broker::Result<AdminAnswer> AdminClient::Call(const std::string& method, const std::string& path,
                                               const nlohmann::json& body) const {
-  const auto answer = Exchange(method, path, body);
+  const auto answer = Ask(method, path, body);
   if (!answer) return std::unexpected(answer.error());
   return Parse(*answer);
 }
 
 broker::Result<AdminAnswer> AdminClient::GetText(const std::string& path) const {
-  auto answer = Exchange("GET", path, nullptr);
+  auto answer = Ask("GET", path, nullptr);
   if (!answer) return std::unexpected(answer.error());
   if (answer->status != 200) return Parse(*answer);  // a refusal is JSON
   return AdminAnswer{answer->status, std::move(answer->body)};

@@ -12,7 +12,7 @@ struct AdminAnswer {
   nlohmann::json body;
 };
 
-/// One request per call. Not thread-safe.
+/// One request per call; while purserd has no room for it, again for some seconds. Not thread-safe.
 class AdminClient {
  public:
   explicit AdminClient(std::string socket_path) : socket_path_(std::move(socket_path)) {}
@@ -28,6 +28,8 @@ class AdminClient {
     int status = 0;
     std::string body;
   };
+  broker::Result<Bytes> Ask(const std::string& method, const std::string& path,
+                            const nlohmann::json& body) const;
   broker::Result<Bytes> Exchange(const std::string& method, const std::string& path,
                                  const nlohmann::json& body) const;
   static broker::Result<AdminAnswer> Parse(const Bytes& answer);
