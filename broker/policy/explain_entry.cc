@@ -160,6 +160,12 @@ Explanation ExplainAdminConnection(const Admin& admin, const json& entry) {
   failed.wanted = MatchAdmin(admin, {}).wanted;
   if (failed.found.empty()) failed.found = kNotRecorded;
   failed.outcome = SelectorOutcome::kDiffers;
+  if (Text(Member(Member(entry, "change"), "fault")) == kIsAgents) {
+    out.verdict = "refused before anything was read: what an agent is known by is no admin's";
+    out.changes.emplace_back("take the user out of the agent's selectors, or the agent's group");
+    out.selectors = SelectorMatch{{std::move(failed)}};
+    return out;
+  }
   out.changes.push_back(
       failed.wanted.empty()
           ? "list a group in [admin] operators or auditors: today only root and purserd's own user "

@@ -91,8 +91,12 @@ bool CouldBeAgent(const Config& config, const Facts& facts) {
 
 SelectorResult MatchAdmin(const Config& config, const Facts& facts) {
   SelectorResult result = MatchAdmin(config.admin, facts);
-  if (result.outcome == kHeld || !OpenToSignIn(config.admin)) return result;
-  if (!CouldBeAgent(config, facts)) result.outcome = kHeld;
+  if (facts.uid == 0 || facts.uid == config.admin.owner_uid) return result;
+  if (CouldBeAgent(config, facts)) {
+    result.outcome = kDiffers;
+  } else if (OpenToSignIn(config.admin)) {
+    result.outcome = kHeld;
+  }
   return result;
 }
 

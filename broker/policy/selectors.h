@@ -38,13 +38,17 @@ struct SelectorMatch {
 /// Pure. Whether the peer may connect to the operator's socket: a member of any group of [admin],
 /// root, or the user that purserd runs as. `wanted` are the groups as they are written.
 SelectorResult MatchAdmin(const Admin& admin, const Facts& facts);
-/// The same, and where OpenToSignIn() everybody but who could be an agent: they may sign in, and do
-/// nothing else before that.
+/// The same, and where OpenToSignIn() everybody: they may sign in, and do nothing else before that.
+/// Never who could be an agent, whatever groups they are in: only root and purserd's user are not
+/// asked.
 SelectorResult MatchAdmin(const Config& config, const Facts& facts);
+/// Why the operator's socket refuses who did not match, as the ledger has it.
+inline constexpr std::string_view kNoAdminGroup = "in no group of [admin]";
+inline constexpr std::string_view kIsAgents = "an agent's user or group";
 /// Whether [admin] names people of Entra, who need be in no Unix group.
 bool OpenToSignIn(const Admin& admin);
 /// Whether the peer has the user or a group that some agent is known by. Such a one is no
-/// administrator by a sign-in or for a time.
+/// administrator.
 bool CouldBeAgent(const Config& config, const Facts& facts);
 
 // What an entry keeps of one fact: a path that a person can tell, far below what an entry may hold.

@@ -202,7 +202,9 @@ FrontDoor::Fault FrontDoor::FaultOf(const std::string& agent, const Facts& facts
   }
   auto admin = broker::policy::MatchAdmin(config_->config, facts);
   if (admin.outcome == broker::policy::SelectorOutcome::kHeld) return {};
-  return {"in no group of [admin]", std::move(admin)};
+  const bool agents = broker::policy::CouldBeAgent(config_->config, facts);
+  return {std::string(agents ? broker::policy::kIsAgents : broker::policy::kNoAdminGroup),
+          std::move(admin)};
 }
 
 void FrontDoor::Refuse(const std::string& agent, Fd socket, const Facts& facts,

@@ -223,6 +223,8 @@ TEST_CASE("A connection that the operator's socket refused says which groups it 
   CHECK(text.find("run it as a user of group:operators group:security") != std::string::npos);
   config.admin = {};
   CHECK(Mentions(ExplainEntry(config, entry).today->changes, "list a group in [admin]"));
+  entry["change"]["fault"] = "an agent's user or group";
+  CHECK(Mentions(ExplainEntry(config, entry).today->changes, "out of the agent's selectors"));
   entry["reason"] = "flood";  // counted with refusals of agents
   CHECK_FALSE(ExplainEntry(config, entry).today.has_value());
 }

@@ -72,7 +72,8 @@ TEST_CASE("A peer that differs in one fact, or of whom one is not known, is not 
 TEST_CASE("Who was let in stays only where it would be let in now") {
   Config before;
   before.agents["helpdesk"] = Everything();
-  before.admin.operator_gids = {3005};
+  before.admin.operator_gids = {3007};
+  const Facts operators{.uid = 7, .gid = 7, .groups = {7, 3007}};
   // clang-format off
   struct Row { std::string why; void (*change)(Config&); bool agent_stays, operator_stays; };
   const Row rows[] = {
@@ -85,6 +86,7 @@ TEST_CASE("Who was let in stays only where it would be let in now") {
       {"no file to compare any more", [](Config& c) { c.agents.at("helpdesk").selectors.exe = ""; },             true,  true},
       {"no selector",                 [](Config& c) { c.agents.at("helpdesk").selectors = {}; },                 false, true},
       {"another group of operators",  [](Config& c) { c.admin.operator_gids = {3006}; },                         true,  false},
+      {"the operator's is an agent's", [](Config& c) { c.agents["new"].selectors.uid = 7; },                     true,  false},
   };
   // clang-format on
   for (const Row& row : rows) {
@@ -92,7 +94,7 @@ TEST_CASE("Who was let in stays only where it would be let in now") {
     Config now = before;
     row.change(now);
     CHECK(StillAdmits(before, now, "helpdesk", Helpdesk()) == row.agent_stays);
-    CHECK(StillAdmits(before, now, "", Helpdesk()) == row.operator_stays);
+    CHECK(StillAdmits(before, now, "", operators) == row.operator_stays);
   }
   // What was compared with another file is not known of this one.
   before.agents.clear();
@@ -164,6 +166,30 @@ TEST_CASE("The operator's socket is for the groups of [admin], root and purserd'
   CHECK(MatchAdmin(admin, {.uid = 5, .gid = 5, .groups = {6, 5}}).found == "5 6");
   CHECK(MatchAdmin({.owner_uid = 500}, {.uid = 5, .gid = 5, .groups = {5}}).outcome ==
         SelectorOutcome::kDiffers);
+}
+
+TEST_CASE("Who could be an agent is no admin, also if put into a group of [admin] later") {
+  Config config;
+  config.admin.operator_gids = {10};
+  config.admin.owner_uid = 500;
+  config.agents["a"].selectors.uid = 9;
+  config.agents["b"].selectors.gid = 99;
+  config.agents["c"].selectors.uid = 500;  // to try things out: allow_same_uid
+  // clang-format off
+  const struct { const char* who; Facts facts; bool held; } rows[] = {
+      {"an agent's user",                            {.uid = 9,   .gid = 9,  .groups = {9, 10}},  false},
+      {"whose group is the admins'",                 {.uid = 9,   .gid = 10, .groups = {10}},     false},
+      {"a user with an agent's group",               {.uid = 5,   .gid = 99, .groups = {99, 10}}, false},
+      {"a user in an agent's group",                 {.uid = 5,   .gid = 5,  .groups = {5, 10, 99}}, false},
+      {"an operator",                                {.uid = 5,   .gid = 5,  .groups = {5, 10}},  true},
+      {"root",                                       {.uid = 0,   .gid = 99, .groups = {99}},     true},
+      {"purserd's own user, who is the agent, too",  {.uid = 500, .gid = 500, .groups = {}},      true},
+  };
+  // clang-format on
+  for (const auto& row : rows) {
+    CAPTURE(std::string(row.who));
+    CHECK((MatchAdmin(config, row.facts).outcome == SelectorOutcome::kHeld) == row.held);
+  }
 }
 
 TEST_CASE("Where people sign in, everybody may connect but who could be an agent") {

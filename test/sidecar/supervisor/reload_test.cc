@@ -95,7 +95,9 @@ TEST_CASE("A socket goes to whom the new configuration names, or stays whole wit
   CHECK(world.Until([&] { return after.Has(" is uid"); }));
   Client stranger(world.AdminSocket(), kNext, kNext);
   CHECK(world.Until([&] { return stranger.Has("no connection"); }));
-  Client operator_now(world.AdminSocket(), kNext, 61005);
+  Client agent(world.AdminSocket(), kNext, 61005);
+  CHECK(world.Until([&] { return agent.Has("peer_refused"); }));
+  Client operator_now(world.AdminSocket(), kNext + 1, 61005);
   CHECK(world.Until([&] { return operator_now.Has(" is uid"); }));
   CHECK_FALSE(Exists(world.folder / "run/agents/helpdesk/next"));
   CHECK_FALSE(Exists(world.folder / "run/admin/next"));
