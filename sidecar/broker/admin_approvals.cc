@@ -73,6 +73,13 @@ Outcome AdminService::Decided(const Call& call, bool yes) {
       .who = EntryOf(call, broker::ledger::EntryType::kApprovalGranted, LedgerOutcome::kSuccess)};
   const auto config = ports_.broker.config();
   if (const auto approval = ports_.approvals.Find(call.argument)) {
+    // Else the first one makes the second one, by giving the role.
+    const bool standing =
+        Holds(config->admin, call.peer.caller.facts, AdminRole::kApprover, call.signed_in());
+    if (yes && approval->terms.quorum > 1 && !standing) {
+      return Refuse(Reason::kRoleMissing,
+                    "Where several are needed, each is an approver by [admin].");
+    }
     const auto agent = config->agents.find(approval->agent);
     if (agent != config->agents.end() && agent->second.selectors.gid) {
       decision.asker_gids.push_back(*agent->second.selectors.gid);

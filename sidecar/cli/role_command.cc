@@ -138,7 +138,8 @@ void AddRoles(CLI::App& app, Session& session, RoleOrder& order) {
   role->footer("Example: purser role give sam operator --for 2h --why \"support\"");
   auto* give = role->add_subcommand("give", "Give somebody a role; it ends by itself");
   give->footer(
-      "For operators by configuration; never to themselves, never to an agent's user.\n"
+      "For operators by configuration; never to themselves, never to an agent's user, and no role\n"
+      "that is not theirs by configuration: only who is an approver, too, gives that one.\n"
       "Examples: purser role give sam operator --for 2h --why \"support\"\n"
       "          purser role give 7c9e6679-7425-40de-944b-e07fc1f90ae7 approver --for 8h --why "
       "\"night shift\"");

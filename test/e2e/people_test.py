@@ -164,8 +164,9 @@ class People(enrolled.TenantCase):
         self.may_not("role_missing", OTHER_UID, "reload")
         self.may_not("person_required", 0, *give)  # root is nobody in particular
         self.signed_in(JO_UID, JO)
-        self.may_not("own_request", JO_UID, "role", "give", str(JO_UID), "approver", "--for", "1h", "--why", "x")
-        self.may_not("own_request", JO_UID, "role", "give", JO, "approver", "--for", "1h", "--why", "x")
+        self.may_not("own_request", JO_UID, "role", "give", str(JO_UID), "auditor", "--for", "1h", "--why", "x")
+        self.may_not("own_request", JO_UID, "role", "give", JO, "auditor", "--for", "1h", "--why", "x")
+        self.may_not("role_missing", JO_UID, "role", "give", str(OTHER_UID), "approver", "--for", "1h", "--why", "x")
         self.may_not("role_missing", JO_UID, "role", "give", str(self.purser.agent_uid), "auditor",
                      "--for", "1h", "--why", "x")
         self.may_not("value_out_of_range", JO_UID, "role", "give", str(OTHER_UID), "auditor", "--for", "2d", "--why", "x")
@@ -195,6 +196,9 @@ class People(enrolled.TenantCase):
         self.signed_in(SAM_UID, SAM)
         self.may_not("role_missing", SAM_UID, *give)  # an approver gives nothing
         self.entra.user(SAM, groups=[OPERATORS])
+        self.signed_in(SAM_UID, SAM)
+        self.may_not("role_missing", SAM_UID, *give)  # nor does an operator who is no approver
+        self.entra.user(SAM, groups=[OPERATORS, LEADS])
         self.signed_in(SAM_UID, SAM)
         self.may(SAM_UID, *give)
         self.may_not("role_missing", OTHER_UID, "approve", identity)

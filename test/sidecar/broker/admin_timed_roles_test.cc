@@ -36,6 +36,28 @@ struct Setup : Fixture {
   Reply Give(const Peer& peer, const std::string& body = kOperatorRole) {
     return Ask(peer, "POST", "/v1/roles", body);
   }
+  /// What waits for so many people, and what they send of it.
+  std::pair<std::string, std::string> Pending(uint32_t quorum) {
+    broker::ledger::Entry entry;
+    entry.agent = "helpdesk";
+    entry.caller = broker::ledger::CallerRecord{.uid = 9, .gid = 9};
+    broker::policy::ApprovalTerms terms;
+    terms.quorum = quorum;
+    const auto credentials = ThreeCredentials().credentials;
+    const auto asked = approvals.Ask({.entry = entry,
+                                      .terms = terms,
+                                      .credential = credentials.at("certificate"),
+                                      .exe = {},
+                                      .claims = {},
+                                      .can_also = {},
+                                      .wanted = {},
+                                      .alive = {}});
+    REQUIRE_FALSE(asked.has_value());
+    REQUIRE(asked.error().approval.has_value());
+    const std::string id = asked.error().approval->id;
+    return {"/v1/approvals/" + id + "/approve",
+            json{{"digest", approvals.Find(id)->digest}}.dump()};
+  }
   bool StrangerOperates() { return Ask(kStranger, "POST", "/v1/reload").status == 200; }
 };
 
@@ -164,6 +186,45 @@ TEST_CASE("Where two release, nobody makes the second one by giving the role") {
   }
   SUBCASE("where one is enough, who holds it for a time is") {
     CHECK(s.Ask(kStranger, "POST", "/v1/release", all).body.contains("released"));
+  }
+}
+
+TEST_CASE("Nobody gives a role that is not theirs by the configuration") {
+  Setup s;
+  const char* approver = R"({"uid":7,"role":"approver","seconds":3600,"why":"night shift"})";
+  const Peer both{{"", {.uid = 5, .gid = 5, .groups = {10, 20}}, {}}, true};
+  CHECK(s.Give(kOperator, approver).reason() == "role_missing");
+  CHECK(s.ledger.entries.back().type == EntryType::kAdminDenied);
+  SUBCASE("nor by one that they were given") {
+    REQUIRE(s.Give(kRoot, R"({"uid":5,"role":"approver","seconds":60,"why":"x"})").status == 200);
+    CHECK(s.Give(kOperator, approver).reason() == "role_missing");
+  }
+  SUBCASE("an operator who is an approver, too, does") {
+    CHECK(s.Give(both, approver).status == 200);
+  }
+  SUBCASE("root does") { CHECK(s.Give(kRoot, approver).status == 200); }
+}
+
+TEST_CASE("Where several approve, nobody makes the others by giving the role") {
+  Setup s;
+  const Peer both{{"", {.uid = 5, .gid = 5, .groups = {10, 20}}, {}}, true};
+  REQUIRE(s.Give(both, R"({"uid":7,"role":"approver","seconds":3600,"why":"x"})").status == 200);
+  SUBCASE("of two") {
+    const auto [path, yes] = s.Pending(2);
+    CHECK(s.Ask(kStranger, "POST", path, yes).reason() == "role_missing");
+    CHECK(s.ledger.entries.back().type == EntryType::kAdminDenied);
+    CHECK(s.Ask(both, "POST", path, yes).body["state"] == "pending");
+    CHECK(s.Ask(kStranger, "POST", path, yes).reason() == "role_missing");
+    CHECK(s.Ask(kApprover, "POST", path, yes).body["state"] == "granted");
+  }
+  SUBCASE("a no is taken from anybody") {
+    auto [path, no] = s.Pending(2);
+    path.replace(path.rfind('/'), std::string::npos, "/deny");
+    CHECK(s.Ask(kStranger, "POST", path, no).body["state"] == "denied");
+  }
+  SUBCASE("where one is enough, who holds it for a time is") {
+    const auto [path, yes] = s.Pending(1);
+    CHECK(s.Ask(kStranger, "POST", path, yes).body["state"] == "granted");
   }
 }
 
