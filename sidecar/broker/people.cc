@@ -37,10 +37,14 @@ std::string RealmOf(const broker::policy::Config& config) {
 }
 
 struct People::Attempt {
-  Attempt(broker::SignIn::Ports ports, const Config& config, uint32_t user)
-      : flow(ports, config.tenant, config.admin.client_id), uid(user), realm(RealmOf(config)) {}
+  Attempt(broker::SignIn::Ports ports, const Config& config, const Facts& facts)
+      : flow(ports, config.tenant, config.admin.client_id),
+        uid(facts.uid),
+        loginuid(facts.loginuid),
+        realm(RealmOf(config)) {}
   broker::SignIn flow;
   uint32_t uid;
+  std::optional<uint32_t> loginuid;
   std::string realm;
   Clock::Steady ends = Clock::Steady::max();  // guarded by mutex_; until Entra says
   std::mutex turn;                            // one request to Entra at a time
@@ -59,7 +63,7 @@ std::expected<People::Begun, broker::Refusal> People::Start(const Config& config
     return Refuse(Reason::kRoleMissing, "An agent's user signs nobody in.");
   }
   const auto attempt = std::make_shared<Attempt>(
-      broker::SignIn::Ports{ports_.http, ports_.clock, keys_, tenants_}, config, facts.uid);
+      broker::SignIn::Ports{ports_.http, ports_.clock, keys_, tenants_}, config, facts);
   const std::string id = NewName(ports_.random);
   {
     const std::scoped_lock lock(mutex_);
@@ -92,7 +96,8 @@ std::expected<People::State, broker::Refusal> People::Poll(const Config& config,
     if (found == attempts_.end()) return NoSuchSignIn();
     attempt = found->second;
   }
-  const bool own = attempt->uid == facts.uid && attempt->realm == RealmOf(config) &&
+  const bool own = attempt->uid == facts.uid && attempt->loginuid == facts.loginuid &&
+                   attempt->realm == RealmOf(config) &&
                    !broker::policy::CouldBeAgent(config, facts);
   if (!own) return NoSuchSignIn();
   const std::scoped_lock turn(attempt->turn);
@@ -118,8 +123,8 @@ Secret People::Open(const Config& config, const Facts& facts, Person person) {
     sessions_.erase(std::ranges::find_if(sessions_, is_own));
   }
   if (sessions_.size() >= kMaxSessions) sessions_.erase(sessions_.begin());
-  sessions_.push_back(
-      {std::move(hash), facts.uid, RealmOf(config), now, config.admin.session, std::move(person)});
+  sessions_.push_back({std::move(hash), facts.uid, facts.loginuid, RealmOf(config), now,
+                       config.admin.session, std::move(person)});
   return secret;
 }
 
@@ -131,7 +136,9 @@ People::Sessions::iterator People::Look(const Config& config, const Facts& facts
     return one.hash.size() == hash.size() &&
            sodium_memcmp(one.hash.data(), hash.data(), hash.size()) == 0;
   });
-  if (found == sessions_.end() || found->uid != facts.uid) return sessions_.end();
+  if (found == sessions_.end() || found->uid != facts.uid || found->loginuid != facts.loginuid) {
+    return sessions_.end();
+  }
   // A reload may shorten what was opened, never lengthen it.
   const auto lasts = std::min(found->lasts, config.admin.session);
   const bool stands = ports_.clock.Now() < found->opened + lasts &&

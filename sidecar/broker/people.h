@@ -20,7 +20,8 @@ namespace sidecar::broker_role {
 /// What proves who a person is: with another tenant or registration, what was proven holds no more.
 std::string RealmOf(const broker::policy::Config& config);
 
-/// Sign-ins under way and sessions, each of one user of this machine. Memory alone: a restart asks
+/// Sign-ins under way and sessions, each of one user of this machine, and of one login: who is
+/// behind sudo is not who signed in behind it. Memory alone: a restart asks
 /// everybody to sign in anew. Thread-safe; borrows what it is given. Who could be an agent has
 /// neither.
 class People {
@@ -58,15 +59,15 @@ class People {
     bool groups_left_out = false;      // nothing is known of the person's groups
   };
   /// Asks whether the person is done; who is gets no session yet. Refuses kNotFound (never begun,
-  /// over, expired, another user's) and what SignIn refuses.
+  /// over, expired, another user's or login's) and what SignIn refuses.
   std::expected<State, Refusal> Poll(const Config& config, const Facts& facts,
                                      const std::string& id);
 
   /// A session of that user from now on, for [admin] session at most. Its secret is given out here
   /// and never again.
   broker::Secret Open(const Config& config, const Facts& facts, Person person);
-  /// Who is signed in. Nobody: an unknown secret, another user's, one that is over, one from before
-  /// another tenant or client_id was configured, of who could be an agent by now.
+  /// Who is signed in. Nobody: an unknown secret, another user's or login's, one that is over, one
+  /// from before another tenant or client_id was configured, of who could be an agent by now.
   std::optional<Person> Find(const Config& config, const Facts& facts, std::string_view secret);
   /// Ends it; false where Find() knows nobody.
   bool End(const Config& config, const Facts& facts, std::string_view secret);
@@ -76,6 +77,7 @@ class People {
   struct Session {
     std::string hash;  // of the secret: a copy of this memory signs nobody in
     uint32_t uid;
+    std::optional<uint32_t> loginuid;
     std::string realm;
     broker::Clock::Steady opened;
     std::chrono::seconds lasts;

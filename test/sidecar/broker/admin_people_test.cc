@@ -165,6 +165,26 @@ TEST_CASE("A session is no role for anybody and anything else") {
   CHECK(s.ledger.entries.back().type == broker::ledger::EntryType::kAdminDenied);
 }
 
+TEST_CASE("Behind sudo nobody acts in the name of who signed in behind it") {
+  Config config = WithPeople();
+  config.admin.require_person = true;
+  Setup s(config);
+  const auto sudo = [](std::optional<uint32_t> loginuid) {
+    return Peer{{"", {.uid = 0, .gid = 0, .loginuid = loginuid}, {}}, true};
+  };
+  REQUIRE(s.As(kRoot, "", "POST", "/v1/kill", kWhy).status == 200);
+  const std::string session = s.Session(sudo(1001));
+  for (const auto& other : {std::optional<uint32_t>(1002), std::optional<uint32_t>()}) {
+    CHECK(s.As(sudo(other), session, "POST", "/v1/release", kWhy).reason() == "person_required");
+    CHECK(s.ledger.entries.back().user_oid.empty());
+    CHECK(s.As(sudo(other), session, "POST", "/v1/sign-out").reason() == "not_found");
+  }
+  CHECK(s.As(sudo(1001), session, "POST", "/v1/release", kWhy).status == 200);
+  s.pending = true;
+  const std::string begun = s.As(sudo(1001), "", "POST", "/v1/sign-ins").body["id"];
+  CHECK(s.As(sudo(1002), "", "POST", "/v1/sign-ins/" + begun).reason() == "not_found");
+}
+
 TEST_CASE("Who is no operator of the tenant signs in to nothing") {
   Setup s;
   SUBCASE("a person in no group that is named") {
