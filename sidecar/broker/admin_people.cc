@@ -24,8 +24,13 @@ json RolesOf(const broker::policy::Admin& admin, const broker::policy::Facts& fa
 }  // namespace
 
 Outcome AdminService::StartSignIn(const Call& call) {
+  // What is refused is admin.denied, which the ledger counts when it is many: whoever may connect
+  // asks for it. Those that begin are few (People).
   const auto begun = people_.Start(*ports_.broker.config(), call.peer.caller.facts);
   if (!begun) return std::unexpected(begun.error());
+  if (!Record(call, EntryType::kAdminAction, LedgerOutcome::kSuccess, {})) {
+    return Refuse(Reason::kLedgerUnavailable);
+  }
   return json{{"id", begun->id},
               {"user_code", begun->prompt.user_code},
               {"verification_uri", begun->prompt.verification_uri},
@@ -40,6 +45,7 @@ Outcome AdminService::PollSignIn(const Call& call) {
   entry.target_id = "POST /v1/sign-ins";  // without the id, by which it is polled
   entry.user_oid.clear();                 // of a session from before
   const auto fail = [&](Refusal refusal) {
+    if (refusal.reason == Reason::kNotFound) entry.type = EntryType::kAdminDenied;  // nobody's
     entry.reason = broker::Describe(refusal.reason).name;
     [[maybe_unused]] const auto noted = ports_.minter_ports.ledger.Append(entry);
     return std::unexpected(std::move(refusal));

@@ -43,7 +43,7 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/agents/{}/budget",                kOperator, kOwn,    {"rule?", "kind?", "count", "why", "seconds?"}, &AdminService::RaiseBudget},
       {"GET",  "/v1/credentials",                     kAuditor,  kNone,   {},                         &AdminService::Credentials},
       {"GET",  "/metrics",                            kAuditor,  kNone,   {},                         &AdminService::ShowMetrics},
-      {"POST", "/v1/sign-ins",                        kAnyone,   kAction, {},                         &AdminService::StartSignIn},
+      {"POST", "/v1/sign-ins",                        kAnyone,   kOwn,    {},                         &AdminService::StartSignIn},
       {"POST", "/v1/sign-ins/{}",                     kAnyone,   kNone,   {},                         &AdminService::PollSignIn},
       {"POST", "/v1/sign-out",                        kAnyone,   kOwn,    {},                         &AdminService::SignOut},
       {"GET",  "/v1/roles",                           kAnyRole,  kNone,   {},                         &AdminService::ShowRoles},
@@ -178,9 +178,15 @@ bool AdminService::IsCrowd(const Call& call) {
   const auto now = ports_.minter_ports.clock.Now();
   if (now - crowd_since_ >= std::chrono::minutes(1)) {
     crowd_since_ = now;
-    crowd_ = 0;
+    crowd_.clear();
   }
-  return crowd_++ >= kCrowdPerMinute;
+  uint32_t all = 0;
+  for (const auto& [user, asked] : crowd_) all += asked;
+  if (all >= kCrowdPerMinute) return true;
+  uint32_t& own = crowd_[call.peer.caller.facts.uid];
+  if (own >= kOfUserPerMinute) return true;
+  ++own;
+  return false;
 }
 
 // Why the route is shut to who calls.

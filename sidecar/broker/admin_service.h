@@ -1,6 +1,7 @@
 // sidecar/broker/admin_service.h: the operator's socket (openapi-admin.json).
 #pragma once
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -70,9 +71,10 @@ class AdminService {
 
   using LedgerOutcome = broker::ledger::Outcome;
 
-  /// Requests of those who hold no role, in a minute, all together: each is an entry. A sign-in
-  /// needs about fifteen.
-  static constexpr uint32_t kCrowdPerMinute = 120;
+  /// Requests of those who hold no role, in a minute: of one user, so that nobody keeps another one
+  /// from signing in, which needs about fifteen; and of all, for each may be an entry.
+  static constexpr uint32_t kOfUserPerMinute = 40;
+  static constexpr uint32_t kCrowdPerMinute = 400;
 
   explicit AdminService(AdminPorts ports);
   void Handle(const Peer& peer, std::string_view request, std::string* answer);
@@ -172,7 +174,7 @@ class AdminService {
   People people_;
   std::mutex crowd_mutex_;
   broker::Clock::Steady crowd_since_{};
-  uint32_t crowd_ = 0;  // requests since then of those who hold no role
+  std::map<uint32_t, uint32_t> crowd_;  // requests since then of those who hold no role, by user
 };
 
 /// `unavailable` stands for kUnavailable and kCorrupt. On the operator's socket the detail is

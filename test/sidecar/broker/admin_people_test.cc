@@ -245,15 +245,47 @@ TEST_CASE("Who is no operator of the tenant signs in to nothing") {
 
 TEST_CASE("Those who hold no role are not answered without end") {
   Setup s;
-  for (uint32_t i = 0; i < AdminService::kCrowdPerMinute; ++i) {
-    CHECK(s.As(kStranger, "", "GET", "/v1/status").reason() == "role_missing");
-  }
-  const size_t entries = s.ledger.entries.size();
-  CHECK(s.As(kStranger, "", "GET", "/v1/status").reason() == "overloaded");
-  CHECK(s.ledger.entries.size() == entries);
+  const auto flood = [&](const Peer& who) {
+    for (uint32_t i = 0; i < AdminService::kOfUserPerMinute; ++i) {
+      CHECK(s.As(who, "", "GET", "/v1/status").reason() == "role_missing");
+    }
+    const size_t entries = s.ledger.entries.size();
+    CHECK(s.As(who, "", "GET", "/v1/status").reason() == "overloaded");
+    CHECK(s.ledger.entries.size() == entries);
+  };
+  const auto user = [](uint32_t uid) { return Peer{{"", {.uid = uid, .gid = 7}, {}}, true}; };
+  flood(kStranger);
+  CHECK_FALSE(s.Session(user(8)).empty());  // whom one of them does not keep from signing in
   CHECK(s.As(kOperator, "", "GET", "/v1/status").status == 200);
+  SUBCASE("until the minute is over") {}
+  SUBCASE("be they many") {
+    for (uint32_t i = 1; i < AdminService::kCrowdPerMinute / AdminService::kOfUserPerMinute; ++i) {
+      for (uint32_t j = 0; j < AdminService::kOfUserPerMinute; ++j) {
+        s.As(user(100 + i), "", "GET", "/v1/status");
+      }
+    }
+    CHECK(s.As(user(9999), "", "GET", "/v1/status").reason() == "overloaded");
+    CHECK(s.As(kOperator, "", "GET", "/v1/status").status == 200);
+  }
   s.clock.Advance(minutes(1));
   CHECK(s.As(kStranger, "", "GET", "/v1/status").reason() == "role_missing");
+}
+
+TEST_CASE("What anybody can cause again and again is an entry that a flood is counted of") {
+  Setup s;
+  s.pending = true;
+  for (int i = 0; i < 2; ++i) CHECK(s.As(kAuditor, "", "POST", "/v1/sign-ins").status == 200);
+  CHECK(s.ledger.entries.back().type == broker::ledger::EntryType::kAdminAction);
+  const size_t begun = s.ledger.entries.size();
+  CHECK(s.As(kAuditor, "", "POST", "/v1/sign-ins").reason() == "overloaded");
+  CHECK(s.As(kAuditor, "", "POST", "/v1/sign-ins/00").reason() == "not_found");
+  CHECK(s.As(kAuditor, "", "POST", "/v1/sign-out").reason() == "not_found");
+  s.http.respond = [](const auto&) { return FakeHttp::Answer(503, "{}"); };
+  CHECK(s.As(kStranger, "", "POST", "/v1/sign-ins").reason() == "upstream_unavailable");
+  REQUIRE(s.ledger.entries.size() == begun + 4);
+  for (size_t i = begun; i < s.ledger.entries.size(); ++i) {
+    CHECK(s.ledger.entries[i].type == broker::ledger::EntryType::kAdminDenied);
+  }
 }
 
 TEST_CASE("require_person asks who approves and releases, and never who stops") {
