@@ -5,6 +5,7 @@
 #include "broker/approvals.h"
 #include "broker/base/ascii.h"
 #include "broker/policy/entra_people.h"
+#include "broker/policy/groups.h"
 #include "broker/policy/scopes.h"
 
 namespace broker {
@@ -14,22 +15,13 @@ using Duration = Clock::Steady::duration;
 
 constexpr size_t kMaxLately = 5;  // what is read at a glance
 
-bool IsIn(const policy::Facts& facts, uint32_t gid) {
-  return facts.gid == gid || std::ranges::find(facts.groups, gid) != facts.groups.end();
-}
-
-bool IsInAny(const policy::Facts* facts, const std::vector<uint32_t>& gids) {
-  return facts != nullptr &&
-         std::ranges::any_of(gids, [&](uint32_t gid) { return IsIn(*facts, gid); });
-}
-
 // Whoever runs the agent. Of who is not at this machine nothing says which users here are theirs.
 bool IsAsker(const Approval& approval, const Voter& voter,
              const std::vector<uint32_t>& asker_gids) {
   if (voter.facts == nullptr) return approval.asker_loginuid.has_value();
   const ApprovalVote asker{approval.asker_uid, approval.asker_loginuid};
   return voter.facts->uid == approval.asker_uid || VoteOf(voter).MayBe(asker) ||
-         IsInAny(voter.facts, asker_gids);
+         IsInAny(*voter.facts, asker_gids);
 }
 
 // The person for whom the agent asks, as Entra has proven both.
@@ -73,7 +65,8 @@ std::optional<Refusal> CheckVoter(const Approval& approval, const Voter& voter,
   // Whoever runs the agent never decides; for whom it runs, only where the rule asks for just them.
   if (own || (requester && !wanted)) return Refusal{Reason::kOwnRequest, {}, {}, {}};
   for (const auto& one : approval.terms.by) {
-    if (IsInAny(voter.facts, one.gids) || (requester && one.requester)) continue;
+    if (voter.facts != nullptr && IsInAny(*voter.facts, one.gids)) continue;
+    if (requester && one.requester) continue;
     if (voter.signed_in != nullptr && Includes(one.entra, *voter.signed_in)) continue;
     return Refusal{Reason::kRoleMissing, "The rule says whose approval it needs.", {}, {}};
   }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "broker/policy/entra_people.h"
+#include "broker/policy/groups.h"
 #include "broker/policy/scopes.h"
 
 namespace broker::policy {
@@ -33,9 +34,7 @@ std::string GroupsOf(const Facts& facts) {
 }
 
 SelectorResult MatchGroup(const Selectors& want, const Facts& facts) {
-  const bool member =
-      want.gid && *want.gid != kUnmappedId &&
-      (facts.gid == *want.gid || std::ranges::find(facts.groups, *want.gid) != facts.groups.end());
+  const bool member = want.gid && *want.gid != kUnmappedId && IsIn(facts, *want.gid);
   return {"group", want.group, GroupsOf(facts), Judge(facts.uid != kUnmappedId, member)};
 }
 
@@ -83,9 +82,7 @@ bool OpenToSignIn(const Admin& admin) {
 bool CouldBeAgent(const Config& config, const Facts& facts) {
   return std::ranges::any_of(config.agents, [&facts](const auto& named) {
     const Selectors& known = named.second.selectors;
-    return (known.uid && *known.uid == facts.uid) ||
-           (known.gid && (*known.gid == facts.gid ||
-                          std::ranges::find(facts.groups, *known.gid) != facts.groups.end()));
+    return (known.uid && *known.uid == facts.uid) || (known.gid && IsIn(facts, *known.gid));
   });
 }
 
@@ -106,15 +103,11 @@ SelectorResult MatchAdmin(const Admin& admin, const Facts& facts) {
     std::ranges::copy_if(*role, std::inserter(names, names.end()),
                          [](const std::string& name) { return name.starts_with("group:"); });
   }
-  const auto in = [&facts](const std::vector<uint32_t>& gids) {
-    return std::ranges::any_of(gids, [&](uint32_t gid) {
-      return std::ranges::find(facts.groups, gid) != facts.groups.end();
-    });
-  };
   // Those two could join any group; what they may do without one, the broker decides by the same
   // list.
-  const bool held = facts.uid == 0 || facts.uid == admin.owner_uid || in(admin.operator_gids) ||
-                    in(admin.approver_gids) || in(admin.auditor_gids);
+  const bool held = facts.uid == 0 || facts.uid == admin.owner_uid ||
+                    IsInAny(facts, admin.operator_gids) || IsInAny(facts, admin.approver_gids) ||
+                    IsInAny(facts, admin.auditor_gids);
   return {"group", JoinNames({names.begin(), names.end()}, " "), GroupsOf(facts),
           held ? kHeld : kDiffers};
 }

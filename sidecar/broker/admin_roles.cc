@@ -4,17 +4,12 @@
 #include <vector>
 
 #include "broker/policy/entra_people.h"
+#include "broker/policy/groups.h"
 
 namespace sidecar::broker_role {
 namespace {
 
 using broker::policy::Admin, broker::policy::EntraPeople, broker::policy::Person;
-
-bool InAny(const std::vector<uint32_t>& gids, const broker::policy::Facts& facts) {
-  return std::ranges::any_of(gids, [&](uint32_t gid) {
-    return gid == facts.gid || std::ranges::find(facts.groups, gid) != facts.groups.end();
-  });
-}
 
 bool Has(const std::vector<AdminRole>& roles, AdminRole role) {
   return std::ranges::find(roles, role) != roles.end();
@@ -27,7 +22,7 @@ bool Holds(const Admin& admin, const broker::policy::Facts& facts, AdminRole nee
   if (needed == AdminRole::kAnyone || facts.uid == 0 || facts.uid == admin.owner_uid) return true;
   const auto in = [&](const std::vector<uint32_t>& gids, const EntraPeople& people,
                       AdminRole role) {
-    return InAny(gids, facts) || (person != nullptr && Includes(people, *person)) ||
+    return IsInAny(facts, gids) || (person != nullptr && Includes(people, *person)) ||
            Has(given.roles, role);
   };
   const bool approver = in(admin.approver_gids, admin.approver_entra, AdminRole::kApprover);
