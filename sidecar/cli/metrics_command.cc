@@ -10,6 +10,7 @@
 
 #include "sidecar/cli/daemon_commands.h"
 #include "sidecar/cli/metrics_listener.h"
+#include "sidecar/ipc/write_all.h"
 
 namespace sidecar::cli {
 namespace {
@@ -23,13 +24,8 @@ std::unexpected<broker::Error> Cannot(const std::string& what, const std::string
   return Fail(ErrorCode::kUnavailable, "cannot " + what + " " + path + ": " + std::strerror(errno));
 }
 
-Status WriteAll(int fd, std::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t written = write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return Cannot("write", path);
-    text.remove_prefix(static_cast<size_t>(written));
-  }
+Status Fill(int fd, std::string_view text, const std::string& path) {
+  if (!WriteAll(fd, text)) return Cannot("write", path);
   if (fchmod(fd, kReadableByAll) != 0) return Cannot("change the mode of", path);  // whatever umask
   return {};
 }
@@ -39,7 +35,7 @@ Status WriteWhole(const std::string& path, std::string_view text) {
   std::string beside = path + ".XXXXXX";
   const int fd = mkstemp(beside.data());
   if (fd < 0) return Cannot("make a file beside", path);
-  Status done = WriteAll(fd, text, beside);
+  Status done = Fill(fd, text, beside);
   if (close(fd) != 0 && done) done = Cannot("write", beside);
   if (done && std::rename(beside.c_str(), path.c_str()) != 0) done = Cannot("replace", path);
   if (!done) unlink(beside.c_str());

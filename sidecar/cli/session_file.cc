@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "broker/base/strict_json.h"
+#include "sidecar/ipc/write_all.h"
 
 namespace sidecar::cli {
 namespace {
@@ -49,10 +50,10 @@ std::string SessionFile::Read(const std::string& socket_path) const {
   struct stat status{};
   const bool own = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
                    status.st_uid == geteuid() && (status.st_mode & kOthers) == 0;
-  std::array<char, kMaxFileBytes> bytes{};
+  std::array<char, kMaxFileBytes + 1> bytes{};
   const ssize_t size = own ? read(fd, bytes.data(), bytes.size()) : -1;
   close(fd);
-  if (size <= 0) return {};
+  if (size <= 0 || static_cast<size_t>(size) > kMaxFileBytes) return {};
   const auto noted = broker::ParseStrictJson({bytes.data(), static_cast<size_t>(size)});
   if (!noted || !noted->is_object() || noted->value("socket", json()) != socket_path) return {};
   const json session = noted->value("session", json());
@@ -68,9 +69,9 @@ broker::Status SessionFile::Write(const std::string& socket_path,
   const std::string text = json{{"socket", socket_path}, {"session", session}}.dump();
   if (text.size() > kMaxFileBytes) return Fail(ErrorCode::kUnavailable, "the path is too long");
   std::string beside = path_ + ".XXXXXX";
-  const int fd = mkstemp(beside.data());  // mode 0600, whatever the umask
+  const int fd = mkstemp(beside.data());  // mode 0600 at most
   if (fd < 0) return Cannot("make a file beside", path_);
-  const bool whole = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool whole = WriteAll(fd, text);
   if (close(fd) == 0 && whole && std::rename(beside.c_str(), path_.c_str()) == 0) return {};
   const int why = errno;
   unlink(beside.c_str());

@@ -11,6 +11,8 @@
 #include <sstream>
 #include <vector>
 
+#include "sidecar/ipc/write_all.h"
+
 namespace sidecar::cli {
 namespace {
 
@@ -24,12 +26,7 @@ termios g_before{};
 bool g_keys = false;
 
 void Put(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = write(STDOUT_FILENO, bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return;  // nobody looks
-    bytes.remove_prefix(static_cast<size_t>(put));
-  }
+  [[maybe_unused]] const bool seen = WriteAll(STDOUT_FILENO, bytes);  // perhaps nobody looks
 }
 
 void Restore() {

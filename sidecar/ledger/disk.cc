@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "broker/ledger/segment_name.h"
+#include "sidecar/ipc/write_all.h"
 
 namespace sidecar::ledger {
 namespace {
@@ -82,13 +83,7 @@ Result<ipc::Fd> Disk::Open(const std::string& name, How how, bool create) {
 }
 
 Status Disk::Append(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return FailErrno("write");
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return {};
+  return WriteAll(fd, bytes) ? Status() : FailErrno("write");
 }
 
 Status Disk::Sync(int fd) {

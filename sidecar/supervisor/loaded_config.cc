@@ -11,6 +11,7 @@
 
 #include "broker/policy/config_bundle.h"
 #include "sidecar/ipc/config_files.h"
+#include "sidecar/ipc/write_all.h"
 
 namespace sidecar::supervisor {
 namespace {
@@ -26,14 +27,9 @@ std::unexpected<broker::Error> FailOn(const std::string& path, const std::string
 // Nobody can change it any more: the broker parses what was validated here.
 Result<Fd> SealedMemory(std::string_view bytes) {
   Fd memory(memfd_create("purser-config", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  while (memory.valid() && !bytes.empty()) {
-    const ssize_t wrote = write(memory.get(), bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) break;
-    bytes.remove_prefix(static_cast<size_t>(wrote));
-  }
   constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-  if (!memory.valid() || !bytes.empty() || fcntl(memory.get(), F_ADD_SEALS, kSeals) != 0) {
+  if (!memory.valid() || !WriteAll(memory.get(), bytes) ||
+      fcntl(memory.get(), F_ADD_SEALS, kSeals) != 0) {
     return FailOn("memfd", strerrorname_np(errno));
   }
   return memory;

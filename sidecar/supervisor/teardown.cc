@@ -12,6 +12,7 @@
 
 #include "broker/base/strict_json.h"
 #include "sidecar/ipc/control.h"
+#include "sidecar/ipc/write_all.h"
 #include "sidecar/supervisor/loaded_config.h"
 
 namespace sidecar::supervisor {
@@ -38,16 +39,6 @@ bool SyncFolderOf(const std::string& path) {
   return folder.valid() && fsync(folder.get()) == 0;
 }
 
-Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t wrote = write(fd, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return FailOn(path);
-    bytes.remove_prefix(static_cast<size_t>(wrote));
-  }
-  return {};
-}
-
 // In place: what a file system keeps elsewhere is not reached (SECURITY.md).
 Status Overwrite(int fd, const std::string& path) {
   struct stat facts{};
@@ -59,7 +50,7 @@ Status Overwrite(int fd, const std::string& path) {
   for (auto left = static_cast<uint64_t>(facts.st_size); left > 0;) {
     const size_t size = std::min<uint64_t>(left, noise.size());
     randombytes_buf(noise.data(), size);
-    if (Status wrote = WriteAll(fd, {noise.data(), size}, path); !wrote) return wrote;
+    if (!WriteAll(fd, {noise.data(), size})) return FailOn(path);
     left -= size;
   }
   return fsync(fd) == 0 ? Status() : FailOn(path);
@@ -115,8 +106,10 @@ Status WriteTeardown(const Paths& paths, const TeardownNote& note) {
       open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!file.valid()) return FailOn(next);
   const std::string text = body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-  if (Status wrote = WriteAll(file.get(), text, next); !wrote) return wrote;
-  if (fsync(file.get()) != 0 || rename(next.c_str(), path.c_str()) != 0) return FailOn(next);
+  if (!WriteAll(file.get(), text) || fsync(file.get()) != 0 ||
+      rename(next.c_str(), path.c_str()) != 0) {
+    return FailOn(next);
+  }
   return SyncFolderOf(path) ? Status() : FailOn(path);
 }
 
