@@ -1,24 +1,15 @@
 #include "sidecar/cli/alive_text.h"
 
-#include <array>
-#include <ctime>
 #include <ostream>
 #include <vector>
 
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
+#include "sidecar/cli/utc_time.h"
 
 namespace sidecar::cli {
 
 using nlohmann::json;
-
-std::string UtcTime(int64_t unix_seconds) {
-  const auto seconds = static_cast<std::time_t>(unix_seconds);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc)};
-}
 
 void PrintAlive(const Console& console, const json& body) {
   const json alive = body.value("alive", json::array());

@@ -1,7 +1,6 @@
 #include "sidecar/cli/budget_command.h"
 
 #include <charconv>
-#include <ctime>
 #include <optional>
 #include <ostream>
 #include <vector>
@@ -9,19 +8,12 @@
 #include "broker/policy/config_values.h"
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
+#include "sidecar/cli/utc_time.h"
 
 namespace sidecar::cli {
 namespace {
 
 using nlohmann::json;
-
-std::string UtcTime(int64_t unix_seconds) {
-  const std::time_t seconds = unix_seconds;
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[sizeof "2026-11-22 00:00:00Z"];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &utc)};
-}
 
 // The largest unit that says it whole: "2h", "90s".
 std::string Span(int64_t seconds) {

@@ -1,5 +1,4 @@
 // `purser credentials`, and the warnings of `purser status` before one ends.
-#include <ctime>
 #include <ostream>
 
 #include "sidecar/cli/credential_lines.h"
@@ -7,23 +6,15 @@
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/rotate_command.h"
 #include "sidecar/cli/terminal.h"
+#include "sidecar/cli/utc_time.h"
 
 namespace sidecar::cli {
 namespace {
 
 using nlohmann::json;
 
-std::string Utc(int64_t unix_seconds, const char* format) {
-  const std::time_t seconds = unix_seconds;
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[sizeof "2026-11-22 00:00:00Z"];
-  return {text, std::strftime(text, sizeof text, format, &utc)};
-}
-std::string Day(const json& unix_seconds) { return Utc(unix_seconds.get<int64_t>(), "%Y-%m-%d"); }
-std::string Moment(const json& unix_seconds) {
-  return Utc(unix_seconds.get<int64_t>(), "%Y-%m-%d %H:%M:%SZ");
-}
+std::string Day(const json& unix_seconds) { return UtcDay(unix_seconds.get<int64_t>()); }
+std::string Moment(const json& unix_seconds) { return UtcTime(unix_seconds.get<int64_t>()); }
 
 // "9 days left", "1 day left", "ended 3 days ago".
 std::string DaysLeft(int64_t days) {

@@ -2,7 +2,6 @@
 
 #include <pwd.h>
 
-#include <ctime>
 #include <optional>
 #include <ostream>
 #include <vector>
@@ -10,19 +9,12 @@
 #include "broker/policy/config_values.h"
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
+#include "sidecar/cli/utc_time.h"
 
 namespace sidecar::cli {
 namespace {
 
 using nlohmann::json;
-
-std::string UtcTime(int64_t unix_seconds) {
-  const std::time_t seconds = unix_seconds;
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[sizeof "2026-11-22 00:00:00Z"];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &utc)};
-}
 
 // "uid:1001" with the name that this machine knows it by: "uid:1001 (sam)".
 std::string Named(const std::string& holder) {

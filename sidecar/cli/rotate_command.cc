@@ -1,14 +1,13 @@
 #include "sidecar/cli/rotate_command.h"
 
-#include <array>
 #include <chrono>
-#include <ctime>
 #include <ostream>
 #include <thread>
 
 #include "broker/policy/config_values.h"
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
+#include "sidecar/cli/utc_time.h"
 
 namespace sidecar::cli {
 namespace {
@@ -18,15 +17,6 @@ using nlohmann::json;
 constexpr std::chrono::seconds kPoll{1};
 // A broker that is restarted answers again within seconds, and goes on with the rotation.
 constexpr int kUnansweredPolls = 60;
-
-// "2026-11-20T12:15:30Z"
-std::string UtcTime(int64_t unix_seconds) {
-  const auto seconds = static_cast<std::time_t>(unix_seconds);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc)};
-}
 
 std::string StepText(const json& view) {
   const std::string step = view.value("step", "");

@@ -7,6 +7,7 @@
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
 #include "sidecar/cli/upstream_text.h"
+#include "sidecar/cli/utc_time.h"
 
 namespace sidecar::cli {
 namespace {
