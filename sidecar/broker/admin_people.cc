@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "sidecar/broker/admin_service.h"
+#include "sidecar/broker/device_answer.h"
 
 namespace sidecar::broker_role {
 
@@ -31,11 +32,7 @@ Outcome AdminService::StartSignIn(const Call& call) {
   if (!Record(call, EntryType::kAdminAction, LedgerOutcome::kSuccess, {})) {
     return Refuse(Reason::kLedgerUnavailable);
   }
-  return json{{"id", begun->id},
-              {"user_code", begun->prompt.user_code},
-              {"verification_uri", begun->prompt.verification_uri},
-              {"expires_in", begun->prompt.expires_in.count()},
-              {"interval", begun->prompt.interval.count()}};
+  return DeviceAnswer(begun->id, begun->prompt);
 }
 
 Outcome AdminService::PollSignIn(const Call& call) {

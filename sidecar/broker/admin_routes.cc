@@ -6,6 +6,7 @@
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/broker/credential_ends.h"
 #include "sidecar/broker/credential_secrets.h"
+#include "sidecar/broker/device_answer.h"
 #include "sidecar/ipc/messages.h"
 
 namespace sidecar::broker_role {
@@ -61,11 +62,7 @@ Outcome AdminService::StartLogin(const Call& call) {
   if (!credential) return std::unexpected(credential.error());
   const auto begun = logins_.Start(*ports_.broker.config(), *credential);
   if (!begun) return std::unexpected(begun.error());
-  return json{{"id", begun->id},
-              {"user_code", begun->prompt.user_code},
-              {"verification_uri", begun->prompt.verification_uri},
-              {"expires_in", begun->prompt.expires_in.count()},
-              {"interval", begun->prompt.interval.count()}};
+  return DeviceAnswer(begun->id, begun->prompt);
 }
 
 Outcome AdminService::PollLogin(const Call& call) {

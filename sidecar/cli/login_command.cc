@@ -2,11 +2,11 @@
 #include <sys/resource.h>
 
 #include <ostream>
-#include <thread>
 #include <utility>
 
 #include "sidecar/cli/await_redirect.h"
 #include "sidecar/cli/daemon_commands.h"
+#include "sidecar/cli/device_code.h"
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/loopback_listener.h"
 #include "sidecar/cli/terminal.h"
@@ -15,9 +15,6 @@ namespace sidecar::cli {
 namespace {
 
 using nlohmann::json;
-
-// What people are told while they log in; with --json standard output is kept for the one object.
-std::ostream& Said(const Console& console) { return console.json ? console.err : console.out; }
 
 int PrintEnrolled(const Console& console, const std::string& credential, const json& body) {
   if (console.json) {
@@ -61,22 +58,14 @@ int NotLoggedIn(const Console& console, NoRedirect why, const json& opened) {
 }  // namespace
 
 int RunLogin(const Console& console, const std::string& credential) {
-  auto answer =
+  const auto begun =
       console.client.Call("POST", "/v1/credentials/" + credential + "/login", json::object());
-  if (const int code = Judge(console, answer)) return code;
-  const std::string id = Field(answer->body, "id");
-  Said(console) << "Open " << Bold(Field(answer->body, "verification_uri")) << " and enter "
-                << Bold(Field(answer->body, "user_code")) << ",\nas the user that " << credential
-                << " belongs to. Waiting…" << std::endl;
-  for (int64_t interval = answer->body.value("interval", 5);;
-       interval = answer->body.value("interval", interval)) {
-    // The interval is the protocol's (RFC 8628 §3.5): polling faster is answered with slow_down.
-    std::this_thread::sleep_for(std::chrono::seconds(interval));
-    answer = console.client.Call("GET", "/v1/logins/" + id);
-    if (const int code = Judge(console, answer)) return code;
-    if (answer->body.value("done", false)) break;
-  }
-  return PrintEnrolled(console, credential, answer->body);
+  if (const int code = Judge(console, begun)) return code;
+  const std::string path = "/v1/logins/" + Field(begun->body, "id");
+  const auto done =
+      AwaitDeviceCode(console, begun->body, "as the user that " + credential + " belongs to.",
+                      [&] { return console.client.Call("GET", path); });
+  return done ? PrintEnrolled(console, credential, *done) : done.error();
 }
 
 int RunBrowserLogin(const Console& console, const std::string& credential,
@@ -97,7 +86,7 @@ int RunBrowserLogin(const Console& console, const std::string& credential,
   const std::chrono::seconds longest(opened->body.value("expires_in", int64_t{0}));
   const std::string prompt = BrowserPrompt(credential, opened->body, listener->port());
   const auto redirect = AwaitRedirect(std::move(*listener), Field(opened->body, "state"), longest,
-                                      {prompt, Said(console)});
+                                      {prompt, console.json ? console.err : console.out});
   if (!redirect) return NotLoggedIn(console, redirect.error(), opened->body);
 
   const auto sealed = SealForBroker(console.client, *redirect);

@@ -1,10 +1,10 @@
 #include "sidecar/cli/sign_in_command.h"
 
-#include <chrono>
 #include <ostream>
 #include <string>
-#include <thread>
+#include <utility>
 
+#include "sidecar/cli/device_code.h"
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/session_file.h"
 #include "sidecar/cli/terminal.h"
@@ -33,22 +33,13 @@ int Keep(const Console& console, const std::string& socket_path, json body) {
 }  // namespace
 
 int RunSignIn(const Console& console, const std::string& socket_path) {
-  auto answer = console.client.Call("POST", "/v1/sign-ins", json::object());
-  if (const int code = Judge(console, answer)) return code;
-  const std::string id = Field(answer->body, "id");
-  (console.json ? console.err : console.out)
-      << "Open " << Bold(Field(answer->body, "verification_uri")) << " and enter "
-      << Bold(Field(answer->body, "user_code"))
-      << ",\nas yourself. Enter no code that somebody else sends you. Waiting…" << std::endl;
-  for (int64_t interval = answer->body.value("interval", 5);;
-       interval = answer->body.value("interval", interval)) {
-    // The interval is the protocol's (RFC 8628 §3.5): polling faster is answered with slow_down.
-    std::this_thread::sleep_for(std::chrono::seconds(interval));
-    answer = console.client.Call("POST", "/v1/sign-ins/" + id, json::object());
-    if (const int code = Judge(console, answer)) return code;
-    if (answer->body.value("done", false)) break;
-  }
-  return Keep(console, socket_path, std::move(answer->body));
+  const auto begun = console.client.Call("POST", "/v1/sign-ins", json::object());
+  if (const int code = Judge(console, begun)) return code;
+  const std::string path = "/v1/sign-ins/" + Field(begun->body, "id");
+  auto done = AwaitDeviceCode(console, begun->body,
+                              "as yourself. Enter no code that somebody else sends you.",
+                              [&] { return console.client.Call("POST", path, json::object()); });
+  return done ? Keep(console, socket_path, std::move(*done)) : done.error();
 }
 
 int RunSignOut(const Console& console) {
