@@ -22,8 +22,8 @@
 #include "sidecar/cli/role_command.h"
 #include "sidecar/cli/rotate_command.h"
 #include "sidecar/cli/run_command.h"
+#include "sidecar/cli/secret_options.h"
 #include "sidecar/cli/session.h"
-#include "sidecar/cli/sign_in_command.h"
 #include "sidecar/cli/stop_commands.h"
 #include "sidecar/cli/teardown_command.h"
 #include "sidecar/cli/terminal.h"
@@ -38,8 +38,7 @@ constexpr const char* kVersion = PURSER_VERSION;
 void AddPlain(CLI::App& app, Session& session, const char* name, const char* about,
               const char* example, int (*run)(const Console&)) {
   auto* command = app.add_subcommand(name, about)->footer("Example: " + std::string(example));
-  command->callback(
-      [&session, run] { session.chosen = [&session, run] { return session.WithDaemon(run); }; });
+  session.AtDaemon(command, run);
 }
 
 // One that only looks, once or until the person has seen enough.
@@ -77,23 +76,15 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
       ->add_option("--listen", *listen,
                    "Serve GET /metrics on this loopback address, until it is ended")
       ->excludes(out);
-  metrics->callback([&session, listen] {
-    session.chosen = [&session, listen] {
-      return session.WithDaemon([&session, listen](const Console& console) {
-        return listen->empty() ? RunMetrics(console, session.out) : ServeMetrics(console, *listen);
-      });
-    };
+  session.AtDaemon(metrics, [&session, listen](const Console& console) {
+    return listen->empty() ? RunMetrics(console, session.out) : ServeMetrics(console, *listen);
   });
 
   auto* reload = app.add_subcommand("reload", "Load the configuration anew, whole or not at all");
   reload->footer("Example: purser config check && purser reload --dry-run");
   reload->add_flag("--dry-run", session.dry_run, "Only show rights gained and lost");
-  reload->callback([&session] {
-    session.chosen = [&session] {
-      return session.WithDaemon(
-          [&session](const Console& console) { return RunReload(console, session.dry_run); });
-    };
-  });
+  session.AtDaemon(
+      reload, [&session](const Console& console) { return RunReload(console, session.dry_run); });
 
   auto* doctor = app.add_subcommand("doctor", "Examine everything and say what to do about it");
   doctor->footer(
@@ -118,87 +109,6 @@ void AddDaemonCommands(CLI::App& app, Session& session) {
   ledger->footer("Examples: purser ledger resume\n          purser ledger archive --keep 90d");
   AddPlain(*ledger, session, "resume", "Write again after a latched error was mended",
            "purser ledger resume", RunLedgerResume);
-}
-
-// As Session::Client() finds it.
-std::string SocketPath(const Session& session) {
-  if (!session.admin_socket.empty()) return session.admin_socket;
-  const auto config = LoadForCommand(session.config_path);
-  return (config ? config->paths.run : "/run/purser") + "/admin/sock";
-}
-
-void AddSecretCommands(CLI::App& app, Session& session, std::string& credential) {
-  auto* login = app.add_subcommand("login", "Enrol a user's refresh token, or sign in yourself");
-  login->footer(
-      "By device code, which some tenants block, or in a browser. Over SSH the address that the\n"
-      "browser ends at is pasted. --login-hint fills in whom the browser's page asks for; whoever\n"
-      "signs in must be the user of the credential.\n"
-      "--as-operator signs in whoever types it, by device code, to the roles that [admin] gives\n"
-      "to people of Entra; nothing is enrolled.\n"
-      "Examples: purser login aid-mail\n"
-      "          purser login aid-mail --browser\n"
-      "          purser login --as-operator");
-  auto* name = login->add_option("credential", credential, "Name in purser.toml");
-  const auto as_operator = std::make_shared<bool>(false);
-  auto* person = login->add_flag("--as-operator", *as_operator, "Sign in as a person");
-  person->excludes(name);
-  auto* browser =
-      login->add_flag("--browser", session.browser, "In a browser (authorization code with PKCE)");
-  login->add_option("--login-hint", session.login_hint, "Address of the person who signs in")
-      ->needs(browser);
-  person->excludes(browser);
-  login->callback([&session, &credential, as_operator] {
-    if (credential.empty() && !*as_operator) {
-      throw CLI::RequiredError("credential, or --as-operator,");
-    }
-    session.chosen = [&session, &credential, as_operator] {
-      if (*as_operator) {
-        return session.WithDaemon(
-            [&session](const Console& c) { return RunSignIn(c, SocketPath(session)); });
-      }
-      return session.WithDaemon([&](const Console& c) {
-        return session.browser ? RunBrowserLogin(c, credential, session.login_hint)
-                               : RunLogin(c, credential);
-      });
-    };
-  });
-
-  AddPlain(app, session, "logout", "End the sign-in of login --as-operator", "purser logout",
-           RunSignOut);
-
-  auto* secret = app.add_subcommand("secret", "Enrol secrets")->require_subcommand(1);
-  secret->footer("Example: purser secret set admin-app < key-and-certificate.pem");
-  auto* set = secret->add_subcommand("set", "Store a client secret, or a certificate with its key");
-  set->footer(
-      "The secret is read from standard input or a prompt, never from an argument. A certificate\n"
-      "says itself when it ends; of a client secret nobody but the portal's page that showed it "
-      "does.\n"
-      "Examples: purser secret set admin-app < key-and-certificate.pem\n"
-      "          purser secret set mailer --expires 2027-05-31");
-  set->add_option("credential", credential, "Name in purser.toml")->required();
-  set->add_option("--expires", session.expires, "Day that a client secret ends (UTC)");
-  set->callback([&] {
-    session.chosen = [&] {
-      return session.WithDaemon(
-          [&](const Console& c) { return RunSecretSet(c, credential, session.expires); });
-    };
-  });
-
-  AddPlain(app, session, "unseal", "Open the store with its passphrase",
-           "purser unseal < passphrase", RunUnseal);
-  auto* seal = app.add_subcommand("seal", "The store's key-encryption key")->require_subcommand(1);
-  seal->footer("Example: sudo purser seal rotate");
-  auto* rotate = seal->add_subcommand("rotate", "Replace it and re-encrypt every secret");
-  rotate->footer("Example: sudo purser seal rotate");
-  rotate->callback([&session] {
-    session.chosen = [&session] {
-      return session.WithConfig([&session](const broker::policy::Config& config) {
-        return session.WithDaemon([&config](const Console& console) {
-          return RunSealRotate(console, config.seal.kind, config.seal.path);
-        });
-      });
-    };
-  });
 }
 
 void AddInit(CLI::App& app, Session& session, NewConfigOptions& options) {
@@ -338,37 +248,39 @@ int RunPurser(int argc, char** argv) {
   app.add_flag("--json", session.json, "Print JSON");
   app.fallthrough();
 
-  std::string credential, agent, shell;
-  std::vector<std::string> command;
   NewConfigOptions init;
-  StopOrder order;
-  ApprovalOrder approval;
-  ArchiveOrder archive;
-  BudgetOrder budget;
-  RestoreOrder restore;
-  RotateOrder rotation;
   AddInit(app, session, init);
   AddDaemonCommands(app, session);
+  ArchiveOrder archive;
   AddArchive(*app.get_subcommand("ledger"), session, archive);
-  AddStops(app, session, order);
+  StopOrder stop;
+  AddStops(app, session, stop);
+  BudgetOrder budget;
   AddBudget(app, session, budget);
   RoleOrder role;
   AddRoles(app, session, role);
+  RestoreOrder restore;
   AddRestore(app, session, restore);
   RevokeOrder revoke;
   AddRevoke(app, session, revoke);
   TeardownOrder teardown;
   AddTeardown(app, session, teardown);
+  ApprovalOrder approval;
   AddApprovals(app, session, approval);
-  AddSecretCommands(app, session, credential);
+  SecretOrder secret;
+  AddSecretCommands(app, session, secret);
+  RotateOrder rotation;
   AddRotate(app, session, rotation);
+  std::string agent;
+  std::vector<std::string> command;
   AddRun(app, session, agent, command);
-  ExplainQuestion question;
-  AuditQuestion audit;
   AddConfig(app, session);
+  ExplainQuestion question;
   AddExplain(app, session, question);
+  AuditQuestion audit;
   AddAudit(app, session, audit);
   AddVersion(app, session);
+  std::string shell;
   AddCompletion(app, session, shell);
   if (const auto ended = Parse(app, argc, argv)) return *ended;
   return session.chosen();

@@ -4,7 +4,6 @@
 #include <ostream>
 #include <vector>
 
-#include "broker/policy/inert.h"
 #include "sidecar/cli/approval_hook.h"
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
@@ -13,7 +12,6 @@
 namespace sidecar::cli {
 namespace {
 
-using broker::policy::Inert;
 using nlohmann::json;
 
 constexpr size_t kShortId = 8;  // digits that tell the few that wait apart
@@ -174,20 +172,13 @@ void AddApprovals(CLI::App& app, Session& session, ApprovalOrder& order) {
       "The command is run for each new approval, with its JSON on standard input.");
   auto* watch = list->add_flag("--watch", order.watch, "Live, to approve and deny in place");
   list->add_option("--exec", order.exec, "Instead, run this for each that is new")->needs(watch);
-  list->callback([&session, &order] {
-    session.chosen = [&session, &order] {
-      return session.WithDaemon([&](const Console& c) { return RunApprovals(c, order); });
-    };
-  });
+  session.AtDaemon(list, [&order](const Console& c) { return RunApprovals(c, order); });
   const auto add = [&](const char* name, const char* about, const char* footer, bool yes) {
     auto* command = app.add_subcommand(name, about)->footer(footer);
     command->add_option("id", order.id, "As listed; its first digits are enough")->required();
     command->add_option("--why", order.why, "For the ledger, at most 200 characters");
-    command->callback([&session, &order, yes] {
-      session.chosen = [&session, &order, yes] {
-        return session.WithDaemon([&](const Console& c) { return RunDecision(c, order, yes); });
-      };
-    });
+    session.AtDaemon(command,
+                     [&order, yes](const Console& c) { return RunDecision(c, order, yes); });
   };
   add("approve", "Say yes to what it shows, on record",
       "Example: purser approve 3f9a01c2 --why \"ticket 1042\"", true);

@@ -124,11 +124,7 @@ void AddBudget(CLI::App& app, Session& session, BudgetOrder& order) {
   why->needs(raise);
   lasts->needs(raise);
   kind->needs(raise);
-  command->callback([&session, &order] {
-    session.chosen = [&session, &order] {
-      return session.WithDaemon([&](const Console& console) { return RunBudget(console, order); });
-    };
-  });
+  session.AtDaemon(command, [&order](const Console& c) { return RunBudget(c, order); });
 }
 
 }  // namespace sidecar::cli

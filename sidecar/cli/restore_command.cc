@@ -72,12 +72,7 @@ void AddRestore(CLI::App& app, Session& session, RestoreOrder& order) {
       "Example: purser restore --accept --why \"disk replaced, backup of last night\"");
   command->add_flag("--accept", order.accept, "It was you who put it back")->required();
   command->add_option("--why", order.why, "For the ledger; at most 200 characters")->required();
-  command->callback([&session, &order] {
-    session.chosen = [&session, &order] {
-      return session.WithDaemon(
-          [&](const Console& console) { return RunRestore(console, order.why); });
-    };
-  });
+  session.AtDaemon(command, [&order](const Console& c) { return RunRestore(c, order.why); });
 }
 
 }  // namespace sidecar::cli

@@ -119,11 +119,7 @@ void AddRevoke(CLI::App& app, Session& session, RevokeOrder& order) {
   whom->add_option("--token", order.token_seq, "Ledger seq of a token.issued entry");
   command->add_flag("--upstream", order.upstream, "At Entra, too; not of a token");
   command->add_option("--why", order.why, "For the ledger; cut after 200 characters");
-  command->callback([&session, &order] {
-    session.chosen = [&session, &order] {
-      return session.WithDaemon([&](const Console& console) { return RunRevoke(console, order); });
-    };
-  });
+  session.AtDaemon(command, [&order](const Console& c) { return RunRevoke(c, order); });
 }
 
 }  // namespace sidecar::cli

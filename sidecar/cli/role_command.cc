@@ -113,11 +113,7 @@ int RunRoles(const Console& console) {
 void AddRoles(CLI::App& app, Session& session, RoleOrder& order) {
   const auto run = [&session, &order](CLI::App* command,
                                       int (*act)(const Console&, const RoleOrder&)) {
-    command->callback([&session, &order, act] {
-      session.chosen = [&session, &order, act] {
-        return session.WithDaemon([&](const Console& console) { return act(console, order); });
-      };
-    });
+    session.AtDaemon(command, [&order, act](const Console& c) { return act(c, order); });
   };
   const auto add_holder = [&order](CLI::App* command) {
     command->add_option("holder", order.holder, "User (name or number), or object id in Entra")
@@ -147,8 +143,7 @@ void AddRoles(CLI::App& app, Session& session, RoleOrder& order) {
 
   auto* roles = app.add_subcommand("roles", "Show who holds which role, by what and until when");
   roles->footer("Example: purser roles --json | jq '.roles[] | select(.by == \"time\")'");
-  roles->callback(
-      [&session] { session.chosen = [&session] { return session.WithDaemon(RunRoles); }; });
+  session.AtDaemon(roles, RunRoles);
 }
 
 }  // namespace sidecar::cli

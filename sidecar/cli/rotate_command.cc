@@ -143,11 +143,7 @@ void AddRotate(CLI::App& app, Session& session, RotateOrder& order) {
                      "Of the application, where purser may not read it: from the portal");
   rotate->add_option("--key-id", order.key_id,
                      "Of the certificate or secret in use, where purser cannot tell");
-  rotate->callback([&session, &order] {
-    session.chosen = [&session, &order] {
-      return session.WithDaemon([&](const Console& c) { return RunRotate(c, order); });
-    };
-  });
+  session.AtDaemon(rotate, [&order](const Console& c) { return RunRotate(c, order); });
 }
 
 std::string RotationText(const json& view) {

@@ -1,6 +1,8 @@
 #include "sidecar/cli/session.h"
 
+#include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <utility>
 
 #include "sidecar/cli/config_command.h"
 #include "sidecar/cli/watch.h"
@@ -12,14 +14,19 @@ std::string FromEnvironment(const char* name, const char* otherwise) {
   return value != nullptr && *value != '\0' ? value : otherwise;
 }
 
-AdminClient Session::Client() const {
-  if (!admin_socket.empty()) return AdminClient(admin_socket);
+std::string Session::SocketPath() const {
+  if (!admin_socket.empty()) return admin_socket;
   const auto config = LoadForCommand(config_path);
-  return AdminClient((config ? config->paths.run : "/run/purser") + "/admin/sock");
+  return (config ? config->paths.run : "/run/purser") + "/admin/sock";
+}
+
+void Session::AtDaemon(CLI::App* command, std::function<int(const Console&)> run) {
+  command->callback(
+      [this, run = std::move(run)] { chosen = [this, run] { return WithDaemon(run); }; });
 }
 
 int Session::WithDaemon(const std::function<int(const Console&)>& command) const {
-  const AdminClient client = Client();
+  const AdminClient client(SocketPath());
   const int code = command({client, std::cout, std::cerr, json});
   if (code != kExitUnreachable || !admin_socket.empty() || json) return code;
   if (const auto config = LoadForCommand(config_path); !config) {

@@ -7,6 +7,10 @@
 #include "broker/policy/config.h"
 #include "sidecar/cli/daemon_commands.h"
 
+namespace CLI {
+class App;
+}
+
 namespace sidecar::cli {
 
 // The environment names places only.
@@ -19,16 +23,16 @@ struct Session {
   bool json = false;
   bool dry_run = false;
   bool registrations = false;
-  bool browser = false;
   bool watch = false;
-  std::string login_hint;
-  std::string expires;
   std::string out;
   std::function<int()> chosen;  // set by the command that was typed
 
   [[nodiscard]] Output output() const { return {std::cout, std::cerr, json}; }
-  /// The operator's socket, as given, else as the configuration places it.
-  [[nodiscard]] AdminClient Client() const;
+  /// Of the operator's socket: as given, else as the configuration places it, else the usual one.
+  [[nodiscard]] std::string SocketPath() const;
+  /// Where `command` is what was typed, `run` is what it leads to, with the daemon to ask. All
+  /// three outlive the parsing.
+  void AtDaemon(CLI::App* command, std::function<int(const Console&)> run);
   [[nodiscard]] int WithDaemon(const std::function<int(const Console&)>& command) const;
   /// The same for a command that only looks: with --watch again and again.
   [[nodiscard]] int Looking(const std::function<int(const Console&)>& command) const;

@@ -111,11 +111,7 @@ void AddStops(CLI::App& app, Session& session, StopOrder& order) {
     } else {
       command->add_flag("--upstream", order.upstream, "Disable their identities at Entra, too");
     }
-    command->callback([&session, &order, run] {
-      session.chosen = [&session, &order, run] {
-        return session.WithDaemon([&](const Console& console) { return run(console, order); });
-      };
-    });
+    session.AtDaemon(command, [&order, run](const Console& c) { return run(c, order); });
     return command->add_option("--why", order.why, "For the ledger; cut after 200 characters");
   };
   add("kill", "Stop an agent, or all: nothing is issued to it from now on",
