@@ -62,16 +62,44 @@ TEST_CASE("What a complete request says is read") {
   Framer framer;
   framer.Append(
       "GET /v1/audit?after=41 HTTP/1.1\r\nHost: x\r\nAUTHORIZATION:   Basic aTo=  \r\n"
-      "traceparent: t\r\nConnection: keep-alive, Close\r\n\r\n");
+      "traceparent: t\r\nConnection: keep-alive, Close\r\nPurser-Session: 5e55\r\n\r\n");
   REQUIRE(framer.Examine() == Framer::State::kComplete);
   CHECK(framer.head().method == "GET");
   CHECK(framer.head().path == "/v1/audit");
   CHECK(framer.head().query == "after=41");
   CHECK(framer.head().authorization == "Basic aTo=");
   CHECK(framer.head().traceparent == "t");
+  CHECK(framer.head().session == "5e55");
   CHECK(framer.head().content_type.empty());
   CHECK(framer.head().close);
   CHECK(framer.body().empty());
+}
+
+TEST_CASE("A session is sent once, in one header, and no longer than one is") {
+  const std::string longest(HeadLimits::kMaxSessionBytes, 'a');
+  struct Row {
+    const char* why;
+    std::string headers;
+    const char* verdict;
+  };
+  // clang-format off
+  const Row rows[] = {
+      {"as long as one may be",       "Purser-Session: " + longest + "\r\n",                 "ok"},
+      {"in another case",             "PURSER-SESSION: s\r\n",                               "ok"},
+      {"nobody's",                    "Purser-Session:\r\n",                                 "ok"},
+      {"longer",                      "Purser-Session: " + longest + "a\r\n",                "431"},
+      {"two of them",                 "Purser-Session: s\r\nPurser-Session: s\r\n",         "400"},
+      {"two that differ in case",     "Purser-Session: s\r\npurser-session: t\r\n",         "400"},
+      {"with an underscore",          "Purser_Session: s\r\n",                               "400"},
+      {"encoded",                     "Purser-Session: %73\r\n",                             "400"},
+      {"on two lines",                "Purser-Session: s\r\n t\r\n",                        "400"},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const std::string bytes = "GET /v1/status HTTP/1.1\r\nHost: x\r\n" + row.headers + "\r\n";
+    CHECK(Verdict(bytes, bytes.size()) == row.verdict);
+  }
 }
 
 TEST_CASE("Pipelined requests are neither lost nor mixed") {
