@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,6 +27,18 @@ Fd Connect(const std::string& path) {
   std::ranges::copy(path, address.sun_path);
   REQUIRE(connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
   return fd;
+}
+
+constexpr uint32_t kAgentUser = 61001, kStranger = 61031;
+// Everybody may connect to the operator's socket, to sign in.
+constexpr const char* kPeopleSignIn =
+    "[admin]\noperators = [\"entra-group:8f0c1d2e-0000-4000-8000-00000000000a\"]\n"
+    "client_id = \"8f0c1d2e-0000-4000-8000-00000000000b\"\n";
+
+mode_t ModeOf(const std::string& path) {
+  struct stat status{};
+  REQUIRE(stat(path.c_str(), &status) == 0);
+  return status.st_mode & 07777;
 }
 
 std::string ReadAll(const Fd& fd) {
@@ -89,6 +102,81 @@ TEST_CASE("Whatever four agents hold open, another gets in, and an operator alwa
     hold("");
   }
   CHECK_FALSE(connections.HasRoom(""));
+}
+
+TEST_CASE("The operator's socket is open to all only where people sign in, an agent's never") {
+  struct Row {
+    const char* why;
+    std::string admin;
+    mode_t mode;
+  };
+  const Row rows[] = {
+      {"no [admin]", "", 0660},
+      {"groups of this machine", "[admin]\noperators = [\"group:3001\"]\n", 0660},
+      {"people of Entra", kPeopleSignIn, 0666},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    World world(Agent("helpdesk", geteuid()) + row.admin);
+    REQUIRE(world.Start().has_value());
+    CHECK(ModeOf(world.AdminSocket()) == row.mode);
+    CHECK(ModeOf(world.Socket("helpdesk")) == 0660);
+  }
+}
+
+TEST_CASE("Strangers who may sign in leave those in [admin] their room") {
+  if (geteuid() != 0) return;
+  World world(Agent("helpdesk", kAgentUser) + kPeopleSignIn);
+  REQUIRE(world.Start().has_value());
+  const auto& connections = world.supervisor->door().connections();
+  std::vector<Client> strangers;
+  strangers.reserve(FrontDoor::kMaxNewcomers);
+  for (size_t i = 0; i < FrontDoor::kMaxNewcomers; ++i) {
+    strangers.emplace_back(world.AdminSocket(), kStranger);
+  }
+  CHECK(world.Until([&] { return connections.size() == FrontDoor::kMaxNewcomers; }));
+  Client one_more(world.AdminSocket(), kStranger + 1);
+  CHECK(world.Until([&] { return one_more.Has("HTTP/1.1 503 "); }));
+  Client agent(world.AdminSocket(), kAgentUser);
+  CHECK(world.Until([&] { return agent.Has("HTTP/1.1 403 "); }));
+  const Client root(world.AdminSocket());
+  CHECK(world.Until([&] { return connections.size() == FrontDoor::kMaxNewcomers + 1; }));
+
+  strangers.pop_back();
+  CHECK(world.Until([&] { return connections.size() == FrontDoor::kMaxNewcomers; }));
+  strangers.emplace_back(world.AdminSocket(), kStranger);
+  CHECK(world.Until([&] { return connections.size() == FrontDoor::kMaxNewcomers + 1; }));
+}
+
+TEST_CASE("Strangers who come and go have few processes forked for them, operators all the same") {
+  if (geteuid() != 0) return;
+  World world(Agent("helpdesk", kAgentUser) + kPeopleSignIn);
+  REQUIRE(world.Start().has_value());
+  const auto& connections = world.supervisor->door().connections();
+  const auto began = world.clock.Now();
+  size_t admitted = 0;
+  size_t refused = 0;
+  for (int round = 0; round < 20 && refused == 0; ++round) {
+    std::vector<Client> strangers;
+    strangers.reserve(FrontDoor::kMaxNewcomers);
+    for (size_t i = 0; i < FrontDoor::kMaxNewcomers; ++i) {
+      strangers.emplace_back(world.AdminSocket(), kStranger);
+    }
+    const auto answered = [&] {
+      refused = static_cast<size_t>(std::ranges::count_if(
+          strangers, [](Client& client) { return client.Has("HTTP/1.1 503 "); }));
+      return connections.size() + refused == strangers.size();
+    };
+    REQUIRE(world.Until(answered));
+    admitted += connections.size();
+    strangers.clear();
+    REQUIRE(world.Until([&] { return connections.size() == 0; }));
+  }
+  const std::chrono::duration<double> took = world.clock.Now() - began;
+  CHECK(refused > 0);
+  CHECK(static_cast<double>(admitted) <= FrontDoor::kNewcomersPerSecond * (2 + took.count()) + 1);
+  const Client root(world.AdminSocket());
+  CHECK(world.Until([&] { return connections.size() == 1; }));
 }
 
 TEST_CASE("One round serves a few of each agent, however many wait") {

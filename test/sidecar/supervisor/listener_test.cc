@@ -62,4 +62,7 @@ TEST_CASE("A user may connect to its socket, and change nothing about it") {
   };
   CHECK(done_as(kAgent) == 1);
   CHECK(done_as(kAgent + 1) == 0);
+  const auto open_to_all = Listener::Open(path, {{}, {}, /*everybody=*/true});
+  REQUIRE(open_to_all.has_value());
+  CHECK(done_as(kAgent + 1) == 1);
 }
