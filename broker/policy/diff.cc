@@ -96,7 +96,8 @@ Lines RightsOf(const Config& config) {
     lines.insert("people sign in to " + config.admin.client_id + " for " +
                  Format(config.admin.session));
   }
-  if (!config.admin.require_person) lines.insert("who is not signed in may approve, release and give roles");
+  if (!config.admin.require_person)
+    lines.insert("who is not signed in may approve, release and give roles");
   if (!config.admin.two_person_release)
     lines.insert("one operator alone may release after a kill or a revocation");
   for (const auto& [name, notifier] : config.notifiers) {
