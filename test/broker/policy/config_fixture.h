@@ -2,6 +2,8 @@
 #pragma once
 #include <doctest/doctest.h>
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +69,42 @@ inline broker::policy::Config Valid(std::string text) {
   }
   REQUIRE(config.has_value());
   return *std::move(config);
+}
+
+/// A configuration that is wrong, and one of the faults that are found in it.
+struct FaultRow {
+  std::string why;
+  std::string text;
+  uint32_t line;
+  const char* says;
+};
+
+inline void CheckFaults(std::span<const FaultRow> rows) {
+  for (const FaultRow& row : rows) {
+    CAPTURE(row.why);
+    const auto got = Parse(row.text);
+    REQUIRE_FALSE(got.has_value());
+    std::string all;
+    bool found = false;
+    for (const auto& fault : got.error()) {
+      all += Format(fault) + "\n";
+      found = found || (fault.place.line == row.line && fault.message.contains(row.says));
+    }
+    CAPTURE(all);
+    CHECK(found);
+  }
+}
+
+/// Whether a fault of `text` says `what`, wherever it stands; adds all that are found to `all`.
+inline bool Says(const std::string& text, const std::string& what, std::string* all) {
+  const auto got = Parse(text);
+  if (got) return false;
+  bool found = false;
+  for (const auto& fault : got.error()) {
+    *all += Format(fault) + "\n";
+    found = found || fault.message.contains(what);
+  }
+  return found;
 }
 
 }  // namespace fixture

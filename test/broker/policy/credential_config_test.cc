@@ -4,6 +4,7 @@
 #include "test/broker/policy/config_fixture.h"
 
 using namespace broker::policy;
+using fixture::Says;
 
 namespace {
 
@@ -22,16 +23,6 @@ std::string Proofs() {
 std::string With(const std::string& tables) { return fixture::With("", Proofs() + tables); }
 std::string X(const std::string& kind, const std::string& body) {
   return With(Table("x", kind, body));
-}
-
-bool Says(const std::string& text, const std::string& what, std::string* all) {
-  const auto got = fixture::Parse(text);
-  if (got) return false;
-  for (const Diagnostic& fault : got.error()) {
-    *all += Format(fault) + "\n";
-    if (fault.message.find(what) != std::string::npos) return true;
-  }
-  return false;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "test/broker/policy/config_fixture.h"
 
 using namespace broker::policy;
+using fixture::Says;
 
 namespace {
 
@@ -36,16 +37,6 @@ std::string Approving(const std::string& who, const std::string& tables) {
              "[admin]\nclient_id = \"99999999-2222-3333-4444-555555555555\"\napprovers = [" + who +
                  "]") +
          tables;
-}
-
-bool Says(const std::string& text, const std::string& what, std::string* all) {
-  const auto got = fixture::Parse(text);
-  if (got) return false;
-  for (const Diagnostic& fault : got.error()) {
-    *all += Format(fault) + "\n";
-    if (fault.message.find(what) != std::string::npos) return true;
-  }
-  return false;
 }
 
 }  // namespace

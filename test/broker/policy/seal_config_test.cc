@@ -32,18 +32,12 @@ std::string Identity(const std::string& name, const std::string& kind,
 }  // namespace
 
 TEST_CASE("A key vault that cannot open the store is refused where it stands") {
-  struct Row {
-    const char* why;
-    std::string text;
-    uint32_t line;
-    const char* says;
-  };
   const std::string both = "vault = \"corp\"\nname = \"purser-kek\"\n";
   const std::string named = Corp("auth = \"credential:reader\"\n");
   const std::string files = "[vault.files]\nkind = \"mounted-files\"\npath = \"/run/s\"\n";
   // Behind both keys [vault.corp] is in line 22, its auth in line 25.
   // clang-format off
-  const Row rows[] = {
+  const fixture::FaultRow rows[] = {
       {"no vault",                     Sealed("name = \"purser-kek\"\n", Corp(kMachine)),  5, "needs vault"},
       {"no name",                      Sealed("vault = \"corp\"\n", Corp(kMachine)),       5, "needs name"},
       {"a path beside it",             Sealed(both + "path = \"/kek\"\n", Corp(kMachine)), 9, "has no path"},
@@ -61,19 +55,7 @@ TEST_CASE("A key vault that cannot open the store is refused where it stands") {
       {"an identity out of a vault",   Sealed(both, named + Identity("reader", "client-secret", "vault = \"corp\"\nname = \"s\"\n")), 25, "comes from a key vault itself"},
   };
   // clang-format on
-  for (const Row& row : rows) {
-    CAPTURE(row.why);
-    const auto got = fixture::Parse(row.text);
-    REQUIRE_FALSE(got.has_value());
-    std::string all;
-    bool found = false;
-    for (const Diagnostic& fault : got.error()) {
-      all += Format(fault) + "\n";
-      found = found || (fault.place.line == row.line && fault.message.contains(row.says));
-    }
-    CAPTURE(all);
-    CHECK(found);
-  }
+  fixture::CheckFaults(rows);
 }
 
 TEST_CASE("A key vault opens the store for who needs nothing out of it") {

@@ -43,18 +43,12 @@ std::string Corp(std::string_view from, std::string_view to) {
 }  // namespace
 
 TEST_CASE("A vault or a credential's place in it that cannot be meant is refused") {
-  struct Row {
-    const char* why;
-    std::string text;
-    uint32_t line;
-    const char* says;
-  };
   const std::string person =
       "[credential.app]\nkind = \"refresh-token\"\nclient_id = "
       "\"11111111-2222-3333-4444-666666666666\"\nuser = \"66666666-7777-8888-9999-aaaaaaaaaaaa\"\n"
       "scopes = [\"Calendars.Read\"]\nvault = \"corp\"\nname = \"rt\"\n";
   // clang-format off
-  const Row rows[] = {
+  const fixture::FaultRow rows[] = {
       {"no kind",                    Vaulted("path = \"/run/s\"\n"),                         20, "lacks \"kind\""},
       {"a kind of a slip",           Vaulted("kind = \"azure-keyvault\"\n"),                 21, "did you mean \"azure-key-vault\""},
       {"a kind in short",            Vaulted("kind = \"keyvault\"\n"),                       21, "did you mean \"azure-key-vault\""},
@@ -109,19 +103,7 @@ TEST_CASE("A vault or a credential's place in it that cannot be meant is refused
       {"a custom cloud without one", Vaulted(kCorp).insert(With("", "").find("[seal]"), "cloud = \"custom\"\nauthority = \"https://l.x\"\ngraph = \"https://g.x\"\n"), 5, "needs vault_suffix"},
   };
   // clang-format on
-  for (const Row& row : rows) {
-    CAPTURE(row.why);
-    const auto got = fixture::Parse(row.text);
-    REQUIRE_FALSE(got.has_value());
-    std::string all;
-    bool found = false;
-    for (const Diagnostic& fault : got.error()) {
-      all += Format(fault) + "\n";
-      found = found || (fault.place.line == row.line && fault.message.contains(row.says));
-    }
-    CAPTURE(all);
-    CHECK(found);
-  }
+  fixture::CheckFaults(rows);
 }
 
 TEST_CASE("A credential that only shows a vault who asks lists no scopes, and serves no rule") {
