@@ -113,6 +113,8 @@ class NotifierCheck {
       }
     }
     if (IsSame(writer, config.admin.upstream)) return "[admin] upstream";
+    const std::string& people = config.admin.client_id;
+    if (!people.empty() && SameIgnoringCase(people, writer.client_id)) return "[admin] client_id";
     for (const auto& [name, credential] : config.credentials) {
       if (IsSame(writer, credential.rotate_with)) return "rotate_with of credential " + name;
     }

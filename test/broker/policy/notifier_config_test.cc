@@ -184,6 +184,7 @@ TEST_CASE("A chat whose credential is anything else's, too, or can do more, is a
       {"an agent's registration",       With(with(same, "11111111-2222-3333-4444-555555555555") + Chat("")), "a rule of agent helpdesk"},
       {"an agent's credential",         fixture::With("scopes = [\"Mail.Read\"]\ncredential = \"mail\"", "scopes = [\"ChatMessage.Send\"]\ncredential = \"writer\"") + writer + Chat(""), "a rule of agent helpdesk"},
       {"what ends others at Entra",     fixture::With("[admin]", "[admin]\nupstream = \"writer\"") + writer + Chat(""), "[admin] upstream"},
+      {"what people sign in to",        fixture::With("[admin]", "[admin]\nclient_id = \"55555555-2222-3333-4444-555555555555\"") + writer + Chat(""), "[admin] client_id"},
       {"what rotates others",           With(writer + "[credential.app]\nkind = \"client-secret\"\nclient_id = \"77777777-2222-3333-4444-555555555555\"\nscopes = [\"User.Read.All\"]\nrotate_with = \"writer\"\n" + Chat("")), "rotate_with of credential app"},
   };
   // clang-format on
