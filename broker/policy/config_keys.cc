@@ -5,6 +5,7 @@
 
 #include "broker/base/ascii.h"
 #include "broker/base/local_url.h"
+#include "broker/policy/config_checks.h"
 #include "broker/policy/config_values.h"
 
 namespace broker::policy {
@@ -44,6 +45,12 @@ constexpr string_view kDurationWants = "a duration such as \"10m\" or \"2h\", fr
 constexpr string_view kGroupWants =
     "\"group:NAME\" for a Unix group, \"entra-group:GUID\" or \"entra-user:GUID\" for people who "
     "sign in";
+constexpr string_view kApproverWants =
+    "\"group:NAME\", \"entra-group:GUID\" or \"entra-user:GUID\" as in [admin] approvers, or "
+    "\"requester\"";
+
+// Whoever the requester is at a request: no holder of a role, so that only `by` takes it.
+bool IsApprover(string_view text) { return text == kRequester || IsRoleHolder(text); }
 
 // clang-format off
 constexpr auto kInstance = std::to_array<Key>({
@@ -210,8 +217,8 @@ constexpr auto kRule = std::to_array<Key>({
 });
 
 constexpr auto kApproval = std::to_array<Key>({
-    {.name = "by", .slot = +[](Target& t) -> List { return t.rule->approval_by.names; }, .wants = kGroupWants,
-     .doc = "Whose yes counts, of [admin] approvers; absent: every approver's.", .check = IsRoleHolder},
+    {.name = "by", .slot = +[](Target& t) -> List { return t.rule->approval_by.names; }, .wants = kApproverWants,
+     .doc = "Whose yes counts, of [admin] approvers; \"requester\" is the person whom the request's user_assertion proves; absent: every approver's.", .check = IsApprover},
     {.name = "expires", .slot = +[](Target& t) -> std::chrono::seconds& { return t.rule->approval.expires; }, .wants = kDurationWants,
      .doc = "How long people have to decide.", .fallback = "10m"},
     {.name = "quorum", .slot = +[](Target& t) -> uint32_t& { return t.rule->approval.quorum; }, .wants = "a whole number from 1 to 10",
@@ -224,11 +231,11 @@ constexpr auto kApproval = std::to_array<Key>({
 
 constexpr auto kAdmin = std::to_array<Key>({
     {.name = "operators", .slot = +[](Target& t) -> List { return t.config->admin.operators; }, .wants = kGroupWants,
-     .doc = "Who may enrol, reload, re-seal and resume.", .check = IsRoleHolder},
+     .doc = "Who may do all but approve: enrol, rotate, revoke, kill, release, raise budgets, give roles, tear down.", .check = IsRoleHolder},
     {.name = "approvers", .slot = +[](Target& t) -> List { return t.config->admin.approvers; }, .wants = kGroupWants,
-     .doc = "Who may approve requests.", .check = IsRoleHolder},
+     .doc = "Who may approve and deny requests.", .check = IsRoleHolder},
     {.name = "auditors", .slot = +[](Target& t) -> List { return t.config->admin.auditors; }, .wants = kGroupWants,
-     .doc = "Who may read the ledger.", .check = IsRoleHolder},
+     .doc = "Who may look: at the ledger's files, and by commands that change nothing.", .check = IsRoleHolder},
     {.name = "client_id", .slot = +[](Target& t) -> Text { return t.config->admin.client_id; }, .wants = "a GUID, e.g. \"3f6b…\"",
      .doc = "The registration (a public client) that people sign in to with `purser login --as-operator`; absent: they cannot.", .check = IsGuid, .from_env = true},
     {.name = "session", .slot = +[](Target& t) -> std::chrono::seconds& { return t.config->admin.session; }, .wants = kDurationWants,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "broker/policy/config_checks.h"
 #include "broker/policy/config_messages.h"
 #include "broker/policy/config_values.h"
 #include "broker/policy/inert.h"
@@ -18,11 +17,6 @@ bool Contains(Words words, std::string_view word) {
 std::string Guess(std::string_view text, Words words) {
   const std::string guess = DidYouMean(text, words);
   return guess.empty() ? "" : "; " + guess;
-}
-
-// Whoever it is at a request: no holder of a role, so that only `by` takes it.
-bool IsRequester(const Key& key, std::string_view text) {
-  return key.name == "by" && text == kRequester;
 }
 
 bool IsVariableName(std::string_view name) {
@@ -93,7 +87,7 @@ void ValueReader::ReadList(const Key& key, const toml::array& array, const std::
       draft_->Fault(place, kLooksSecretMessage);
     } else if (text->starts_with("env:")) {
       draft_->Fault(place, "policy never comes from the environment: write the value itself");
-    } else if (key.check != nullptr && !key.check(*text) && !IsRequester(key, *text)) {
+    } else if (key.check != nullptr && !key.check(*text)) {
       draft_->Fault(place, must + std::string(key.wants));
     } else if (std::ranges::find(*list, *text) != list->end()) {
       draft_->Fault(place, "this element occurs twice: keep one of the two");

@@ -68,5 +68,8 @@ TEST_CASE("The schema has every key of the parser's table, and no room for other
       schema["properties"]["agent"]["additionalProperties"]["properties"]["allow"]["items"];
   CHECK(rule["properties"]["decision"]["enum"] ==
         nlohmann::ordered_json({"log", "notify", "approve"}));
+  const std::string by =
+      rule["properties"]["approval"]["properties"]["by"]["description"].get<std::string>();
+  CHECK(by.contains("\"requester\" is the person whom"));
   CHECK(rule["required"] == nlohmann::ordered_json({"name", "scopes", "credential"}));
 }
