@@ -15,16 +15,13 @@ import unittest
 
 import harness
 import mounts
+import stopper
 from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, MAIL_APP, SECRET_APP, DevTenant, Purser,
                      default_tenant, rule, until)
 
 RUNBOOK = harness.ROOT / "deploy" / "RUNBOOK.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
 OPERATORS = "purser-operators"
-# What may end sessions and change registrations at Entra.
-STOPPER = "dddddddd-0000-4000-8000-000000000001"
-ROLES = ["Application.ReadWrite.All", "User.RevokeSessions.All",
-         "DelegatedPermissionGrant.ReadWrite.All"]
 
 
 def sections():
@@ -54,9 +51,7 @@ class Runbook(unittest.TestCase):
         tenant = default_tenant()
         tenant["vault"] = {"roles": {SECRET_APP: ["Key Vault Secrets User"]},
                            "secrets": {"app-secret": {"value": CLIENT_SECRET}}}
-        tenant["registrations"].append({"client_id": STOPPER, "name": "stopper",
-                                        "secrets": [CLIENT_SECRET],
-                                        "application": {"graph": ROLES}})
+        tenant["registrations"].append(stopper.registration())
         cls.entra = cls.enterClassContext(DevTenant(tenant))
         cls.entra.settings(device_code_interval_s=1)
         cls.home = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
@@ -87,7 +82,7 @@ class Runbook(unittest.TestCase):
         config["agent"] = {HELPDESK: {"user": user, "allow": [
             rule("read-mail", ["Mail.Read"], "aid-mail"),
             rule("read-users", ["User.Read.All"], "admin-app")]}}
-        credential["stopper"] = {"kind": "client-secret", "client_id": STOPPER, "scopes": ROLES}
+        credential["stopper"] = stopper.credential()
         credential["admin-app"]["rotate_with"] = "stopper"
         config["admin"] = {"operators": [f"group:{OPERATORS}"], "upstream": "stopper"}
         config["instance"]["name"] = "helpdesk-zrh"

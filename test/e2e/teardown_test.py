@@ -5,57 +5,29 @@ import os
 import pathlib
 import shutil
 import signal
-import tempfile
-import unittest
 
-import enrolled
 import harness
-from harness import (BIN, BROAD, CERT_APP, CLIENT_SECRET, DevTenant, HELPDESK, MAIL_APP, ROBOT,
-                     SECRET_APP, default_tenant, until)
-from oauth import Signer
+import stopper
+from harness import BIN, BROAD, CERT_APP, CLIENT_SECRET, HELPDESK, MAIL_APP, ROBOT, SECRET_APP, until
 from programs import Program
+from stopper import ADMIN
 
-ADMIN = "dddddddd-0000-4000-8000-000000000001"
-ROLES = ["Application.ReadWrite.All", "User.RevokeSessions.All",
-         "DelegatedPermissionGrant.ReadWrite.All"]
 USERS = ["User.Read.All"]
 REFUSED = 1
 
 
-class TearingDown(enrolled.TenantCase):
-    @classmethod
-    def setUpClass(cls):
-        """Each test has a tenant of its own: what it ends stays ended."""
-
+class TearingDown(stopper.StopperCase):
     def setUp(self):
-        tenant = default_tenant()
-        tenant["registrations"].append({"client_id": ADMIN, "name": "stopper",
-                                        "secrets": [CLIENT_SECRET],
-                                        "application": {"graph": ROLES}})
-        self.entra = self.enterContext(DevTenant(tenant))
-        self.entra.settings(device_code_interval_s=1)
-        signer = Signer(self.enterContext(tempfile.TemporaryDirectory()))
-        self.entra.registration(CERT_APP, certificates=[signer.pem])
-        self.purser = self.started(edit=self.edit)
-        self.told(0, "secret", "set", "stopper", stdin=CLIENT_SECRET)
-        self.told(0, "secret", "set", "cert", stdin=signer.key.read_text() + signer.pem)
+        super().setUp()
+        self.done("secret", "set", "cert", stdin=self.signer.key.read_text() + self.signer.pem)
         self.state = pathlib.Path(self.purser.config["paths"]["state"])
         self.key = pathlib.Path(self.purser.config["seal"]["path"])
 
-    @staticmethod
-    def edit(config):
-        config["credential"]["stopper"] = {"kind": "client-secret", "client_id": ADMIN,
-                                           "scopes": ROLES}
-        config.setdefault("admin", {})["upstream"] = "stopper"
+    def edit(self, config):
         for name in ("broad", "web"):  # purser never got their secrets, nor can it remove them
             del config["credential"][name]
         del config["agent"][BROAD]
         del config["agent"][ROBOT]["allow"][1]
-
-    def told(self, code, *arguments, stdin=None):
-        told = self.purser.cli(*arguments, stdin=stdin)
-        self.assertEqual(told.returncode, code, told.stdout + told.stderr + self.purser.log())
-        return told.stdout + told.stderr
 
     def teardown_now(self, code, *options):
         return self.told(code, "teardown", "--why", "project ended", "--yes-destroy", "e2e",

@@ -1,53 +1,21 @@
 #!/usr/bin/env python3
 """What is stopped here is ended at Entra, too, where that is asked for; and the stop never waits for it."""
 import json
-import tempfile
-import unittest
 
 import enrolled
 import harness
-from harness import (CERT_APP, CLIENT_SECRET, DevTenant, HELPDESK, JO, MAIL_APP, ROBOT, SECRET_APP,
-                     default_tenant)
-from oauth import Signer
+import stopper
+from harness import CERT_APP, CLIENT_SECRET, HELPDESK, JO, MAIL_APP, ROBOT, SECRET_APP
+from stopper import ADMIN
 
-ADMIN = "dddddddd-0000-4000-8000-000000000001"
-ROLES = ["Application.ReadWrite.All", "User.RevokeSessions.All",
-         "DelegatedPermissionGrant.ReadWrite.All"]
 USERS, MAIL = ["User.Read.All"], ["Mail.Read"]
 OTHER = "other"
 
 
-class AtEntra(enrolled.TenantCase):
-    @classmethod
-    def setUpClass(cls):
-        """Each test has a tenant of its own: what it ends stays ended."""
-
-    def setUp(self):
-        tenant = default_tenant()
-        tenant["registrations"].append({"client_id": ADMIN, "name": "stopper",
-                                        "secrets": [CLIENT_SECRET],
-                                        "application": {"graph": ROLES}})
-        self.entra = self.enterContext(DevTenant(tenant))
-        self.entra.settings(device_code_interval_s=1)
-        self.signer = Signer(self.enterContext(tempfile.TemporaryDirectory()))
-        self.entra.registration(CERT_APP, certificates=[self.signer.pem])
-        self.purser = self.started(edit=self.edit)
-        self.done("secret", "set", "stopper", stdin=CLIENT_SECRET)
-
+class AtEntra(stopper.StopperCase):
     def edit(self, config):
-        config["credential"]["stopper"] = {"kind": "client-secret", "client_id": ADMIN,
-                                           "scopes": ROLES}
-        config["admin"]["upstream"] = "stopper"
         config["agent"][OTHER] = dict(config["agent"][HELPDESK])
         config["agent"][OTHER]["allow"] = [harness.rule("read-mail", MAIL, "broad")]
-
-    def told(self, code, *arguments, stdin=None):
-        told = self.purser.cli(*arguments, stdin=stdin)
-        self.assertEqual(told.returncode, code, told.stdout + told.stderr + self.purser.log())
-        return told.stdout
-
-    def done(self, *arguments, stdin=None):
-        return self.told(0, *arguments, stdin=stdin)
 
     def assert_killed(self, agent=HELPDESK):
         self.refused(self.purser, self.purser.token(agent, USERS), 403, "killed")
