@@ -53,14 +53,19 @@ Status TimedRoles::Load(bool restored) {
   const auto noted = ports_.noted(kLeft);
   if (!noted && noted.error().code != ErrorCode::kNotFound) return std::unexpected(noted.error());
   Resume(noted ? *noted : std::string(), ports_.clock.Now(), ports_.clock.WallNow(), &roles);
-  const std::scoped_lock lock(mutex_);
-  if (!loaded_) roles_ = std::move(roles);
-  for (TimedRole& one : roles_) {
-    if (!loaded_ && !one.ended.empty()) EndLocked(&one, std::exchange(one.ended, {}));
-    if (restored) EndLocked(&one, "restore");
+  bool any = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!loaded_) roles_ = std::move(roles);
+    for (TimedRole& one : roles_) {
+      if (!loaded_ && !one.ended.empty()) EndLocked(&one, std::exchange(one.ended, {}));
+      if (restored) EndLocked(&one, "restore");
+    }
+    loaded_ = true;
+    any = !roles_.empty();
   }
-  loaded_ = true;
-  return {};
+  // Before anything is served: after a crash right now the store would be no backup any more.
+  return restored && any ? Store() : Status{};
 }
 
 // REQUIRES: turn_ is held.

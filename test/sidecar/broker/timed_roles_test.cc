@@ -309,6 +309,13 @@ TEST_CASE("What becomes void ends for good") {
     CHECK_FALSE(s.HelperHolds());
     CHECK(s.LastEnd() == "restore");
   }
+  SUBCASE("all of a backup, though purser crashes right away") {
+    REQUIRE_FALSE(s.Give(Asked({kHelper, {}})));
+    REQUIRE(s.roles->Load(true).has_value());
+    s.Restart();
+    CHECK_FALSE(s.HelperHolds());
+    CHECK(s.LastEnd() == "restore");
+  }
   s.Restart();
   CHECK_FALSE(s.HelperHolds());
   CHECK(s.roles->List(s.config).empty());
