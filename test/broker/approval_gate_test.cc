@@ -58,6 +58,23 @@ struct GateFixture : FakeMintPorts {
     REQUIRE_FALSE(got.has_value());
     return got.error().refusal.reason;
   }
+  /// One has asked and a person has said yes: who asks again has a token, as far as Entra goes.
+  void Grant() {
+    CHECK(Refused() == Reason::kApprovalPending);
+    Say(true);
+    EntraAnswers();
+  }
+  /// One asks, and is held for half a minute. Its refusals, as they come.
+  std::shared_ptr<const std::vector<Reason>> Hold() {
+    const auto answers = std::make_shared<std::vector<Reason>>();
+    auto request = Fixture::Asking({"Mail.Read"});
+    request.wait = 30s;
+    broker.IssueToken(caller, request, "r", [answers](auto result) {
+      REQUIRE_FALSE(result.has_value());
+      answers->push_back(result.error().refusal.reason);
+    });
+    return answers;
+  }
   void Say(bool yes) {
     const auto all = approvals.List();
     REQUIRE_FALSE(all.empty());
@@ -107,9 +124,7 @@ TEST_CASE("A kept token does not serve a rule that waits, and nobody asks Entra 
 
 TEST_CASE("A crash between the counted use and the durable release gives no second token") {
   GateFixture f;
-  CHECK(f.Refused() == Reason::kApprovalPending);
-  f.Say(true);
-  f.EntraAnswers();
+  f.Grant();
   f.ledger.holds = true;
   bool answered = false;
   f.broker.IssueToken(f.caller, Fixture::Asking({"Mail.Read"}), "r",
@@ -125,9 +140,7 @@ TEST_CASE("A crash between the counted use and the durable release gives no seco
 
 TEST_CASE("A release that the ledger refuses costs the use, and the token is nobody's") {
   GateFixture f;
-  CHECK(f.Refused() == Reason::kApprovalPending);
-  f.Say(true);
-  f.EntraAnswers();
+  f.Grant();
   f.ledger.refuses = [](const auto& entry) { return entry.type == EntryType::kTokenIssued; };
   CHECK(f.Refused() == Reason::kInternal);
   CHECK(f.approvals.List().front().state == broker::ApprovalState::kUsed);
@@ -170,20 +183,14 @@ TEST_CASE("What is refused without a person is refused at once, and asks nobody"
 
 TEST_CASE("A request that waits for a person is refused at the moment of the stop, once") {
   GateFixture f;
-  std::vector<Reason> answers;
-  auto request = Fixture::Asking({"Mail.Read"});
-  request.wait = 30s;
-  f.broker.IssueToken(f.caller, request, "r", [&](auto result) {
-    REQUIRE_FALSE(result.has_value());
-    answers.push_back(result.error().refusal.reason);
-  });
-  CHECK(answers.empty());  // held, and no thread is
+  const auto answers = f.Hold();
+  CHECK(answers->empty());  // held, and no thread is
   f.broker.Stop("helpdesk");
-  CHECK(answers == std::vector{Reason::kKilled});
+  CHECK(*answers == std::vector{Reason::kKilled});
   f.approvals.Tick();
   f.clock.Advance(1min);
   f.approvals.Tick();
-  CHECK(answers.size() == 1);
+  CHECK(answers->size() == 1);
   CHECK(f.approvals.List().front().state == broker::ApprovalState::kKilled);
 }
 
@@ -191,54 +198,40 @@ TEST_CASE("A request that waits has its answer when its time is over, and the de
   for (const bool denied : {false, true}) {
     CAPTURE(denied);
     GateFixture f;
-    std::vector<Reason> answers;
-    auto request = Fixture::Asking({"Mail.Read"});
-    request.wait = 30s;
-    f.broker.IssueToken(f.caller, request, "r",
-                        [&](auto result) { answers.push_back(result.error().refusal.reason); });
+    const auto answers = f.Hold();
     if (denied) f.Say(false);
     f.clock.Advance(30s);
     f.approvals.Tick();
-    CHECK(answers == std::vector{denied ? Reason::kApprovalDenied : Reason::kApprovalPending});
+    CHECK(*answers == std::vector{denied ? Reason::kApprovalDenied : Reason::kApprovalPending});
   }
 }
 
 TEST_CASE("A held request is judged by the rules of now, and not released by those of before") {
   GateFixture f;
-  std::vector<Reason> answers;
-  auto request = Fixture::Asking({"Mail.Read"});
-  request.wait = 30s;
-  f.broker.IssueToken(f.caller, request, "r",
-                      [&](auto result) { answers.push_back(result.error().refusal.reason); });
+  const auto answers = f.Hold();
   auto without = *GateFixture::Gated();
   without.agents["helpdesk"].rules.clear();
   f.broker.SetConfig(std::make_shared<const broker::policy::Config>(std::move(without)));
   f.EntraAnswers();
   f.Say(true);
-  CHECK(answers == std::vector{Reason::kApprovalPending});
+  CHECK(*answers == std::vector{Reason::kApprovalPending});
   CHECK(f.http.seen.empty());
   CHECK(f.Refused() == Reason::kNoRule);
 }
 
 TEST_CASE("A held request of a credential that is revoked is told so, and nobody is asked again") {
   GateFixture f;
-  std::vector<Reason> answers;
-  auto request = Fixture::Asking({"Mail.Read"});
-  request.wait = 30s;
-  f.broker.IssueToken(f.caller, request, "r",
-                      [&](auto result) { answers.push_back(result.error().refusal.reason); });
+  const auto answers = f.Hold();
   f.revocations.Add("aid-mail");
   f.approvals.EndOf({"aid-mail"});
   f.approvals.Tick();
-  CHECK(answers == std::vector{Reason::kCredentialRevoked});
+  CHECK(*answers == std::vector{Reason::kCredentialRevoked});
   CHECK(f.approvals.List().size() == 1);
 }
 
 TEST_CASE("A revocation while the use is counted stands: nothing is released after it") {
   GateFixture f;
-  CHECK(f.Refused() == Reason::kApprovalPending);
-  f.Say(true);
-  f.EntraAnswers();
+  f.Grant();
   f.vault.store.on_put = [&](const broker::SecretId& id) {
     if (id.name.starts_with("approval-")) f.revocations.Add("aid-mail");
   };
