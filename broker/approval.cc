@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "broker/base/strict_json.h"
+#include "broker/base/unix_time.h"
 
 namespace broker {
 namespace {
@@ -87,10 +88,6 @@ json Request(const ApprovalAsk& ask) {
   PutText(claimed, "requested_by", said.requested_by);
   request["claimed"] = std::move(claimed);
   return request;
-}
-
-int64_t Unix(Clock::Wall time) {
-  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
 json VotesOf(const Approval& approval) {
@@ -193,7 +190,7 @@ Approval NewApproval(const ApprovalAsk& ask, std::string id, const std::vector<s
   made.terms = ask.terms;
   made.asked = clock.Now();
   made.ends = made.asked + ask.terms.expires;
-  made.requested_unix = Unix(clock.WallNow());
+  made.requested_unix = UnixSeconds(clock.WallNow());
   made.ends_unix = made.requested_unix + ask.terms.expires.count();
   json shown = Request(ask);
   shown["id"] = id;
@@ -255,11 +252,11 @@ std::optional<Approval> FromRow(std::string_view row, const Clock& clock) {
     // A date that was set back in between prolongs it by no more than its own terms.
     const bool granted = approval.state == ApprovalState::kGranted;
     const std::chrono::seconds most = granted ? approval.terms.within : approval.terms.expires;
-    const std::chrono::seconds left(approval.ends_unix - Unix(clock.WallNow()));
+    const std::chrono::seconds left(approval.ends_unix - UnixSeconds(clock.WallNow()));
     const auto kept = approval.open() ? std::clamp(left, std::chrono::seconds(0), most)
                                       : std::min(left, std::chrono::seconds(0));
     approval.ends = clock.Now() + kept;
-    const std::chrono::seconds age(Unix(clock.WallNow()) - approval.requested_unix);
+    const std::chrono::seconds age(UnixSeconds(clock.WallNow()) - approval.requested_unix);
     approval.asked = clock.Now() - std::max(age, std::chrono::seconds(0));
     return approval;
   } catch (const json::exception&) {

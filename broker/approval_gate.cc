@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/base/inert_text.h"
+#include "broker/base/unix_time.h"
 #include "broker/pending_request.h"
 #include "broker/policy/scopes.h"
 
@@ -118,9 +119,8 @@ std::optional<Refusal> Broker::TakeUse(Pending& pending) {
 }
 
 void Broker::Notify(const Pending& pending, uint64_t seq) {
-  const auto now = ports_.clock.WallNow().time_since_epoch();
   notices_.Add({.seq = seq,
-                .unix_time = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
+                .unix_time = UnixSeconds(ports_.clock.WallNow()),
                 .agent = pending.caller.agent,
                 .rules = pending.entry.policy_rule,
                 .credential = pending.entry.credential_name,

@@ -3,6 +3,7 @@
 
 #include "broker/approval_rules.h"
 #include "broker/approvals.h"
+#include "broker/base/unix_time.h"
 #include "broker/credential_access.h"
 
 namespace broker {
@@ -10,10 +11,6 @@ namespace {
 
 using ledger::Entry, ledger::EntryType, ledger::Outcome;
 using std::chrono::seconds;
-
-int64_t Unix(Clock::Wall time) {
-  return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();
-}
 
 Refusal NotOpen(const Approval& approval) {
   return {Reason::kConflict,
@@ -79,7 +76,7 @@ std::expected<Approval, Refusal> Approvals::DecideInTurn(const Decision& decisio
     const seconds more = yes ? approval.terms.within : seconds(0);
     approval.uses_left = yes ? approval.terms.uses : 0;
     approval.ends = now + more;
-    approval.ends_unix = Unix(ports_.clock.WallNow()) + more.count();
+    approval.ends_unix = UnixSeconds(ports_.clock.WallNow()) + more.count();
   }
   Entry entry = EntryOf(approval, yes ? EntryType::kApprovalGranted : EntryType::kApprovalDenied);
   entry.caller = decision.who.caller;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "broker/approval_rules.h"
+#include "broker/base/unix_time.h"
 #include "broker/credential_access.h"
 
 namespace broker {
@@ -29,10 +30,6 @@ std::string NewId(Random& random) {
                  bytes.size());
   hex.pop_back();
   return hex;
-}
-
-int64_t Unix(Clock::Wall time) {
-  return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count();
 }
 
 }  // namespace
@@ -85,7 +82,7 @@ Status Approvals::Load() {
 void Approvals::End(Approval& approval, ApprovalState state) const {
   approval.state = state;
   approval.ends = ports_.clock.Now();
-  approval.ends_unix = Unix(ports_.clock.WallNow());
+  approval.ends_unix = UnixSeconds(ports_.clock.WallNow());
   approval.unwritten = true;
 }
 
@@ -261,7 +258,7 @@ std::optional<Refusal> Approvals::Use(const ApprovalPass& pass) {
   if (--now.uses_left == 0) {
     now.state = ApprovalState::kUsed;
     now.ends = ports_.clock.Now();
-    now.ends_unix = Unix(ports_.clock.WallNow());
+    now.ends_unix = UnixSeconds(ports_.clock.WallNow());
   }
   const auto put = Put(std::move(now));
   return put ? std::nullopt : std::optional(put.error());

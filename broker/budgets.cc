@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/base/strict_json.h"
+#include "broker/base/unix_time.h"
 
 namespace broker {
 namespace {
@@ -48,12 +49,8 @@ std::string RaiseKey(const std::string& key, Measure measure) {
   return measure == Measure::kRequests ? key : key + "#" + std::string(NameOf(measure));
 }
 
-int64_t WholeSeconds(Clock::Wall wall) {
-  return duration_cast<seconds>(wall.time_since_epoch()).count();
-}
-
 // Whole ones, rounded up: what stands still must give the same text each time it is asked.
-int64_t UnixSeconds(Clock::Wall wall) {
+int64_t UnixSecondsUp(Clock::Wall wall) {
   return std::chrono::ceil<seconds>(wall.time_since_epoch()).count();
 }
 
@@ -166,7 +163,7 @@ std::optional<Refusal> Budgets::Take(const policy::Agent& agent, const Rules& gr
 // Without a fingerprint: of a token that the agent does not have.
 std::optional<Refusal> Budgets::RefuseHold(const Accounts& seats, const std::string* fingerprint) {
   EndRaises();
-  const int64_t now = WholeSeconds(clock_.WallNow());
+  const int64_t now = UnixSeconds(clock_.WallNow());
   for (const Account& seat : seats) {
     if (fingerprint != nullptr && held_.Has(seat.key, *fingerprint, now)) continue;
     const auto raised = raised_.find(RaiseKey(seat.key, Measure::kConcurrent));
@@ -188,7 +185,7 @@ std::optional<Refusal> Budgets::Hold(const policy::Agent& agent, const Rules& gr
   if (seats.empty()) return std::nullopt;
   const std::scoped_lock lock(mutex_);
   if (auto refusal = RefuseHold(seats, &token.fingerprint)) return refusal;
-  const int64_t now = WholeSeconds(clock_.WallNow());
+  const int64_t now = UnixSeconds(clock_.WallNow());
   for (const Account& seat : seats) held_.Add(seat.key, token.fingerprint, token.exp_unix, now);
   return std::nullopt;
 }
@@ -211,7 +208,7 @@ BudgetState Budgets::StateOf(const Account& account, const std::string& rule) co
   BudgetState state{.rule = rule, .measure = account.measure, .limit = account.limit};
   const auto now = clock_.Now();
   if (account.measure == Measure::kConcurrent) {
-    const int64_t at = WholeSeconds(clock_.WallNow());
+    const int64_t at = UnixSeconds(clock_.WallNow());
     const uint32_t alive = held_.Alive(account.key, at);
     state.remaining = alive < account.limit.count ? account.limit.count - alive : 0;
     if (state.remaining == 0) {
@@ -270,13 +267,13 @@ Budgets::Texts Budgets::Kept() const {
   const auto wall = clock_.WallNow();
   for (const auto& [key, next] : next_) {
     if (next > now)
-      used[key] = UnixSeconds(wall + duration_cast<Clock::Wall::duration>(next - now));
+      used[key] = UnixSecondsUp(wall + duration_cast<Clock::Wall::duration>(next - now));
   }
   for (const auto& [key, more] : raised_) {
-    if (more.until > wall) raised[key] = {more.left, UnixSeconds(more.until)};
+    if (more.until > wall) raised[key] = {more.left, UnixSecondsUp(more.until)};
   }
   return {json{{"raised", std::move(raised)}, {"used", std::move(used)}}.dump(),
-          tasks_.Kept(clock_), held_.Kept(WholeSeconds(wall))};
+          tasks_.Kept(clock_), held_.Kept(UnixSeconds(wall))};
 }
 
 Status Budgets::Restore(const Texts& kept) {

@@ -4,16 +4,13 @@
 #include <utility>
 
 #include "broker/base/strict_json.h"
+#include "broker/base/unix_time.h"
 
 namespace broker {
 namespace {
 
 using nlohmann::json;
 using std::chrono::seconds;
-
-int64_t UnixSeconds(Clock::Wall wall) {
-  return std::chrono::duration_cast<seconds>(wall.time_since_epoch()).count();
-}
 
 Clock::Wall FromUnix(int64_t unix_seconds) { return Clock::Wall(seconds(unix_seconds)); }
 

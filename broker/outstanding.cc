@@ -3,16 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/base/unix_time.h"
 #include "broker/minted_check.h"
 
 namespace broker {
-namespace {
-
-int64_t UnixSeconds(Clock::Wall wall) {
-  return std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 void Outstanding::Note(const std::string& agent, const TokenKey& key, const AccessToken& token,
                        uint64_t seq) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "broker/base/unix_time.h"
 #include "broker/credential_access.h"
 #include "broker/key_reference.h"
 
@@ -12,11 +13,9 @@ namespace {
 
 using graph::Fault, graph::GraphError;
 using ledger::Entry, ledger::EntryType, ledger::Outcome;
-using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::seconds;
+using std::chrono::milliseconds, std::chrono::seconds;
 
 constexpr size_t kLabelBytes = 4;
-
-int64_t Unix(Clock::Wall time) { return duration_cast<seconds>(time.time_since_epoch()).count(); }
 
 bool IsCertificate(const policy::Credential& credential) {
   return credential.kind == "certificate" || credential.kind == "key-vault-key";
@@ -54,7 +53,7 @@ Refusal StoreRefusal(const Error& error) {
 
 }  // namespace
 
-int64_t Rotation::Now() const { return Unix(ports_.clock.WallNow()); }
+int64_t Rotation::Now() const { return UnixSeconds(ports_.clock.WallNow()); }
 
 Result<RotationJournal> Rotation::Load() {
   auto row = ports_.journal.Get(journal_id_);

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/base/unix_time.h"
 #include "broker/credential_access.h"
 
 namespace broker {
 namespace {
 
-using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::seconds;
+using std::chrono::duration_cast, std::chrono::milliseconds;
 
 constexpr std::string_view kJournals = "rotation/";
 // A store opens a moment after the start, and what waits in its journal may be a secret too many.
@@ -36,9 +37,7 @@ std::string Rotations::SlotOf(const std::string& name, bool client_secret) {
   return client_secret ? name + std::string(kClientSecret) : name;
 }
 
-int64_t Rotations::Now() const {
-  return duration_cast<seconds>(ports_.clock.WallNow().time_since_epoch()).count();
-}
+int64_t Rotations::Now() const { return UnixSeconds(ports_.clock.WallNow()); }
 
 std::shared_ptr<KeyVersions> Rotations::KeysOf(const std::string& credential) const {
   return ports_.keys ? ports_.keys(credential) : nullptr;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/base/inert_text.h"
+#include "broker/base/unix_time.h"
 #include "broker/policy/nearest.h"
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/broker/budget_rows.h"
@@ -10,21 +11,16 @@
 namespace sidecar::broker_role {
 namespace {
 
-using broker::BudgetState, broker::Clock, broker::Measure, broker::Reason, broker::Refusal,
-    broker::Refuse;
+using broker::BudgetState, broker::Measure, broker::Reason, broker::Refusal, broker::Refuse;
 using broker::policy::Agent, broker::policy::Config;
 using nlohmann::json;
-using std::chrono::duration_cast, std::chrono::seconds;
+using std::chrono::seconds;
 using Outcome = AdminService::Outcome;
 
 // What is needed every day belongs into the configuration, which is reviewed.
 constexpr seconds kUsual = std::chrono::hours(24);
 constexpr seconds kLongest = std::chrono::hours(7 * 24);
 constexpr uint64_t kMost = 1'000'000;  // as a limit in the configuration
-
-int64_t UnixSeconds(Clock::Wall wall) {
-  return duration_cast<seconds>(wall.time_since_epoch()).count();
-}
 
 std::expected<const Agent*, Refusal> FindAgent(const Config& config, const std::string& name) {
   const auto found = config.agents.find(name);
@@ -107,7 +103,7 @@ Outcome AdminService::RaiseBudget(const Call& call) {
   entry.change["why"] = order->why;
   entry.change["limit"] = std::string(broker::NameOf(order->measure));
   entry.change["raised"] = static_cast<int64_t>(order->count);
-  entry.change["until"] = UnixSeconds(until);
+  entry.change["until"] = broker::UnixSeconds(until);
   const auto receipt = ports_.minter_ports.ledger.Append(entry);
   if (!receipt) return std::unexpected(RefusalOf(receipt.error(), Reason::kLedgerUnavailable));
   budgets.Raise({call.argument, order->rule, order->measure}, order->count, until);

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "broker/base/unix_time.h"
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/broker/credential_ends.h"
 #include "sidecar/broker/credential_secrets.h"
@@ -10,14 +11,10 @@
 namespace sidecar::broker_role {
 namespace {
 
-using broker::Clock, broker::Reason, broker::SecretKind;
+using broker::Reason, broker::SecretKind;
 using broker::policy::Config, broker::policy::Credential;
 using nlohmann::json;
 using Outcome = AdminService::Outcome;
-
-int64_t UnixSeconds(Clock::Wall wall) {
-  return std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
-}
 
 // Where what proves the credential is. Never the name of a file of the platform's tokens: which one
 // it is the configuration says.
@@ -79,7 +76,7 @@ json SecretsAsJson(const Credential& credential,
 json LastUse(const broker::CredentialUse& use) {
   if (!use.last) return nullptr;
   const auto* const result = use.refusal ? broker::Describe(*use.refusal).name.data() : "token";
-  return {{"at", UnixSeconds(*use.last)}, {"result", result}};
+  return {{"at", broker::UnixSeconds(*use.last)}, {"result", result}};
 }
 
 // Nobody said when it ends: purser had it made to end then.
@@ -147,11 +144,11 @@ Outcome AdminService::Credentials(const Call& /*call*/) {
       shown["rotation"] = AsJson(rotation->second);
     }
     if (!use.version.empty()) shown["version_used"] = use.version;
-    if (use.minted) shown["last_token"] = UnixSeconds(*use.minted);
+    if (use.minted) shown["last_token"] = broker::UnixSeconds(*use.minted);
     credentials.push_back(std::move(shown));
   }
   json body = {{"credentials", std::move(credentials)},
-               {"since", UnixSeconds(ports_.uses.since())},
+               {"since", broker::UnixSeconds(ports_.uses.since())},
                {"outstanding_forgotten", outstanding.forgotten}};
   if (!outstanding.earlier_unknown.empty()) {
     body["outstanding_unknown"] = outstanding.earlier_unknown;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "broker/base/unix_time.h"
 #include "broker/caller_record.h"
 #include "broker/entra/scope_list.h"
 #include "broker/policy/config_parser.h"
@@ -76,8 +77,7 @@ AdminService::Outcome AdminService::TryCredential(const Call& call) {
     if (refusal.hint.empty()) refusal.hint = refusal.detail;
     return std::unexpected(std::move(refusal));
   }
-  const auto now =
-      duration_cast<seconds>(ports_.minter_ports.clock.WallNow().time_since_epoch()).count();
+  const int64_t now = broker::UnixSeconds(ports_.minter_ports.clock.WallNow());
   json answer = {{"scopes", (*token)->scopes},
                  {"over_consented", OverConsented(credential->second, (*token)->scopes)},
                  {"app_only", (*token)->app_only},

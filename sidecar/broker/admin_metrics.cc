@@ -1,6 +1,7 @@
 // GET /metrics: what monitoring wants to know, without a user, a scope or a word of a caller.
 #include <nlohmann/json.hpp>
 
+#include "broker/base/unix_time.h"
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/broker/credential_ends.h"
 #include "sidecar/broker/metrics_text.h"
@@ -8,13 +9,8 @@
 namespace sidecar::broker_role {
 namespace {
 
-using broker::Clock, broker::Metrics;
+using broker::Metrics;
 using nlohmann::json;
-using std::chrono::duration_cast, std::chrono::seconds;
-
-int64_t UnixSeconds(Clock::Wall wall) {
-  return duration_cast<seconds>(wall.time_since_epoch()).count();
-}
 
 // Each configured name begins at 0: a series that appears with its first event hides that event.
 void WriteTokens(const Metrics::Counts& counts, const broker::policy::Config& config,
@@ -151,7 +147,7 @@ void AdminService::WriteCredentials(MetricsText* text) {
                "When a token was last obtained with it (Unix time).");
   for (const auto& [name, credential] : config->credentials) {
     if (const auto minted = ports_.uses.Of(name).minted) {
-      text->Sample({{"credential", name}}, UnixSeconds(*minted));
+      text->Sample({{"credential", name}}, broker::UnixSeconds(*minted));
     }
   }
   text->Family("purser_credential_expiry_timestamp_seconds", "gauge",
@@ -163,7 +159,8 @@ void AdminService::WriteCredentials(MetricsText* text) {
     const auto version = versions.find(name);
     for (const End& end : EndsOf(credential, ports_.uses.Of(name),
                                  version == versions.end() ? std::string() : version->second)) {
-      if (end.at) text->Sample({{"credential", name}, {"what", end.what}}, UnixSeconds(*end.at));
+      if (end.at)
+        text->Sample({{"credential", name}, {"what", end.what}}, broker::UnixSeconds(*end.at));
     }
   }
 }
@@ -181,7 +178,7 @@ AdminService::Outcome AdminService::ShowMetrics(const Call& /*call*/) {
   const auto report = ports_.ask_supervisor(ipc::MessageType::kStatusQuery, {});
   const json processes = report ? json::parse(*report, nullptr, false) : json();
   if (processes.is_object()) {
-    WriteProcesses(processes, UnixSeconds(ports_.minter_ports.clock.WallNow()), &text);
+    WriteProcesses(processes, broker::UnixSeconds(ports_.minter_ports.clock.WallNow()), &text);
   }
   return std::move(text).Take();
 }

@@ -1,7 +1,8 @@
 #include "sidecar/broker/budget_rows.h"
 
-#include <chrono>
 #include <utility>
+
+#include "broker/base/unix_time.h"
 
 namespace sidecar::broker_role {
 
@@ -20,9 +21,7 @@ json BudgetRows(const std::vector<BudgetState>& states) {
     if (state.measure == Measure::kPerTask) row["tasks"] = state.tasks;
     if (state.raised > 0) {
       row["raised"] = state.raised;
-      row["raised_until"] =
-          std::chrono::duration_cast<std::chrono::seconds>(state.raised_until->time_since_epoch())
-              .count();
+      row["raised_until"] = broker::UnixSeconds(*state.raised_until);
     }
     limits.push_back(std::move(row));
   }

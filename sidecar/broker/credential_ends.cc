@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "broker/base/unix_time.h"
 #include "sidecar/broker/credential_secrets.h"
 
 namespace sidecar::broker_role {
@@ -11,11 +12,6 @@ namespace {
 using broker::Clock, broker::CredentialUse, broker::CredentialUses, broker::Expiry;
 using broker::policy::Credential;
 using nlohmann::json;
-using std::chrono::duration_cast, std::chrono::seconds, std::chrono::hours;
-
-int64_t UnixSeconds(Clock::Wall wall) {
-  return duration_cast<seconds>(wall.time_since_epoch()).count();
-}
 
 std::string_view NameOf(Expiry::By by) {
   switch (by) {
@@ -83,7 +79,7 @@ std::string_view NameOf(Nearness nearness) {
 json AsJson(const End& end, Clock::Wall now) {
   json row = {{"what", end.what}, {"by", end.by}};
   if (!end.at) return row;
-  row["on"] = UnixSeconds(*end.at);
+  row["on"] = broker::UnixSeconds(*end.at);
   row["days_left"] = std::chrono::floor<std::chrono::days>(*end.at - now).count();
   return row;
 }

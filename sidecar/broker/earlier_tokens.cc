@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/base/inert_text.h"
+#include "broker/base/unix_time.h"
 #include "broker/minted_check.h"
 
 namespace sidecar::broker_role {
@@ -18,10 +19,6 @@ constexpr std::chrono::seconds kLongest =
     broker::kLongestContinuousLife + std::chrono::seconds(broker::kClockSkew);
 // An answer is at most a message (1 MiB); the ledger gives a hundred in each.
 constexpr size_t kMaxEntries = 1000;
-
-int64_t UnixSeconds(broker::Clock::Wall wall) {
-  return std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
-}
 
 // A text that may be shown to a person; an exception where it is none.
 std::string TextOf(const json& value) {
@@ -116,7 +113,7 @@ Result<EarlierPage> EarlierTokens::Ask(int channel, uint64_t after) const {
   const auto page = ipc::DecodeAuditPage(answer.bytes);
   if (!page) return std::unexpected(page.error());
   if (page->body.empty()) return Fail(ErrorCode::kUnavailable, "the ledger cannot be read");
-  return ParseEarlier(page->body, after, UnixSeconds(ports_.clock.WallNow()));
+  return ParseEarlier(page->body, after, broker::UnixSeconds(ports_.clock.WallNow()));
 }
 
 Status EarlierTokens::Read() {

@@ -1,0 +1,13 @@
+// broker/base/unix_time.h: the wall clock as entries, rows of the store and answers have it.
+#pragma once
+#include <chrono>
+#include <cstdint>
+
+namespace broker {
+
+/// Whole seconds since 1970-01-01T00:00:00Z, without their fraction.
+inline int64_t UnixSeconds(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace broker
