@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/base/inert_text.h"
 #include "broker/base/unix_time.h"
 #include "broker/policy/nearest.h"
 #include "sidecar/broker/admin_service.h"
+#include "sidecar/broker/admin_why.h"
 #include "sidecar/broker/budget_rows.h"
 
 namespace sidecar::broker_role {
@@ -42,10 +42,9 @@ std::expected<Order, Refusal> ReadOrder(const json& body) {
   Order order;
   const json rule = body.value("rule", json(""));
   const json& count = body.at("count");
-  const json& why = body.at("why");
   const json lasts = body.value("seconds", json(kUsual.count()));
   const json kind = body.value("kind", json("limit"));
-  if (!rule.is_string() || !why.is_string() || !kind.is_string()) return Refuse(Reason::kWrongType);
+  if (!rule.is_string() || !kind.is_string()) return Refuse(Reason::kWrongType);
   const auto measure = broker::FindMeasure(kind.get_ref<const std::string&>());
   if (!measure) {
     return Refuse(Reason::kValueOutOfRange, "kind is limit, per_task or concurrent.");
@@ -59,11 +58,9 @@ std::expected<Order, Refusal> ReadOrder(const json& body) {
     return Refuse(Reason::kValueOutOfRange, "It lasts from a second to 7 days.");
   }
   order.rule = rule.get<std::string>();
-  order.why = why.get<std::string>();
-  if (order.why.empty() || !broker::IsInertText(order.why)) {
-    return Refuse(Reason::kValueOutOfRange,
-                  "why is a text of at most 200 characters without control characters.");
-  }
+  auto why = WhyOf(body);
+  if (!why) return std::unexpected(std::move(why.error()));
+  order.why = std::move(*why);
   order.count = count.get<uint32_t>();
   order.lasts = seconds(lasts.get<int64_t>());
   return order;

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/base/inert_text.h"
 #include "sidecar/broker/admin_alive.h"
 #include "sidecar/broker/admin_service.h"
+#include "sidecar/broker/admin_why.h"
 #include "sidecar/broker/credential_secrets.h"
 
 namespace sidecar::broker_role {
@@ -17,18 +17,6 @@ using Outcome = AdminService::Outcome;
 using LedgerOutcome = AdminService::LedgerOutcome;
 
 namespace {
-
-// The reason for the ledger; empty: none was given.
-std::expected<std::string, broker::Refusal> WhyOf(const json& body) {
-  if (!body.contains("why")) return std::string();
-  if (!body["why"].is_string()) return Refuse(Reason::kWrongType);
-  std::string why = body["why"].get<std::string>();
-  if (why.empty() || !broker::IsInertText(why)) {
-    return Refuse(Reason::kValueOutOfRange,
-                  "why is a text of at most 200 characters without control characters.");
-  }
-  return why;
-}
 
 std::string NameOf(broker::SecretKind kind) {
   switch (kind) {

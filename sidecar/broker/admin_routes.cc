@@ -1,9 +1,9 @@
 // The operator's actions. Each has its entries in the ledger before a handler here runs.
 #include <utility>
 
-#include "broker/base/inert_text.h"
 #include "broker/entra/client_certificate.h"
 #include "sidecar/broker/admin_service.h"
+#include "sidecar/broker/admin_why.h"
 #include "sidecar/broker/credential_ends.h"
 #include "sidecar/broker/credential_secrets.h"
 #include "sidecar/broker/device_answer.h"
@@ -221,12 +221,7 @@ Outcome AdminService::RotateSeal(const Call& call) {
 }
 
 Outcome AdminService::AcceptRestored(const Call& call) {
-  const json& why = call.body.at("why");
-  if (!why.is_string()) return Refuse(Reason::kWrongType);
-  if (const auto text = why.get<std::string>(); text.empty() || !broker::IsInertText(text)) {
-    return Refuse(Reason::kValueOutOfRange,
-                  "why is a text of at most 200 characters without control characters.");
-  }
+  if (const auto why = WhyOf(call.body); !why) return std::unexpected(why.error());
   const auto accepted = ports_.accept_restored();
   if (!accepted) return std::unexpected(RefusalOf(accepted.error(), Reason::kStoreUnavailable));
   return json{{"accepted", true}, {"unseal", ports_.broker.config()->seal.kind == "passphrase"}};

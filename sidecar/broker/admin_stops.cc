@@ -2,10 +2,10 @@
 // release after.
 #include <utility>
 
-#include "broker/base/inert_text.h"
 #include "broker/policy/nearest.h"
 #include "sidecar/broker/admin_alive.h"
 #include "sidecar/broker/admin_service.h"
+#include "sidecar/broker/admin_why.h"
 #include "sidecar/ipc/control.h"
 
 namespace sidecar::broker_role {
@@ -35,13 +35,9 @@ std::expected<Request, broker::Refusal> Parse(const json& body) {
     request.agent = body["agent"].get<std::string>();
     if (request.agent.empty()) return Refuse(Reason::kMissingField, "Name an agent.");
   }
-  if (!body.contains("why")) return request;
-  if (!body["why"].is_string()) return Refuse(Reason::kWrongType);
-  request.why = body["why"].get<std::string>();
-  if (request.why.empty() || !broker::IsInertText(request.why)) {
-    return Refuse(Reason::kValueOutOfRange,
-                  "why is a text of at most 200 characters without control characters.");
-  }
+  auto why = WhyOf(body);
+  if (!why) return std::unexpected(std::move(why.error()));
+  request.why = std::move(*why);
   return request;
 }
 
