@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/approvals.h"
+#include "broker/wait_until_due.h"
 
 namespace broker {
 
@@ -66,19 +67,7 @@ Clock::Steady Approvals::NextDue() const {
 
 bool Approvals::WaitDue(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (!stop.stop_requested()) {
-    const Clock::Steady due = NextDue();
-    if (due <= ports_.clock.Now()) return true;
-    // A change may bring something that is due earlier.
-    const uint64_t seen = changes_;
-    const auto changed = [&] { return changes_ != seen; };
-    if (due == Clock::Steady::max()) {
-      changed_.wait(lock, stop, changed);
-    } else {
-      changed_.wait_until(lock, stop, due, changed);
-    }
-  }
-  return false;
+  return WaitUntilDue(lock, changed_, changes_, ports_.clock, stop, [this] { return NextDue(); });
 }
 
 void Approvals::EndOf(const std::set<std::string>& credentials) {

@@ -6,6 +6,7 @@
 
 #include "broker/policy/chat_replies.h"
 #include "broker/policy/person.h"
+#include "broker/wait_until_due.h"
 
 namespace broker {
 namespace {
@@ -77,18 +78,7 @@ Clock::Steady ChatReplies::NextDue() const {
 
 bool ChatReplies::WaitDue(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (!stop.stop_requested()) {
-    const Clock::Steady due = NextDue();
-    if (due <= ports_.clock.Now()) return true;
-    const uint64_t seen = changes_;
-    const auto changed = [&] { return changes_ != seen; };
-    if (due == Clock::Steady::max()) {
-      changed_.wait(lock, stop, changed);
-    } else {
-      changed_.wait_until(lock, stop, due, changed);
-    }
-  }
-  return false;
+  return WaitUntilDue(lock, changed_, changes_, ports_.clock, stop, [this] { return NextDue(); });
 }
 
 void ChatReplies::Poll() {
