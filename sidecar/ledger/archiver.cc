@@ -9,7 +9,6 @@
 #include "broker/ledger/canonical_text.h"
 #include "broker/ledger/leaf.h"
 #include "broker/ledger/line_scanner.h"
-#include "broker/ledger/sha256.h"
 #include "sidecar/ledger/recovery.h"
 #include "sidecar/ledger/writer.h"
 
@@ -22,8 +21,6 @@ using broker::ledger::Entry, broker::ledger::EntryType, broker::ledger::FormatSe
     broker::ledger::SegmentName;
 using nlohmann::json;
 
-constexpr size_t kBlockBytes = size_t{1} << 20;
-static_assert(kBlockBytes > broker::ledger::kMaxLineBytes);
 // A crash may leave it behind; the next archive writes it anew.
 constexpr const char* kNewEnd = "end.new";
 
@@ -51,53 +48,12 @@ size_t Eligible(const std::vector<SegmentName>& names, const std::string& before
   return static_cast<size_t>(first - names.begin());
 }
 
-// One segment, read to its end.
-struct Closed {
-  Head end;
-  std::string sha256;
-  uint64_t bytes = 0;
-};
-
-Result<Closed> ReadClosed(Disk& disk, const SegmentName& name) {
-  Closed closed;
-  if (name.first_seq > 1) {
-    auto base = EndBefore(disk, name);
-    if (!base) return std::unexpected(base.error());
-    closed.end = std::move(*base);
-  }
-  const std::string file = FormatSegmentName(name);
-  closed.end.segment = file;
-  closed.end.offset = 0;
-  const auto fd = disk.Open(file, Disk::How::kRead, false);
-  if (!fd) return std::unexpected(fd.error());
-  const auto broken = [&] {
-    return Fail(ErrorCode::kCorrupt, "chain broken behind entry " +
-                                         std::to_string(closed.end.state.seq) + " in " + file);
-  };
-  broker::ledger::Sha256 digest;
-  while (true) {
-    const auto block = disk.ReadAt(fd->get(), closed.bytes, kBlockBytes);
-    if (!block) return std::unexpected(block.error());
-    if (block->empty()) break;
-    const size_t whole = block->rfind('\n') + 1;
-    if (whole == 0) return broken();
-    std::string_view rest = std::string_view(*block).substr(0, whole);
-    digest.Update(rest);
-    while (!rest.empty()) {
-      const std::string_view line = rest.substr(0, rest.find('\n'));
-      broker::ledger::ScannedLine scanned;
-      if (!ScanLine(line, &scanned) || scanned.seq != closed.end.state.seq + 1 ||
-          scanned.prev != broker::ledger::LeafHex(closed.end.state.leaf)) {
-        return broken();
-      }
-      Fold(scanned, broker::ledger::LeafHash(line), &closed.end.state);
-      closed.end.offset = closed.bytes;
-      closed.bytes += line.size() + 1;
-      rest.remove_prefix(line.size() + 1);
-    }
-  }
-  closed.sha256 = digest.Finish();
-  return closed;
+// A crash came behind its naming.
+bool SaysTheSame(Disk& disk, const std::string& name, const Head& end) {
+  const auto fd = disk.Open(name, Disk::How::kRead, false);
+  const std::string wanted = FormatHead(end);
+  const auto kept = fd ? disk.ReadAt(fd->get(), 0, wanted.size() + 1) : std::unexpected(fd.error());
+  return kept && *kept == wanted;
 }
 
 // Under its name with all of its content, or not at all.
@@ -109,9 +65,12 @@ Status KeepEnd(Disk& disk, const Head& end) {
   if (!fd) return std::unexpected(fd.error());
   if (Status done = disk.Overwrite(fd->get(), FormatHead(end)); !done) return done;
   if (Status done = disk.Sync(fd->get()); !done) return done;
-  const Status named = disk.Rename(kNewEnd, end.segment + std::string(kEndSuffix));
-  // A crash came behind this step: the file says the same.
+  const std::string name = end.segment + std::string(kEndSuffix);
+  const Status named = disk.Rename(kNewEnd, name);
   if (!named && !named.error().detail.ends_with("EEXIST")) return named;
+  if (!named && !SaysTheSame(disk, name, end)) {
+    return Fail(ErrorCode::kCorrupt, name + " is not what the segment amounts to");
+  }
   return disk.SyncFolder();
 }
 
@@ -128,43 +87,57 @@ void MoveOldEnds(Disk& disk, const SegmentName& moved) {
   }
 }
 
-Entry IntentOf(const SegmentName& name, const Closed& closed) {
+Entry IntentOf(const ClosedSegment& closed) {
+  const Head& end = closed.end();
   Entry entry{.type = EntryType::kLedgerArchived, .outcome = Outcome::kPending};
-  entry.change["file"] = closed.end.segment;
-  entry.change["first"] = static_cast<int64_t>(name.first_seq);
-  entry.change["archived"] = static_cast<int64_t>(closed.end.state.seq);
-  entry.change["leaf"] = broker::ledger::LeafHex(closed.end.state.leaf);
-  entry.change["sha256"] = closed.sha256;
-  entry.change["bytes"] = static_cast<int64_t>(closed.bytes);
-  entry.change["state_sha256"] = broker::ledger::Sha256Hex(FormatHead(closed.end));
+  entry.change["file"] = end.segment;
+  entry.change["first"] = static_cast<int64_t>(closed.name().first_seq);
+  entry.change["archived"] = static_cast<int64_t>(end.state.seq);
+  entry.change["leaf"] = broker::ledger::LeafHex(end.state.leaf);
+  entry.change["sha256"] = closed.sha256();
+  entry.change["bytes"] = static_cast<int64_t>(closed.bytes());
+  entry.change["state_sha256"] = broker::ledger::Sha256Hex(FormatHead(end));
   return entry;
 }
 
-Result<json> MoveFirst(Segments& segments, Writer& writer) {
-  const SegmentName name = segments.names().front();
+// Of its last entry only the next one knows what it was.
+bool GoesOnIn(Disk& disk, const SegmentName& next, const Head& end, const Head& written) {
+  const auto fd = disk.Open(FormatSegmentName(next), Disk::How::kRead, false);
+  if (!fd) return false;
+  const auto block = disk.ReadAt(fd->get(), 0, broker::ledger::kMaxLineBytes);
+  if (!block) return false;
+  broker::ledger::ScannedLine first;
+  if (block->empty()) return written.state.leaf == end.state.leaf;  // begun, and no line yet
+  return ScanLine(std::string_view(*block).substr(0, block->find('\n')), &first) &&
+         first.prev == broker::ledger::LeafHex(end.state.leaf);
+}
+
+// What was read is still what stands there: others had their turn since.
+Result<json> MoveFirst(Segments& segments, Writer& writer, const ClosedSegment& closed) {
   const SegmentName next = segments.names()[1];
+  const Head& end = closed.end();
   Disk& disk = segments.disk();
-  const auto closed = ReadClosed(disk, name);
-  if (!closed) return std::unexpected(closed.error());
-  if (closed->end.state.seq + 1 != next.first_seq) {
+  if (Status same = closed.CheckInPlace(disk); !same) return std::unexpected(same.error());
+  if (end.state.seq + 1 != next.first_seq) {
     return Fail(ErrorCode::kCorrupt, "entries missing before " + FormatSegmentName(next));
   }
-  if (Status done = KeepEnd(disk, closed->end); !done) return std::unexpected(done.error());
-  if (Status done = writer.AppendOwn(IntentOf(name, *closed)); !done) {
+  if (!GoesOnIn(disk, next, end, writer.head())) {
+    return Fail(ErrorCode::kCorrupt,
+                "the last entry before " + FormatSegmentName(next) + " was changed");
+  }
+  if (Status done = KeepEnd(disk, end); !done) return std::unexpected(done.error());
+  if (Status done = writer.AppendOwn(IntentOf(closed)); !done) {
     return std::unexpected(done.error());
   }
   if (Status done = segments.SyncHead(writer.head()); !done) return std::unexpected(done.error());
-  if (Status done = disk.MoveToArchive(closed->end.segment); !done) {
+  if (Status done = disk.MoveToArchive(end.segment); !done) {
     return std::unexpected(done.error());
   }
   segments.DropFirst();
-  MoveOldEnds(disk, name);
-  return json{{"file", closed->end.segment},
-              {"first_seq", name.first_seq},
-              {"last_seq", closed->end.state.seq},
-              {"leaf", broker::ledger::LeafHex(closed->end.state.leaf)},
-              {"sha256", closed->sha256},
-              {"bytes", closed->bytes}};
+  MoveOldEnds(disk, closed.name());
+  return json{{"file", end.segment},       {"first_seq", closed.name().first_seq},
+              {"last_seq", end.state.seq}, {"leaf", broker::ledger::LeafHex(end.state.leaf)},
+              {"sha256", closed.sha256()}, {"bytes", closed.bytes()}};
 }
 
 }  // namespace
@@ -190,8 +163,22 @@ bool FinishMoves(Segments& segments, const Head& head) {
   return true;
 }
 
-std::string Archiver::Answer(const std::string& text) {
-  const auto failed = [](const std::string& why) { return json{{"error", why}}.dump(); };
+// Whether the first segment was read to its end. It stays the first one until it is moved.
+Result<bool> Archiver::ReadPiece() {
+  const SegmentName& first = segments_.names().front();
+  if (!reading_ || reading_->name() != first) {
+    auto opened = ClosedSegment::Open(segments_.disk(), first);
+    if (!opened) return std::unexpected(opened.error());
+    reading_ = std::move(*opened);
+  }
+  return reading_->ReadOn(segments_.disk(), piece_bytes_);
+}
+
+std::optional<std::string> Archiver::Step(const std::string& text) {
+  const auto failed = [this](const std::string& why) {
+    reading_.reset();
+    return json{{"error", why}}.dump();
+  };
   const auto order = ReadOrder(text);
   if (!order) return failed("no order");
   if (!writer_.latch().empty()) return failed("latched: " + writer_.latch());
@@ -208,8 +195,12 @@ std::string Archiver::Answer(const std::string& text) {
   }
   json answer{{"left", count > 0 ? count - 1 : 0}};
   if (count > 0) {
-    auto moved = MoveFirst(segments_, writer_);
+    const auto whole = ReadPiece();
+    if (!whole) return failed(whole.error().detail);
+    if (!*whole) return std::nullopt;
+    auto moved = MoveFirst(segments_, writer_, *reading_);
     if (!moved) return failed(moved.error().detail);
+    reading_.reset();
     answer["moved"] = std::move(*moved);
   }
   const broker::ledger::State& state = writer_.head().state;

@@ -66,8 +66,10 @@ void Role::WaitForNews() {
   for (size_t i = 0; i < kAppenders; ++i) polled[i] = {appenders_[i].channel.get(), POLLIN, 0};
   auto until = writer_.NextCount();
   if (logged_seq_ != writer_.head().state.seq) until = std::min(until, next_head_log_);
-  int timeout_ms = -1;
-  if (until != broker::Clock::Steady::max()) {
+  const bool reads = std::ranges::any_of(
+      appenders_, [](const Appender& appender) { return !appender.archive.empty(); });
+  int timeout_ms = reads ? 0 : -1;
+  if (!reads && until != broker::Clock::Steady::max()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - ports_.clock.Now());
     timeout_ms = static_cast<int>(std::max<int64_t>(0, left.count()));
   }
@@ -187,11 +189,14 @@ void Role::AnswerQuestions() {
   }
 }
 
-// One segment for each order: what was appended meanwhile waits no longer for more.
+// One segment for each order, and one piece of it in each turn: what was appended meanwhile waits
+// no longer for more.
 void Role::AnswerOrder(Appender& appender) {
-  const std::string answer = archiver_.Answer(std::exchange(appender.archive, {}));
+  const auto answer = archiver_.Step(appender.archive);
+  if (!answer) return;
+  appender.archive.clear();
   out_.clear();
-  Encode(ipc::TextMessage{MessageType::kLedgerArchived, answer}, &out_);
+  Encode(ipc::TextMessage{MessageType::kLedgerArchived, *answer}, &out_);
   if (!ipc::Send(appender.channel.get(), out_, {}, /*nonblocking=*/true)) appender.channel.Reset();
 }
 

@@ -47,7 +47,7 @@ class Role {
     std::vector<ipc::Ack> acks;  // their texts point into the writer's answers
     bool asked_state = false;
     bool asked_resume = false;
-    std::string archive;  // an order; empty: none
+    std::string archive;  // an order that is being followed; empty: none
   };
 
   void WaitForNews();

@@ -2,7 +2,9 @@
 #include <sys/wait.h>
 
 #include <filesystem>
+#include <optional>
 
+#include "broker/ledger/canonical_text.h"
 #include "sidecar/ledger/archiver.h"
 #include "test/sidecar/ledger/writer_fixture.h"
 
@@ -36,7 +38,11 @@ struct Later : WriterOnDisk {
     clock.Advance(std::chrono::hours(24 * 3));
     writer.Start();
   }
-  json Ask(const std::string& order) { return json::parse(archiver.Answer(order)); }
+  json Ask(const std::string& order) {
+    std::optional<std::string> answer;
+    while (!answer) answer = archiver.Step(order);
+    return json::parse(*answer);
+  }
   // Until none is left; the answers' segments.
   std::vector<std::string> Move(const std::string& before) {
     std::vector<std::string> files;
@@ -142,6 +148,89 @@ TEST_CASE("A latched ledger, and one that is damaged, archives nothing") {
   if (fails) ledger.disk.fails_with["sync"] = EIO;
   CHECK(ledger.Ask(R"({"before":"2026-11-20","dry_run":false})").contains("error"));
   CHECK(SegmentsIn(days.path()).size() == 4);
+}
+
+namespace {
+
+constexpr const char* kOrder = R"({"before":"2026-11-21","dry_run":false})";
+
+// A day of entries that takes more than one piece to read, and the day after it.
+struct LongDay {
+  static constexpr size_t kPiece = 2 * broker::ledger::kMaxLineBytes;
+  TemporaryFolder long_folder;
+  LongDay() {
+    fs::create_directory(long_folder.path() + "/archive");
+    WriterOnDisk ledger(long_folder.path());
+    ledger.writer.Start();
+    for (uint64_t id = 1; id <= 200; ++id) {
+      ledger.writer.Add({0, id}, sidecar::ledger::Origin::kBroker, Issued("helpdesk"));
+    }
+    ledger.writer.Commit();
+    ledger.writer.SaveHead();
+    REQUIRE(fs::file_size(First()) > 2 * kPiece);
+    ledger.clock.Advance(std::chrono::hours(24));
+    REQUIRE(ledger.Accepts(Issued("helpdesk")));
+  }
+  [[nodiscard]] std::string First() const {
+    return long_folder.path() + "/" + SegmentsIn(long_folder.path())[0];
+  }
+};
+
+}  // namespace
+
+TEST_CASE("While a segment is read entries are appended, a stop among them") {
+  LongDay day;
+  WriterOnDisk ledger(day.long_folder.path());
+  ledger.clock.Advance(std::chrono::hours(24 * 3));
+  ledger.writer.Start();
+  sidecar::ledger::Archiver archiver(ledger.segments, ledger.writer, LongDay::kPiece);
+  std::optional<std::string> answer;
+  int pieces = 0;
+  for (; !answer; ++pieces) {
+    answer = archiver.Step(kOrder);
+    CHECK(ledger.Accepts(pieces == 0 ? Kill("mailbot") : Issued("helpdesk")));
+  }
+  CHECK(pieces > 3);
+  REQUIRE_FALSE(json::parse(*answer).contains("error"));
+  CHECK_FALSE(ledger.Accepts(Issued("mailbot")));
+  CHECK(SegmentsIn(day.long_folder.path() + "/archive").size() == 1);
+  CHECK(VerifyFolder(day.long_folder.path()) == 0);
+}
+
+TEST_CASE("What is put in a segment's place while it is read is not archived") {
+  LongDay day;
+  WriterOnDisk ledger(day.long_folder.path());
+  ledger.clock.Advance(std::chrono::hours(24 * 3));
+  ledger.writer.Start();
+  const std::string first = day.First();
+  const std::string bytes = ReadFile(first);
+  sidecar::ledger::Archiver archiver(ledger.segments, ledger.writer, LongDay::kPiece);
+  REQUIRE_FALSE(archiver.Step(kOrder).has_value());
+  SUBCASE("another file with the same lines") {
+    fs::rename(first, first + ".away");
+    WriteFile(first, bytes);
+  }
+  SUBCASE("nothing") { fs::rename(first, first + ".away"); }
+  SUBCASE("a shorter one") { fs::resize_file(first, bytes.size() / 2); }
+  SUBCASE("a line that was changed further on") {
+    std::string changed = bytes;
+    changed[changed.rfind("Mail.Read")] = 'X';
+    std::fstream(first, std::ios::in | std::ios::out | std::ios::binary) << changed;
+  }
+  std::optional<std::string> answer;
+  while (!answer) answer = archiver.Step(kOrder);
+  CHECK(json::parse(*answer).contains("error"));
+  CHECK(SegmentsIn(day.long_folder.path() + "/archive").empty());
+}
+
+TEST_CASE("What was kept of a segment, and is not what it amounts to, is not passed off as it") {
+  FourDays days;
+  Later ledger(days);
+  const std::string first = SegmentsIn(days.path())[0];
+  WriteFile(days.path() + "/" + first + ".end", "{}\n");
+  CHECK(ledger.Ask(R"({"before":"2026-11-20","dry_run":false})").contains("error"));
+  CHECK(SegmentsIn(days.path()).size() == 4);
+  CHECK(LinesIn(days.path()).size() == 8);
 }
 
 TEST_CASE("Verifying goes on behind what is archived, or covers it, and says which") {
