@@ -39,6 +39,8 @@ Result<std::string> PolicyOf(const CertificateFacts& facts, const std::string& h
   policy->erase("id");
   policy->erase("attributes");
   (*policy)["issuer"] = {{"name", "Self"}};
+  // Whoever may read the vault's secrets would have an exportable one.
+  (*policy)["key_props"]["exportable"] = false;
   (*policy)["key_props"]["reuse_key"] = false;
   (*policy)["x509_props"]["validity_months"] = kMonths;
   return policy->dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace);
@@ -107,7 +109,8 @@ VaultResult<void> KeyVaultKeys::Enable(const std::string& credential, const std:
   return {};
 }
 
-// The policy comes with the newest version alone.
+// The policy comes with the newest version alone. Who disabled the one in use has ended it: what is
+// asked here would take that back.
 VaultResult<void> KeyVaultKeys::MayMake(const std::string& credential, const std::string& version) {
   const auto place = PlaceOf(credential);
   if (!place) return std::unexpected(place.error());
@@ -118,6 +121,14 @@ VaultResult<void> KeyVaultKeys::MayMake(const std::string& credential, const std
   if (!newest) return AsError(newest.error(), client_.host());
   if (const auto policy = PolicyOf(*newest, client_.host()); !policy) {
     return std::unexpected(policy.error());
+  }
+  const bool is_newest = newest->key_version == version;
+  const auto used = is_newest ? newest : ReadFacts({place->name, version});
+  if (!used) return AsError(used.error(), client_.host());
+  if (!used->attributes.enabled) {
+    return Fail(ErrorCode::kConflict,
+                client_.host() + ": version " + version + " of certificate " + place->name +
+                    ", which is in use, was disabled in the vault: enable it there first");
   }
   return Enable(credential, version, true);
 }

@@ -166,12 +166,14 @@ TEST_CASE("Whether a version may be made is asked without a change, and not whil
   t.PushNoPending();
   t.Push(Certificate(kV2));
   t.Push(Certificate(kV1));
+  t.Push(Certificate(kV1));
   CHECK(t.keys.MayMake("app", kV1).has_value());
   CHECK(t.http.seen[0].url == kPending);
   CHECK(t.http.seen[1].url == kCert + kVersioned);  // the policy comes with the newest alone
-  CHECK(t.http.seen[2].method == "PATCH");
-  CHECK(t.http.seen[2].url == kCert + "/" + kV1 + kVersioned);
-  CHECK(t.http.seen[2].body == R"({"attributes":{"enabled":true}})");
+  CHECK(t.http.seen[2].method == "GET");
+  CHECK(t.http.seen[3].method == "PATCH");
+  CHECK(t.http.seen[3].url == kCert + "/" + kV1 + kVersioned);
+  CHECK(t.http.seen[3].body == R"({"attributes":{"enabled":true}})");
   t.PushPending("inProgress");
   CHECK(t.keys.MayMake("app", kV1).error().code == ErrorCode::kConflict);
   t.PushNoPending();
@@ -181,6 +183,36 @@ TEST_CASE("Whether a version may be made is asked without a change, and not whil
   REQUIRE_FALSE(may.has_value());
   CHECK(may.error().code == ErrorCode::kDenied);
   CHECK(may.error().detail.contains("Key Vault Certificates Officer"));
+}
+
+TEST_CASE("A version that somebody disabled in the vault is not enabled by asking") {
+  const json disabled = {{"attributes", {{"enabled", false}}}};
+  for (const bool newest : {true, false}) {
+    CAPTURE(newest);
+    Versions t;
+    t.PushNoPending();
+    if (!newest) t.Push(Certificate(kV2));
+    t.Push(Certificate(kV1, disabled));
+    const auto may = t.keys.MayMake("app", kV1);
+    REQUIRE_FALSE(may.has_value());
+    CHECK(may.error().code == ErrorCode::kConflict);
+    CHECK(may.error().detail.contains("disabled"));
+    for (const auto& seen : t.http.seen) CHECK(seen.method == "GET");
+  }
+}
+
+TEST_CASE("A new version's key cannot be exported, whatever the one before was") {
+  for (const json& props : {json{{"exportable", true}}, json::object(), json()}) {
+    CAPTURE(props.dump());
+    Versions t;
+    json policy = Policy();
+    policy["key_props"] = props;
+    t.Push(Certificate(kV1, {{"policy", policy}}));
+    t.Push({{"id", kCert + "/pending"}, {"status", "inProgress"}}, 202);
+    REQUIRE(t.keys.Make("app", "label").has_value());
+    const json sent = json::parse(t.http.seen[1].body)["policy"]["key_props"];
+    CHECK(sent == json{{"exportable", false}, {"reuse_key", false}});
+  }
 }
 
 TEST_CASE("A vault that refuses to make a version says what to do about it") {
