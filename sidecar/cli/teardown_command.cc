@@ -1,18 +1,16 @@
 #include "sidecar/cli/teardown_command.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "broker/base/strict_json.h"
 #include "sidecar/cli/config_command.h"
 #include "sidecar/cli/json_text.h"
+#include "sidecar/cli/new_file.h"
 #include "sidecar/cli/stop_commands.h"
 #include "sidecar/cli/teardown_text.h"
 #include "sidecar/cli/terminal.h"
@@ -22,17 +20,6 @@ namespace sidecar::cli {
 namespace {
 
 using nlohmann::json;
-
-// It names people: for whoever asked for it alone, and never over what is there.
-bool MakeFile(const Console& console, const std::string& path) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (fd < 0) {
-    Complain(console.output(), path + ": " + std::strerror(errno) + ". Nothing was done");
-    return false;
-  }
-  close(fd);
-  return true;
-}
 
 // What was typed; empty: nothing, and it was said.
 std::string ConfirmedName(const Console& console, const TeardownOrder& order) {
@@ -89,10 +76,19 @@ int RunTeardown(const Console& console, const TeardownOrder& order) {
   if (body["instance"] == "") return kExitRefused;
   if (order.skip_upstream) body["skip_upstream"] = true;
   if (order.even_if_upstream_failed) body["even_if_upstream_failed"] = true;
-  if (!order.out.empty() && !MakeFile(console, order.out)) return kExitRefused;
+  // It names people: for whoever asked for it alone, and never over what is there.
+  std::optional<NewFile> out;
+  if (!order.out.empty()) {
+    auto made = NewFile::Create(order.out);
+    if (!made) {
+      return Complain(console.output(),
+                      order.out + ": " + made.error().detail + ". Nothing was done");
+    }
+    out = std::move(*made);
+  }
   const auto answer = console.client.Call("POST", "/v1/teardown", body);
   const bool done = answer && answer->status == 200 && !answer->body.value("proposed", false);
-  if (!done && !order.out.empty()) unlink(order.out.c_str());
+  if (!done && out) out->Remove();
   if (const int code = Judge(console, answer)) {
     if (code == kExitUnreachable && !console.json) {
       console.err
@@ -101,7 +97,12 @@ int RunTeardown(const Console& console, const TeardownOrder& order) {
     }
     return code;
   }
-  if (done && !order.out.empty()) std::ofstream(order.out) << answer->body.dump(2) << '\n';
+  if (done && out) {
+    if (const auto wrote = out->Write(answer->body.dump(2) + "\n"); !wrote) {
+      console.err << "purser: " << order.out << ": " << wrote.error().detail
+                  << ". It is kept: purser teardown --report\n";
+    }
+  }
   if (console.json) {
     console.out << answer->body.dump(2) << '\n';
   } else if (!done) {
