@@ -211,6 +211,8 @@ Outcome AdminService::ReleaseCredential(const Call& call) {
   }
   if (!call.body["credential"].is_string()) return Refuse(Reason::kWrongType);
   const auto name = call.body["credential"].get<std::string>();
+  const Teardown::Gate gate(teardown_, SupervisorOfTeardown());
+  if (gate.refusal()) return std::unexpected(*gate.refusal());
   const auto config = ports_.broker.config();
   const auto credential = config->credentials.find(name);
   if (credential == config->credentials.end()) return NoSuchCredential();

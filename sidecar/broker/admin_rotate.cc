@@ -86,6 +86,9 @@ Outcome AdminService::Rotate(const Call& call) {
     if (!would) return std::unexpected(std::move(would.error()));
     return json{{"would", std::move(*would)}};
   }
+  // What it adds at Entra would be taken away by nobody.
+  const Teardown::Gate gate(teardown_, SupervisorOfTeardown());
+  if (gate.refusal()) return std::unexpected(*gate.refusal());
   const auto begun = ports_.rotations.Start(call.argument, order->ask);
   if (!begun) return std::unexpected(begun.error());
   return AsJson(*begun);

@@ -222,6 +222,9 @@ Outcome AdminService::RotateSeal(const Call& call) {
 
 Outcome AdminService::AcceptRestored(const Call& call) {
   if (const auto why = WhyOf(call.body); !why) return std::unexpected(why.error());
+  // The copy that was put back may be from before a teardown.
+  const Teardown::Gate gate(teardown_, SupervisorOfTeardown());
+  if (gate.refusal()) return std::unexpected(*gate.refusal());
   const auto accepted = ports_.accept_restored();
   if (!accepted) return std::unexpected(RefusalOf(accepted.error(), Reason::kStoreUnavailable));
   return json{{"accepted", true}, {"unseal", ports_.broker.config()->seal.kind == "passphrase"}};

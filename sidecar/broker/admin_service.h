@@ -145,6 +145,7 @@ class AdminService {
   Outcome TearDown(const Call& call);
   Outcome ShowTeardown(const Call& call);
   Teardown::Ports PortsOfTeardown(const Call& call, const broker::ledger::Entry& who);
+  Teardown::Supervisor SupervisorOfTeardown() const;
   Json EndUpstream(const Call& call, const std::vector<broker::UpstreamStep>& steps,
                    const broker::ledger::Entry& who, broker::Clock::Steady until);
   Outcome ListApprovals(const Call& call);

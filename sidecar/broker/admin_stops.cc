@@ -118,6 +118,8 @@ Outcome AdminService::Release(const Call& call) {
   if (call.body.contains("credential")) return ReleaseCredential(call);
   const auto request = Parse(call.body);
   if (!request) return std::unexpected(request.error());
+  const Teardown::Gate gate(teardown_, SupervisorOfTeardown());
+  if (gate.refusal()) return std::unexpected(*gate.refusal());
   broker::KillSwitch& kills = ports_.broker.kills();
   const uint64_t seen = kills.engagements();
   if (kills.held_by_file()) {

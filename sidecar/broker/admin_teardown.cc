@@ -80,6 +80,12 @@ Outcome AdminService::TearDown(const Call& call) {
                        PortsOfTeardown(call, who));
 }
 
+Teardown::Supervisor AdminService::SupervisorOfTeardown() const {
+  return [this](const std::string& question) {
+    return ports_.ask_supervisor(ipc::MessageType::kDestroyKeys, question);
+  };
+}
+
 Teardown::Ports AdminService::PortsOfTeardown(const Call& call, const Entry& who) {
   return {
       .ledger = ports_.minter_ports.ledger,
@@ -97,10 +103,7 @@ Teardown::Ports AdminService::PortsOfTeardown(const Call& call, const Entry& who
             if (!trouble.empty()) told["trouble"] = trouble;
             return told;
           },
-      .supervisor =
-          [this](const std::string& question) {
-            return ports_.ask_supervisor(ipc::MessageType::kDestroyKeys, question);
-          },
+      .supervisor = SupervisorOfTeardown(),
       .forget_store = ports_.forget_store,
       .alive =
           [this] {

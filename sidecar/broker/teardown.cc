@@ -50,8 +50,9 @@ json ReadJournal(broker::SealedStore& store) {
 /// One run, from top to bottom.
 class OneRun {
  public:
-  OneRun(const Config& config, const Teardown::Order& order, Teardown::Ports ports)
-      : config_(config), order_(order), ports_(std::move(ports)) {}
+  OneRun(const Config& config, const Teardown::Order& order, Teardown::Ports ports,
+         std::shared_mutex& gate)
+      : config_(config), order_(order), ports_(std::move(ports)), gate_(gate) {}
 
   Outcome Go() {
     if (auto stopped = Stop(); !stopped) return stopped;
@@ -71,6 +72,7 @@ class OneRun {
   Outcome Stop() {
     ports_.stop();
     if (auto told = Announce("stop"); !told) return told;
+    if (auto noted = Begin(); !noted) return noted;
     Entry kill = order_.who;
     kill.type = EntryType::kKillEngaged;
     kill.outcome = LedgerOutcome::kSuccess;
@@ -80,6 +82,18 @@ class OneRun {
     memory_ = ReadJournal(ports_.store);
     if (!memory_.contains("began")) memory_["began"] = Now();
     return json();
+  }
+
+  // Before the kill's entry: what is released after this is refused, and what was before it, that
+  // entry takes back.
+  Outcome Begin() {
+    const std::unique_lock alone(gate_);
+    const auto told = ports_.supervisor(Dump({{"step", "begin"}}));
+    if (!told) return Refuse(Reason::kRestarting, "purserd: " + told.error().detail + ".");
+    const auto answer = broker::ParseStrictJson(*told);
+    if (answer && answer->is_object() && !answer->contains("error")) return json();
+    const std::string why = answer && answer->is_object() ? answer->value("error", "") : "";
+    return Refuse(Reason::kRestarting, "purserd did not note that it begins: " + why + ".");
   }
 
   Outcome Announce(const char* step) {
@@ -238,6 +252,7 @@ class OneRun {
   const Config& config_;
   const Teardown::Order& order_;
   const Teardown::Ports ports_;
+  std::shared_mutex& gate_;
   json memory_ = json::object();
   json results_ = json::array();
 };
@@ -251,7 +266,27 @@ Outcome Teardown::Run(const Config& config, const Order& order, Ports ports) {
     destroyed_ = true;
     return forget();
   };
-  return OneRun(config, order, std::move(ports)).Go();
+  return OneRun(config, order, std::move(ports), gate_).Go();
+}
+
+Teardown::Gate::Gate(Teardown& teardown, const Supervisor& supervisor) : held_(teardown.gate_) {
+  const auto told = supervisor(Dump({{"step", "look"}}));
+  const auto answer = told ? broker::ParseStrictJson(*told) : std::unexpected(told.error());
+  const json begun = answer && answer->is_object() ? answer->value("begun", json()) : json();
+  if (begun == json(false)) return;
+  if (begun == json(true)) {
+    refusal_ = {Reason::kConflict,
+                "A teardown of this instance was begun: nothing goes on again. `purser teardown` "
+                "finishes it.",
+                {},
+                {}};
+    return;
+  }
+  refusal_ = {Reason::kRestarting,
+              "purserd does not say whether a teardown was begun" +
+                  (answer ? std::string() : ": " + answer.error().detail) + ".",
+              {},
+              {}};
 }
 
 json Teardown::Preview(const Config& config) {

@@ -201,7 +201,7 @@ int CreateStore(const broker::policy::Config& config, InitReport& report) {
   const std::string path = folder + "/store.db";
   if (fs::exists(config.paths.state + "/" + std::string(ipc::kTornDown))) {
     return report.Complain("an instance was torn down in " + config.paths.state +
-                           "; its ledger is kept there: move the folder away first");
+                           ", or is being; its ledger is kept there: move the folder away first");
   }
   if (fs::exists(path)) {
     report.Kept(path);

@@ -128,9 +128,15 @@ int PrintKept(const Console& console, const broker::policy::Config& config) {
   text << file.rdbuf();
   const auto kept = broker::ParseStrictJson(text.str());
   if (!kept || !kept->is_object()) return Complain(console.output(), path + ": is damaged");
-  const bool closed = kept->value("phase", "") == "closed";
+  const std::string phase = kept->value("phase", "");
+  const bool closed = phase == "closed";
   if (console.json) {
     console.out << kept->dump(2) << '\n';
+  } else if (phase == "begun") {
+    console.out << Yellow("begun")
+                << ": all agents are stopped, and stay it; nothing is destroyed yet. To finish: "
+                   "purser teardown. To give it up, as root: rm "
+                << path << ", then: purser release --all\n";
   } else {
     PrintTeardown(console, *kept);
     console.out << (closed ? Green("torn down") + "\n"

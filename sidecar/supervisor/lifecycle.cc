@@ -70,19 +70,24 @@ void Supervisor::OnStopFile(bool there) {
   log_.Info("stop_file_gone", {{"remedy", "agents stay stopped until: purser release --all"}});
 }
 
-// The broker has done its part: what opens the store is destroyed with the note of it written
-// before, and when the ledger has its last entry the daemon ends.
+// That one was begun outlives the store, and whatever is put in its place. When the broker has done
+// its part, what opens the store is destroyed with the note of it written before, and when the
+// ledger has its last entry the daemon ends.
 std::string Supervisor::OnTeardown(const std::string& asked) {
   const auto body = broker::ParseStrictJson(asked);
   const json step = body && body->is_object() ? body->value("step", json()) : json();
   auto note = ReadTeardown(config_->config.paths);
   if (!note) return json{{"error", note.error().detail}}.dump();
+  if (step == "look") return json{{"begun", note->phase != TeardownPhase::kNone}}.dump();
+  const bool begins = step == "begin" && note->phase <= TeardownPhase::kBegun;
   const bool closes = step == "close" && note->phase == TeardownPhase::kDestroying;
   const bool destroys = step == "destroy" && note->phase != TeardownPhase::kClosed;
-  if (phase_ != Phase::kServing || (!destroys && !closes)) {
+  if (phase_ != Phase::kServing || (!begins && !destroys && !closes)) {
     return json{{"error", "purserd is not at this step"}}.dump();
   }
-  if (closes) {
+  if (begins) {
+    note->phase = TeardownPhase::kBegun;
+  } else if (closes) {
     note->ledger = body->value("ledger", json());
     note->phase = TeardownPhase::kClosed;
   } else {
@@ -93,8 +98,9 @@ std::string Supervisor::OnTeardown(const std::string& asked) {
     return json{{"error", noted.error().detail}}.dump();
   }
   teardown_ = note->phase;
-  log_.Warn("teardown", {{"step", closes ? "close" : "destroy"},
+  log_.Warn("teardown", {{"step", step.get<std::string>()},
                          {"remedy", "none: it was asked for; see the ledger"}});
+  if (begins) return json::object().dump();
   if (closes) {
     end_ = loop_.After({}, [this] { BeginStop(); });
     return json::object().dump();

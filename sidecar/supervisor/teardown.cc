@@ -9,6 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 #include "broker/base/strict_json.h"
 #include "sidecar/ipc/control.h"
@@ -66,8 +68,16 @@ Result<std::string> Destroy(const std::string& path) {
   return "overwritten and removed";
 }
 
-const char* NameOf(TeardownPhase phase) {
-  return phase == TeardownPhase::kClosed ? "closed" : "destroying";
+// Those that a note may have.
+constexpr std::array<std::pair<std::string_view, TeardownPhase>, 3> kPhases = {{
+    {"begun", TeardownPhase::kBegun},
+    {"destroying", TeardownPhase::kDestroying},
+    {"closed", TeardownPhase::kClosed},
+}};
+
+std::string_view NameOf(TeardownPhase phase) {
+  return std::ranges::find(kPhases, phase, &std::pair<std::string_view, TeardownPhase>::second)
+      ->first;
 }
 
 }  // namespace
@@ -83,16 +93,17 @@ Result<TeardownNote> ReadTeardown(const Paths& paths) {
   text.resize(static_cast<size_t>(got));
   const auto parsed = broker::ParseStrictJson(text);
   const json phase = parsed && parsed->is_object() ? parsed->value("phase", json()) : json();
-  if (phase != "closed" && phase != "destroying") {
+  const auto* const known = std::ranges::find_if(
+      kPhases, [&](const auto& one) { return phase == json(std::string(one.first)); });
+  if (known == kPhases.end()) {
     return Fail(ErrorCode::kCorrupt, path + ": is damaged: somebody else wrote it");
   }
   const auto member = [&](const char* name) { return parsed->value(name, json()); };
-  return TeardownNote{
-      .phase = phase == "closed" ? TeardownPhase::kClosed : TeardownPhase::kDestroying,
-      .report = member("report"),
-      .destroyed = member("destroyed"),
-      .unreadable = member("unreadable"),
-      .ledger = member("ledger")};
+  return TeardownNote{.phase = known->second,
+                      .report = member("report"),
+                      .destroyed = member("destroyed"),
+                      .unreadable = member("unreadable"),
+                      .ledger = member("ledger")};
 }
 
 Status WriteTeardown(const Paths& paths, const TeardownNote& note) {

@@ -9,9 +9,10 @@
 
 namespace sidecar::supervisor {
 
-/// How far a teardown has come here. There is no way back from the second on.
+/// How far a teardown has come here. There is no way back from kDestroying on.
 enum class TeardownPhase {
   kNone,
+  kBegun,       // all agents are stopped, and stay it; what Entra does may be under way
   kDestroying,  // a start finishes it
   kClosed,      // the ledger has its last entry
 };

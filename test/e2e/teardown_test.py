@@ -129,6 +129,8 @@ class TearingDown(stopper.StopperCase):
         self.assertTrue(self.key.exists())
         self.assertEqual(self.purser.admin("GET", "/v1/status").json()["stopped"]["all"], True)
         self.assertEqual(self.purser.admin("GET", "/v1/teardown").json()["state"], "begun")
+        self.told(REFUSED, "release", "--all", "--why", "a mistake")
+        self.assertIn("nothing is destroyed yet", self.told(REFUSED, "teardown", "--report"))
         said = self.teardown_now(REFUSED, "--even-if-upstream-failed")  # 1: not all of it ended
         self.assertIn("torn down. purserd ends", said)
         self.assertEqual(self.ended(), 0, self.purser.log())

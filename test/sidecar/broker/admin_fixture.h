@@ -68,6 +68,8 @@ struct Fixture : FakeMintPorts {
       {vault.store, ledger, clock, random, [](std::string_view) { return false; }}};
   std::vector<std::string> done;  // what reached another process
   bool latched = false;
+  bool torn_down = false;             // a teardown was begun, as purserd notes it
+  bool purserd_answers = true;        // what concerns that
   std::vector<std::string> archives;  // the ledger's answers, in order
   FakeAppRegistration entra{false};
   broker::Rotations rotations{
@@ -139,6 +141,11 @@ struct Fixture : FakeMintPorts {
             .ask_supervisor = [this](MessageType type,
                                      const std::string& text) -> broker::Result<std::string> {
               if (type == MessageType::kReloadRequest) done.push_back("reload:" + text);
+              if (type == MessageType::kDestroyKeys) {
+                if (!purserd_answers) return broker::Fail(broker::ErrorCode::kUnavailable, "gone");
+                torn_down = torn_down || json::parse(text)["step"] == "begin";
+                return json{{"begun", torn_down}}.dump();
+              }
               return R"({"ok":true})";
             },
             .readiness = [] { return Readiness{}; }};

@@ -46,8 +46,8 @@ struct World {
   int dies_at = 0;                  // at the how manieth touch of the world; 0: never
   int touches = 0;
   bool entra_is_down = false;
-  bool purserd_refuses = false;
-  json report;  // what purserd was given to keep
+  std::string purserd_refuses;  // a step
+  json report;                  // what purserd was given to keep
 
   World() {
     store.on_put = [this](const auto&) { Touch(); };
@@ -93,7 +93,7 @@ struct World {
                 },
             .supervisor = [this](const std::string& asked) -> broker::Result<std::string> {
               const json body = json::parse(asked);
-              if (purserd_refuses) return R"({"error":"EROFS"})";
+              if (purserd_refuses == body["step"]) return R"({"error":"EROFS"})";
               if (body.contains("report")) report = body["report"];
               Note("purserd " + body["step"].get<std::string>());
               return R"({"destroyed":[],"unreadable":[]})";
@@ -136,10 +136,10 @@ TEST_CASE("All of it happens in this order, each part with an entry before it") 
   CHECK((*told)["torn_down"] == true);
   CHECK(world.events ==
         std::vector<std::string>{
-            "stop", "ledger stop", "ledger kill.engaged", "entra remove the client secret of app",
-            "entra disable the service principal of app", "entra remove the client secret of own",
-            "ledger destroy", "destroy app", "destroy own", "purserd destroy", "forget",
-            "ledger instance.torn_down", "purserd close"});
+            "stop", "ledger stop", "purserd begin", "ledger kill.engaged",
+            "entra remove the client secret of app", "entra disable the service principal of app",
+            "entra remove the client secret of own", "ledger destroy", "destroy app", "destroy own",
+            "purserd destroy", "forget", "ledger instance.torn_down", "purserd close"});
   CHECK(world.report["why"] == "over");
   CHECK(world.report["upstream"].size() == 3);
   CHECK(world.report["left"] == json{"own"});
@@ -167,12 +167,12 @@ TEST_CASE("Killed at any step, the next run finishes, and nothing is destroyed u
 
 TEST_CASE("What Entra has done is not asked for again by the next run") {
   World world;
-  world.purserd_refuses = true;
+  world.purserd_refuses = "destroy";
   const auto refused = world.Run();
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().hint.find("EROFS") != std::string::npos);
   CHECK_FALSE(world.Has("ledger instance.torn_down"));
-  world.purserd_refuses = false;
+  world.purserd_refuses.clear();
   REQUIRE(world.Run().has_value());
   CHECK(world.Count("entra remove the client secret of app") == 1);
   CHECK(world.Count("entra remove the client secret of own") == 1);
@@ -214,6 +214,43 @@ TEST_CASE("Without its entry nothing is done but the stop") {
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().reason == Reason::kLedgerUnavailable);
   CHECK(world.events == std::vector<std::string>{"stop"});
+}
+
+TEST_CASE("Where purserd cannot note that it begins, nothing ends at Entra, and nothing here") {
+  World world;
+  world.purserd_refuses = "begin";
+  const auto refused = world.Run();
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().reason == Reason::kRestarting);
+  CHECK(refused.error().hint.find("EROFS") != std::string::npos);
+  CHECK(world.events == std::vector<std::string>{"stop", "ledger stop"});
+}
+
+TEST_CASE("Once it has begun nothing is released, and no other store is accepted") {
+  // clang-format off
+  struct Row { const char* what; const char* path; const char* body; };
+  const Row rows[] = {
+      {"all agents",       "/v1/release", R"({"all":true,"why":"a mistake"})"},
+      {"one agent",        "/v1/release", R"({"agent":"helpdesk","why":"a mistake"})"},
+      {"a credential",     "/v1/release", R"({"credential":"aid-mail","why":"a mistake"})"},
+      {"a store put back", "/v1/restore", R"({"why":"from yesterday"})"},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    for (const bool answers : {true, false}) {
+      CAPTURE(row.what);
+      CAPTURE(answers);
+      Fixture f;
+      REQUIRE(f.Ask(kOperator, "POST", "/v1/kill", R"({"all":true})").status == 200);
+      f.torn_down = true;  // by whatever process, long ago
+      f.purserd_answers = answers;
+      const auto told = f.Ask(kOperator, "POST", row.path, row.body);
+      CHECK(told.status >= 400);
+      CHECK(told.reason() == (answers ? "conflict" : "restarting"));
+      CHECK(f.broker.kills().stops().all);
+      CHECK(f.done.empty());
+    }
+  }
 }
 
 TEST_CASE("The operator's socket tears down only what was named, for a reason, by who may") {
@@ -264,4 +301,6 @@ TEST_CASE("A dry run stops nobody, and with two_person_release nobody destroys a
   CHECK(done.body["torn_down"] == false);
   CHECK(f.broker.kills().stops().all);
   CHECK(f.Ask(kAuditor, "GET", "/v1/teardown").body["state"] == "begun");
+  CHECK(f.Ask(colleague, "POST", "/v1/release", R"({"all":true,"why":"x"})").reason() ==
+        "conflict");
 }

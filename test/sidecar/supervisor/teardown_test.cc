@@ -106,6 +106,8 @@ TEST_CASE("What is noted is read again; what somebody else wrote is not a teardo
   const Folder folder;
   const broker::policy::Paths paths{.state = folder.path()};
   CHECK(ReadTeardown(paths)->phase == TeardownPhase::kNone);
+  REQUIRE(WriteTeardown(paths, {.phase = TeardownPhase::kBegun}).has_value());
+  CHECK(ReadTeardown(paths)->phase == TeardownPhase::kBegun);
   TeardownNote note{.phase = TeardownPhase::kDestroying, .report = {{"why", "over"}}};
   REQUIRE(WriteTeardown(paths, note).has_value());
   CHECK(ReadTeardown(paths)->phase == TeardownPhase::kDestroying);
