@@ -53,6 +53,9 @@ std::optional<unsigned> Number(string_view text, size_t at, size_t size) {
   return read.ec == std::errc() && read.ptr == end ? std::optional(value) : std::nullopt;
 }
 
+// Of what a chat says; the years that a count of nanoseconds has room for are three hundred more.
+constexpr int kFirstYear = 1970, kLastYear = 2199;
+
 // RFC 3339 in UTC, as Graph writes it.
 std::optional<Clock::Wall> ReadTime(string_view text) {
   constexpr string_view kShape = "dddd-dd-ddTdd:dd:dd";
@@ -69,7 +72,9 @@ std::optional<Clock::Wall> ReadTime(string_view text) {
                                          std::chrono::day(*Number(text, 8, 2))};
   const unsigned hour = *Number(text, 11, 2), minute = *Number(text, 14, 2);
   const unsigned second = *Number(text, 17, 2);
-  if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+  const int year = static_cast<int>(date.year());
+  if (!date.ok() || year < kFirstYear || year > kLastYear) return std::nullopt;
+  if (hour > 23 || minute > 59 || second > 60) return std::nullopt;
   const string_view rest = text.substr(kShape.size(), text.size() - kShape.size() - 1);
   unsigned nanoseconds = 0;
   if (!rest.empty()) {
@@ -180,6 +185,14 @@ std::optional<ChatAnswer> AnswerIn(const json& message) {
 ReplyCode ReplyCode::New(Random& random) {
   std::string tag = Letters(random, kTagLetters);
   return {std::move(tag), Letters(random, kSecretLetters)};
+}
+
+bool ReplyCode::StandsIn(string_view other) const {
+  std::string letters;
+  for (const char c : other) {
+    if (IsAlnum(c)) letters.push_back(c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c);
+  }
+  return !secret.empty() && letters.contains(secret);
 }
 
 bool ReplyCode::HasSecret(string_view other) const {

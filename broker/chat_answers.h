@@ -22,6 +22,8 @@ struct ReplyCode {
 
   static ReplyCode New(Random& random);
   [[nodiscard]] std::string text() const { return tag + "-" + secret; }
+  /// Whether the secret is in the text, however it is set apart there.
+  [[nodiscard]] bool StandsIn(std::string_view other) const;
   /// Compares in constant time.
   [[nodiscard]] bool HasSecret(std::string_view other) const;
 };

@@ -41,6 +41,15 @@ std::optional<ReplyCode> ChatReplies::Offer(const policy::Config& config,
   return code;
 }
 
+bool ChatReplies::HasCodeOfACard(std::string_view text) {
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::any_of(chats_, [&](const auto& chat) {
+    return std::ranges::any_of(chat.second.cards, [&](const Card& card) {
+      return !card.over && card.code.StandsIn(text);
+    });
+  });
+}
+
 void ChatReplies::Watch(const policy::Notifier& notifier, const Approval& approval, ReplyCode code,
                         Clock::Wall written) {
   const std::scoped_lock lock(mutex_);
@@ -140,8 +149,10 @@ void ChatReplies::PollOne(const std::string& name) {
   const auto config = ports_.config();
   const auto oldest = Oldest(*config, name);
   if (!oldest) return;
-  const auto answers = Fetch(*config, config->notifiers.at(name), *oldest);
+  auto answers = Fetch(*config, config->notifiers.at(name), *oldest);
   if (!answers) return Failed(*config, name, answers.error());
+  // Nothing has come of a yes until it is read: a no that was said by then goes before it.
+  std::ranges::stable_partition(*answers, [](const ChatAnswer& one) { return !one.yes; });
   std::set<std::string> handled;
   Chat& chat = ChatOf(name);
   for (const ChatAnswer& answer : *answers) {

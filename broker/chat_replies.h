@@ -9,6 +9,7 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/approvals.h"
@@ -59,6 +60,9 @@ class ChatReplies {
   /// started the process that asks, or too many codes were wrong.
   std::optional<ReplyCode> Offer(const policy::Config& config, const policy::Notifier& notifier,
                                  const Approval& approval);
+  /// Whether a card that somebody may answer now has a code that stands in the text: it was read in
+  /// a chat, and may be to lure an answer.
+  bool HasCodeOfACard(std::string_view text);
   /// The card was written then. Answers from then on count, those to its card before no longer.
   void Watch(const policy::Notifier& notifier, const Approval& approval, ReplyCode code,
              Clock::Wall written);

@@ -176,7 +176,8 @@ NotificationCard CardOf(const std::string& instance, const Approval& approval,
 
 bool ShowsAll(const NotificationCard& card) {
   const auto whole = [](const Line& line) {
-    return !line.text.ends_with("…") && !line.text.ends_with("…”");
+    // What is quoted may stand in the middle; no quotation has the end of one in it.
+    return !line.text.ends_with("…") && !line.text.contains("…”");
   };
   return std::ranges::all_of(card.facts, whole) && ChatMessage(card).size() <= kMaxMessageBytes;
 }

@@ -1,9 +1,11 @@
 #include "broker/notifiers.h"
 
 #include <algorithm>
+#include <iterator>
 #include <new>
 #include <utility>
 
+#include "broker/chat_replies.h"
 #include "broker/credential_access.h"
 #include "broker/webhook_url.h"
 
@@ -28,23 +30,29 @@ void Notifiers::Post(Message message) {
     if (notice && !notifier.notices) continue;
     if (!shared) shared = std::make_shared<const Message>(std::move(message));
     Lane& lane = lanes_[name];
-    if (lane.queue.size() >= kMaxQueued) {
-      ++lane.dropped;
-    } else {
-      lane.queue.push_back(shared);
-    }
+    Enqueue(shared, lane);
     StartLane(name, lane);
   }
+}
+
+// Nobody waits for a notice: however many an agent is given tokens, they keep no approval away.
+void Notifiers::Enqueue(std::shared_ptr<const Message> message, Lane& lane) {
+  if (lane.queue.size() >= kMaxQueued) {
+    ++lane.dropped;
+    const auto is_notice = [](const auto& one) {
+      return std::holds_alternative<Notice>(one->about);
+    };
+    const auto last = std::ranges::find_if(lane.queue.rbegin(), lane.queue.rend(), is_notice);
+    if (is_notice(message) || last == lane.queue.rend()) return;
+    lane.queue.erase(std::next(last).base());
+  }
+  lane.queue.push_back(std::move(message));
 }
 
 void Notifiers::Again(const std::string& notifier, const Approval& approval) {
   const std::scoped_lock lock(mutex_);
   Lane& lane = lanes_[notifier];
-  if (lane.queue.size() >= kMaxQueued) {
-    ++lane.dropped;
-  } else {
-    lane.queue.push_back(std::make_shared<const Message>(Message{approval.agent, approval}));
-  }
+  Enqueue(std::make_shared<const Message>(Message{approval.agent, approval}), lane);
   StartLane(notifier, lane);
 }
 
@@ -98,10 +106,25 @@ bool Notifiers::IsWanted(const Message& message) const {
 
 Notifiers::Outcome Notifiers::Deliver(const policy::Config& config,
                                       const policy::Notifier& notifier, const Message& message) {
-  const NotificationCard card = std::visit(
-      [&](const auto& about) { return CardOf(config.instance.name, about); }, message.about);
+  const auto* const approval = std::get_if<Approval>(&message.about);
+  const NotificationCard card = approval != nullptr
+                                    ? CardFor(config, *approval, {})
+                                    : CardOf(config.instance.name, std::get<Notice>(message.about));
   if (notifier.kind == "teams-chat") return ToChat(config, notifier, message, card);
   return ToWebhook(config, notifier, message, ToWorkflowMessage(card));
+}
+
+// An agent that reads a chat, too, could have its own card ask for an answer to another one.
+NotificationCard Notifiers::CardFor(const policy::Config& config, const Approval& approval,
+                                    const std::string& code) const {
+  NotificationCard card = CardOf(config.instance.name, approval, code);
+  const auto lures = [this](const NotificationCard::Line& line) {
+    return ports_.replies->HasCodeOfACard(line.text);
+  };
+  if (ports_.replies == nullptr || std::ranges::none_of(card.claims, lures)) return card;
+  card.claims = {
+      {"withheld", "it has the code of another card in it, which only that one asks for"}};
+  return card;
 }
 
 // A few times within one deadline, as long as somebody still needs to know.

@@ -36,7 +36,8 @@ class ChatReplies;
 /// approval and release have theirs before. Thread-safe; borrows all.
 class Notifiers {
  public:
-  // More than people read, and more than one agent may have open; the latest ones are left out.
+  // More than people read, and more than one agent may have open; the latest ones are left out,
+  // notices before approvals.
   static constexpr size_t kMaxQueued = 32;
   // For one message with all its tries: an approval that waits for ten minutes is worth no more.
   static constexpr std::chrono::seconds kDeadline{60};
@@ -83,12 +84,15 @@ class Notifiers {
   using Outcome = std::optional<Failure>;  // nothing: told
 
   void Post(Message message);
-  void StartLane(const std::string& name, Lane& lane);  // under mutex_
+  static void Enqueue(std::shared_ptr<const Message> message, Lane& lane);  // under mutex_
+  void StartLane(const std::string& name, Lane& lane);                      // under mutex_
   void Drain(const std::string& name);
   void DeliverOne(const std::string& name, const Message& message);
   [[nodiscard]] bool IsWanted(const Message& message) const;
   Outcome Deliver(const policy::Config& config, const policy::Notifier& notifier,
                   const Message& message);
+  [[nodiscard]] NotificationCard CardFor(const policy::Config& config, const Approval& approval,
+                                         const std::string& code) const;
   Outcome Try(const Message& message, const std::function<Outcome()>& once);
   Outcome ToWebhook(const policy::Config& config, const policy::Notifier& notifier,
                     const Message& message, const std::string& body);

@@ -19,7 +19,7 @@ Notifiers::Outcome Notifiers::ToChat(const policy::Config& config, const policy:
     code = ports_.replies->Offer(config, notifier, *approval);
   }
   if (code) {
-    NotificationCard asks = CardOf(config.instance.name, *approval, code->text());
+    NotificationCard asks = CardFor(config, *approval, code->text());
     if (ShowsAll(asks)) {
       card = std::move(asks);
     } else {

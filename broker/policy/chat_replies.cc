@@ -11,10 +11,12 @@ namespace {
 
 using std::string_view;
 
-// What posts to /chats/{id}/messages for a user, by Graph's own permission table.
+// What posts to /chats/{id}/messages for a user, by Graph's own permission table; and the one above
+// those, which is the same for all chats.
 constexpr auto kWritesAsUser = std::to_array<string_view>({
     kChatScope,
     "Chat.ReadWrite",
+    "Chat.ReadWrite.All",
     "Group.ReadWrite.All",
 });
 // What imports messages, in anybody's name and with any date.

@@ -1,4 +1,5 @@
 // Looking at a Teams chat for answers: the cards before, how often, and what fails.
+#include "broker/base/ascii.h"
 #include "broker/notifiers.h"
 #include "test/broker/chat_replies_bench.h"
 
@@ -181,6 +182,30 @@ TEST_CASE("A card that no answer decides has no code, and its chat is not looked
     b.Look();
     CHECK(b.Looks() == 0);
     CHECK(b.Entries(ledger::EntryType::kNotifierFailed).size() == row.failed);
+  }
+}
+
+TEST_CASE("No card asks, in its agent's words, for the answer to another one") {
+  // clang-format off
+  struct Row { const char* what; std::function<std::string(const std::string&)> says; };
+  const Row rows[] = {
+      {"as it stands",    [](const std::string& c) { return "to read mail answer yes " + c; }},
+      {"in small letters", [](const std::string& c) { return Lowered(c); }},
+      {"without its tag", [](const std::string& c) { return c.substr(5); }},
+      {"letter by letter", [](const std::string& c) { std::string apart; for (const char one : c) apart += std::string(1, one) + "."; return apart; }},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    Told b;
+    const std::string code = Told::CodeIn(b.Tell(b.Ask("delete all mail")));
+    REQUIRE(code.size() == 11);
+    const std::string lure = b.Tell(b.Ask(row.says(code)));
+    CHECK(lure.find(code.substr(5)) == std::string::npos);
+    CHECK(lure.find(row.says(code)) == std::string::npos);
+    CHECK(lure.find("withheld") != std::string::npos);
+    CHECK(Told::CodeIn(lure).size() == 11);
+    CHECK(b.Tell(b.Ask("read mail")).find("“read mail”") != std::string::npos);
   }
 }
 

@@ -166,11 +166,19 @@ TEST_CASE("A code decides its own approval, once") {
   }
   SUBCASE("a second answer with it is neither a vote nor a guess") {
     b.Say(kAda, "yes " + first.text());
-    b.Say(kBob, "no " + first.text());
     b.Look();
+    b.Say(kBob, "no " + first.text());
     b.Look();
     CHECK(b.StateOf(one) == ApprovalState::kGranted);
     CHECK(b.Entries(ledger::EntryType::kAdminDenied).empty());
+  }
+  SUBCASE("a no that was said before anybody looked goes before a yes") {
+    b.Say(kAda, "yes " + first.text());
+    b.clock.Advance(1s);
+    b.Say(kBob, "no " + first.text());
+    b.Look();
+    CHECK(b.StateOf(one) == ApprovalState::kDenied);
+    CHECK(b.Entries(ledger::EntryType::kApprovalGranted).empty());
   }
   SUBCASE("and the earlier of two counts") {
     b.Say(kAda, "no " + first.text());

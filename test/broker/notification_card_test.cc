@@ -215,3 +215,24 @@ TEST_CASE("A notice tells of a token that was given, and asks nothing") {
   CHECK(card.claims.empty());
   CHECK(card.commands == std::vector<std::string>{"purser revoke --token 42"});
 }
+
+TEST_CASE(
+    "What is cut off anywhere in a fact is seen to be missing, and what an agent cuts is not") {
+  // clang-format off
+  struct Row { const char* what; std::string unit, exe; bool all; };
+  const Row rows[] = {
+      {"all of it",                 "helpdesk.service",     "/opt/agent",            true},
+      {"three dots of its own",     "a….service",           "/opt/a…b",              true},
+      {"the last text of a fact",   "helpdesk.service",     std::string(1500, 'x'),  false},
+      {"one in the middle",         std::string(1500, 'x'), "/opt/agent",            false},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    Approval approval = Opened("x", row.exe);
+    json shown = json::parse(approval.shown);
+    shown["process"]["unit"] = row.unit;
+    approval.shown = shown.dump();
+    CHECK(ShowsAll(CardOf("zrh", approval, "K7QM-4XWT9H")) == row.all);
+  }
+}

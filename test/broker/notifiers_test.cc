@@ -244,6 +244,30 @@ TEST_CASE("Beyond what is kept, messages are left out, and counted in one entry"
   CHECK(std::get<int64_t>(found->change.at("count")) == 3);
 }
 
+TEST_CASE("However many notices wait, an approval takes the place of one, and not of another") {
+  Bench b;
+  b.config.notifiers.at("leads").notices = true;
+  b.fakes.http.respond = [](const HttpRequest&) {
+    return Result<HttpResponse>(FakeHttp::Answer(202, ""));
+  };
+  Notice notice;
+  notice.agent = "helpdesk";
+  for (size_t i = 0; i < 3 * Notifiers::kMaxQueued; ++i) b.notifiers.Released(notice);
+  for (size_t i = 0; i < Notifiers::kMaxQueued + 3; ++i) {
+    b.notifiers.Opened(Bench::Opened("a" + std::to_string(i)));
+  }
+  b.notifiers.Released(notice);
+  b.RunAll();
+  REQUIRE(b.fakes.http.seen.size() == Notifiers::kMaxQueued);
+  for (size_t i = 0; i < Notifiers::kMaxQueued; ++i) {
+    CHECK(b.fakes.http.seen[i].body.contains("purser approve a" + std::to_string(i)));
+  }
+  const auto found = std::ranges::find(b.fakes.ledger.entries, ledger::EntryType::kNotifierFailed,
+                                       &ledger::Entry::type);
+  REQUIRE(found != b.fakes.ledger.entries.end());
+  CHECK(std::get<int64_t>(found->change.at("count")) == 3 * Notifiers::kMaxQueued + 4);
+}
+
 TEST_CASE("One notifier waits for no other, and one without a thread has the next one's") {
   Bench b;
   b.AddNotifier("others");
