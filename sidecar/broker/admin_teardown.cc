@@ -31,7 +31,7 @@ bool Removes(const UpstreamStep& step) {
 }  // namespace
 
 Outcome AdminService::ShowTeardown(const Call& /*call*/) {
-  json body = teardown_.Show(ports_.store);
+  json body = teardown_.Show(ports_.store, SupervisorOfTeardown());
   body["instance"] = ports_.broker.config()->instance.name;
   return body;
 }

@@ -40,6 +40,16 @@ json NotTried(const UpstreamStep& step, const char* why) {
           {"detail", why}};
 }
 
+// As purserd notes it.
+broker::Result<bool> IsBegun(const Teardown::Supervisor& supervisor) {
+  const auto told = supervisor(Dump({{"step", "look"}}));
+  if (!told) return std::unexpected(told.error());
+  const auto answer = broker::ParseStrictJson(*told);
+  const json begun = answer && answer->is_object() ? answer->value("begun", json()) : json();
+  if (begun.is_boolean()) return begun.get<bool>();
+  return broker::Fail(broker::ErrorCode::kUnavailable, "purserd does not say");
+}
+
 json ReadJournal(broker::SealedStore& store) {
   const auto kept = store.Get(kJournal);
   if (!kept) return json::object();
@@ -79,8 +89,10 @@ class OneRun {
     kill.change["by"] = std::string("teardown");
     const auto killed = ports_.ledger.Append(kill);
     if (!killed) return Refuse(Reason::kLedgerUnavailable, killed.error().detail + ".");
-    memory_ = ReadJournal(ports_.store);
+    // Of one that was given up since nothing is known: what it removed may be there again.
+    if (again_) memory_ = ReadJournal(ports_.store);
     if (!memory_.contains("began")) memory_["began"] = Now();
+    if (!again_) Keep();
     return json();
   }
 
@@ -91,7 +103,11 @@ class OneRun {
     const auto told = ports_.supervisor(Dump({{"step", "begin"}}));
     if (!told) return Refuse(Reason::kRestarting, "purserd: " + told.error().detail + ".");
     const auto answer = broker::ParseStrictJson(*told);
-    if (answer && answer->is_object() && !answer->contains("error")) return json();
+    const json again = answer && answer->is_object() ? answer->value("again", json()) : json();
+    if (again.is_boolean()) {
+      again_ = again.get<bool>();
+      return json();
+    }
     const std::string why = answer && answer->is_object() ? answer->value("error", "") : "";
     return Refuse(Reason::kRestarting, "purserd did not note that it begins: " + why + ".");
   }
@@ -253,6 +269,7 @@ class OneRun {
   const Teardown::Order& order_;
   const Teardown::Ports ports_;
   std::shared_mutex& gate_;
+  bool again_ = false;  // it was begun before
   json memory_ = json::object();
   json results_ = json::array();
 };
@@ -270,11 +287,9 @@ Outcome Teardown::Run(const Config& config, const Order& order, Ports ports) {
 }
 
 Teardown::Gate::Gate(Teardown& teardown, const Supervisor& supervisor) : held_(teardown.gate_) {
-  const auto told = supervisor(Dump({{"step", "look"}}));
-  const auto answer = told ? broker::ParseStrictJson(*told) : std::unexpected(told.error());
-  const json begun = answer && answer->is_object() ? answer->value("begun", json()) : json();
-  if (begun == json(false)) return;
-  if (begun == json(true)) {
+  const auto begun = IsBegun(supervisor);
+  if (begun && !*begun) return;
+  if (begun) {
     refusal_ = {Reason::kConflict,
                 "A teardown of this instance was begun: nothing goes on again. `purser teardown` "
                 "finishes it.",
@@ -283,8 +298,7 @@ Teardown::Gate::Gate(Teardown& teardown, const Supervisor& supervisor) : held_(t
     return;
   }
   refusal_ = {Reason::kRestarting,
-              "purserd does not say whether a teardown was begun" +
-                  (answer ? std::string() : ": " + answer.error().detail) + ".",
+              "Whether a teardown was begun is not known: " + begun.error().detail + ".",
               {},
               {}};
 }
@@ -313,16 +327,17 @@ json Teardown::Preview(const Config& config) {
       {"dry_run", true}, {"instance", config.instance.name}, {"would", would}, {"left", plan.left}};
 }
 
-json Teardown::Show(broker::SealedStore& store) const {
+json Teardown::Show(broker::SealedStore& store, const Supervisor& supervisor) const {
   if (destroyed_) return {{"state", "destroyed"}};
-  if (const auto open = store.List(); !open) {
-    return {{"state", "unknown"}, {"detail", open.error().detail}};
-  }
+  const auto begun = IsBegun(supervisor);
+  if (!begun) return {{"state", "unknown"}, {"detail", begun.error().detail}};
+  if (!*begun) return {{"state", "none"}};
+  json told = {{"state", "begun"}};
   const json memory = ReadJournal(store);
-  if (!memory.contains("began")) return {{"state", "none"}};
-  return {{"state", "begun"},
-          {"began", memory["began"]},
-          {"upstream", memory.value("upstream", json::array())}};
+  for (const char* name : {"began", "upstream"}) {
+    if (memory.contains(name)) told[name] = memory[name];
+  }
+  return told;
 }
 
 }  // namespace sidecar::broker_role

@@ -23,7 +23,8 @@ namespace sidecar::broker_role {
 /// announced in the ledger before its effect, and is done again by the next run where a crash cut
 /// it short; what Entra did stands in the store until that is destroyed. From there on purserd
 /// finishes what this process could not. That one was begun stands with purserd, outside the store:
-/// nothing goes on again from then on. Thread-safe: one at a time.
+/// nothing goes on again from then on, unless that is taken away by hand; the next one is then
+/// another, and does all anew. Thread-safe: one at a time.
 class Teardown {
  public:
   using Json = nlohmann::json;
@@ -69,8 +70,8 @@ class Teardown {
   };
   /// What it would do, in sentences. Pure.
   static Json Preview(const broker::policy::Config& config);
-  /// How far it came: {"state":"none"|"begun"|"destroyed",…}, "unknown" while the store is closed.
-  Json Show(broker::SealedStore& store) const;
+  /// How far it came: {"state":"none"|"begun"|"destroyed",…}, "unknown" where purserd does not say.
+  Json Show(broker::SealedStore& store, const Supervisor& supervisor) const;
 
  private:
   std::mutex turn_;

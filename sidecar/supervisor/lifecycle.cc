@@ -85,6 +85,7 @@ std::string Supervisor::OnTeardown(const std::string& asked) {
   if (phase_ != Phase::kServing || (!begins && !destroys && !closes)) {
     return json{{"error", "purserd is not at this step"}}.dump();
   }
+  const bool again = note->phase == TeardownPhase::kBegun;
   if (begins) {
     note->phase = TeardownPhase::kBegun;
   } else if (closes) {
@@ -100,7 +101,7 @@ std::string Supervisor::OnTeardown(const std::string& asked) {
   teardown_ = note->phase;
   log_.Warn("teardown", {{"step", step.get<std::string>()},
                          {"remedy", "none: it was asked for; see the ledger"}});
-  if (begins) return json::object().dump();
+  if (begins) return json{{"again", again}}.dump();
   if (closes) {
     end_ = loop_.After({}, [this] { BeginStop(); });
     return json::object().dump();

@@ -143,8 +143,9 @@ struct Fixture : FakeMintPorts {
               if (type == MessageType::kReloadRequest) done.push_back("reload:" + text);
               if (type == MessageType::kDestroyKeys) {
                 if (!purserd_answers) return broker::Fail(broker::ErrorCode::kUnavailable, "gone");
+                const bool again = torn_down;
                 torn_down = torn_down || json::parse(text)["step"] == "begin";
-                return json{{"begun", torn_down}}.dump();
+                return json{{"begun", torn_down}, {"again", again}}.dump();
               }
               return R"({"ok":true})";
             },

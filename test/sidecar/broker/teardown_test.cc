@@ -47,6 +47,7 @@ struct World {
   int touches = 0;
   bool entra_is_down = false;
   std::string purserd_refuses;  // a step
+  bool begun = false;           // as purserd notes it
   json report;                  // what purserd was given to keep
 
   World() {
@@ -95,7 +96,10 @@ struct World {
               const json body = json::parse(asked);
               if (purserd_refuses == body["step"]) return R"({"error":"EROFS"})";
               if (body.contains("report")) report = body["report"];
+              const bool again = begun;
+              if (body["step"] == "begin") begun = true;
               Note("purserd " + body["step"].get<std::string>());
+              if (body["step"] == "begin") return json{{"again", again}}.dump();
               return R"({"destroyed":[],"unreadable":[]})";
             },
             .forget_store =
@@ -177,6 +181,17 @@ TEST_CASE("What Entra has done is not asked for again by the next run") {
   CHECK(world.Count("entra remove the client secret of app") == 1);
   CHECK(world.Count("entra remove the client secret of own") == 1);
   CHECK(world.report["upstream"][2]["done"] == true);
+}
+
+TEST_CASE("One that was given up is not gone on with: what it had removed may be there again") {
+  World world;
+  world.purserd_refuses = "destroy";
+  REQUIRE_FALSE(world.Run().has_value());
+  world.begun = false;  // by hand
+  world.purserd_refuses.clear();
+  REQUIRE(world.Run().has_value());
+  CHECK(world.Count("entra remove the client secret of app") == 2);
+  CHECK(world.Count("entra remove the client secret of own") == 2);
 }
 
 TEST_CASE("Where Entra fails nothing is destroyed, unless that was said") {
