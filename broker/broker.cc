@@ -12,7 +12,7 @@
 namespace broker {
 namespace {
 
-using ledger::Entry, ledger::EntryType, ledger::Outcome;
+using ledger::Entry;
 
 TokenKey KeyFor(const policy::Grant& grant, const std::string& claims) {
   return {grant.credential->name, grant.scopes.resource, grant.scopes.names, claims,
@@ -261,44 +261,6 @@ void Broker::Release(std::unique_ptr<Pending> pending) {
     TakeBack(&pending->entry);
     Deny(std::move(*pending), std::move(why));
   });
-}
-
-// Of the entries that an agent waits for.
-void Broker::Append(const Entry& entry, LedgerSink::Done done) {
-  if (ports_.metrics == nullptr) return ports_.ledger.AppendThen(entry, std::move(done));
-  ports_.ledger.AppendThen(entry, [this, handed_over = ports_.clock.Now(),
-                                   done = std::move(done)](Result<LedgerReceipt> receipt) mutable {
-    ports_.metrics->Appended(ports_.clock.Now() - handed_over, receipt.has_value());
-    done(std::move(receipt));
-  });
-}
-
-void Broker::Deny(Pending pending, Refusal refusal) {
-  Deny(std::move(pending.entry), std::move(refusal), std::move(pending.answer));
-}
-
-void Broker::Deny(Entry entry, Refusal refusal, Answer answer) {
-  entry.type = EntryType::kTokenDenied;
-  entry.outcome = Outcome::kFailure;
-  entry.reason = broker::Describe(refusal.reason).name;
-  if (ports_.metrics != nullptr) ports_.metrics->Denied(entry.agent, refusal.reason);
-  Append(entry, [this, bare = WithoutClaims(entry), refusal = std::move(refusal),
-                 answer = std::move(answer)](Result<LedgerReceipt> receipt) mutable {
-    const auto say = [](Refusal& why, Answer& to, const Result<LedgerReceipt>& got) {
-      to(std::unexpected(Denied{std::move(why), got ? std::optional(*got) : std::nullopt}));
-    };
-    const bool unwritable = !receipt && receipt.error().code == ErrorCode::kInvalidRequest;
-    if (!unwritable) return say(refusal, answer, receipt);
-    ports_.ledger.AppendThen(
-        bare, [say, refusal = std::move(refusal), answer = std::move(answer)](
-                  const Result<LedgerReceipt>& again) mutable { say(refusal, answer, again); });
-  });
-}
-
-void Broker::RecordRejected(const Caller& caller, Reason reason, const std::string& request_id,
-                            Answer answer) {
-  Deny(EntryFor(caller.agent, caller.facts, {}, request_id, config()->sha256), {reason, {}, {}, {}},
-       std::move(answer));
 }
 
 MintResult Broker::Renew(const TokenKey& key) {
