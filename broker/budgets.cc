@@ -296,7 +296,7 @@ Status Budgets::RestoreUsed(std::string_view kept) {
     return bad();
   }
   const auto number = [](const json& value) {
-    return value.is_number_unsigned() && value.get<uint64_t>() < uint64_t{1} << 33;  // year 2242
+    return value.is_number_unsigned() && value.get<uint64_t>() < kLatestUnixSeconds;
   };
   for (const auto& [key, at] : root->at("used").items()) {
     if (!number(at)) return bad();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "broker/base/strict_json.h"
+#include "broker/base/unix_time.h"
 
 namespace broker {
 namespace {
@@ -79,7 +80,7 @@ Status HeldTokens::Restore(std::string_view kept) {
   for (const auto& [account, tokens] : root->items()) {
     if (!tokens.is_object()) return bad();
     for (const auto& [fingerprint, exp] : tokens.items()) {
-      if (!exp.is_number_unsigned() || exp.get<uint64_t>() >= uint64_t{1} << 33) return bad();
+      if (!exp.is_number_unsigned() || exp.get<uint64_t>() >= kLatestUnixSeconds) return bad();
     }
   }
   for (const auto& [account, tokens] : root->items()) {

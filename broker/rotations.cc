@@ -20,6 +20,11 @@ constexpr std::string_view kClientSecret = "/client-secret";
 std::string NameIn(std::string_view slot) { return std::string(slot.substr(0, slot.find('/'))); }
 bool IsOfClientSecret(std::string_view slot) { return slot.ends_with(kClientSecret); }
 
+Result<RotationJournal> JournalOf(const Result<StoredSecret>& row) {
+  if (!row) return std::unexpected(row.error());
+  return ParseRotationJournal(row->value);
+}
+
 // A refresh token's registration as what it is besides: an application with a secret in purser's
 // store.
 policy::Credential ClientOf(const policy::Credential& credential) {
@@ -77,9 +82,7 @@ void Rotations::Load(const Config& config) {
     if (row.id.kind != SecretKind::kInternal || !row.id.name.starts_with(kJournals)) continue;
     const std::string slot = row.id.name.substr(kJournals.size());
     if (all_.contains(slot)) continue;
-    const auto stored = ports_.journal.Get(row.id);
-    const auto journal = stored ? ParseRotationJournal(stored->value)
-                                : Result<RotationJournal>(std::unexpected(stored.error()));
+    const auto journal = JournalOf(ports_.journal.Get(row.id));
     One& one = all_[slot];
     one.view.credential = NameIn(slot);
     one.view.client_secret = IsOfClientSecret(slot);
@@ -154,14 +157,11 @@ std::expected<RotationView, Refusal> Rotations::Start(const std::string& name,
   lock.unlock();
   RotationMemory memory;
   const auto begun = Begin(*config, *credential, ask, slot, &memory);
-  const auto row = ports_.journal.Get(RotationJournalId(slot));
+  const auto journal = JournalOf(ports_.journal.Get(RotationJournalId(slot)));
   lock.lock();
   One& one = all_[slot];
   one.busy = false;
-  if (const auto journal = row ? ParseRotationJournal(row->value)
-                               : Result<RotationJournal>(std::unexpected(row.error()))) {
-    Keep(one, *journal);
-  }
+  if (journal) Keep(one, *journal);
   if (!begun) return std::unexpected(begun.error());
   one.memory = std::move(memory);
   one.next = ports_.clock.WallNow();
@@ -236,9 +236,7 @@ void Rotations::Advance(Lock& lock, const Config& config, const std::string& slo
   const auto keys = KeysOf(name);
   const auto state =
       Rotation(PortsWith(*registration, keys.get()), *config, credential, memory, slot).Advance();
-  const auto row = ports_.journal.Get(RotationJournalId(slot));
-  auto journal = row ? ParseRotationJournal(row->value)
-                     : Result<RotationJournal>(std::unexpected(row.error()));
+  const auto journal = JournalOf(ports_.journal.Get(RotationJournalId(slot)));
   lock.lock();
   one.busy = false;
   one.memory = std::move(memory);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/base/strict_json.h"
+#include "broker/base/unix_time.h"
 #include "broker/ledger/leaf.h"
 
 namespace broker {
@@ -92,7 +93,7 @@ Status TaskTallies::Restore(std::string_view kept, const Clock& clock) {
   for (const auto& [account, tasks] : root->items()) {
     if (!tasks.is_object() || tasks.size() > kMaxTasks + 1) return bad();
     for (const auto& [digest, at] : tasks.items()) {
-      if (!at.is_number_unsigned() || at.get<uint64_t>() >= uint64_t{1} << 33) return bad();
+      if (!at.is_number_unsigned() || at.get<uint64_t>() >= kLatestUnixSeconds) return bad();
     }
   }
   const auto now = clock.Now();

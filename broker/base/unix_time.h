@@ -10,4 +10,7 @@ inline int64_t UnixSeconds(std::chrono::system_clock::time_point time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
+/// The year 2242: a later time in what was kept is no time.
+inline constexpr uint64_t kLatestUnixSeconds = uint64_t{1} << 33;
+
 }  // namespace broker
