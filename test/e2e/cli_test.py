@@ -12,7 +12,7 @@ import unittest
 
 import harness
 from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, OTHER_UID, SOLO_UID, DevTenant, Purser,
-                     new_certificate)
+                     new_certificate, until)
 
 DONE, REFUSED, USAGE, TAMPERING, UNREACHABLE = range(5)
 OPERATORS, AUDITORS, REVIEWERS = "operator", "adm", "src"  # groups of every Debian; nobody's here
@@ -172,6 +172,7 @@ class WithDaemon(unittest.TestCase):
             os.chmod(self.purser.admin_socket, 0o666)  # whom its permissions would have held off
             self.addCleanup(os.chmod, self.purser.admin_socket, 0o660)
             self.assertEqual(self.purser.cli("status", uid=OTHER_UID).returncode, REFUSED)
+            until(lambda: self.purser.cli("explain", "--refused").returncode == DONE)  # it is answered first
             shown = self.done("explain", "--refused")
             for text in ("in no group of [admin]", f"wanted group:{AUDITORS} group:{OPERATORS}",
                          f'found "{OTHER_UID}"', "what would change it"):

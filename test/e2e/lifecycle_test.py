@@ -115,7 +115,8 @@ class Reloading(enrolled.TenantCase):
         self.granted(self.purser, self.purser.token(HELPDESK, ["User.Read.All"], uid=OTHER_UID))
         with self.assertRaises(PermissionError):
             self.purser.token(HELPDESK, ["User.Read.All"])
-        status = self.purser.cli("status", uid=OTHER_UID, gid=operators)
+        self.assertIn("peer_refused", self.purser.cli("status", uid=OTHER_UID, gid=operators).stderr)
+        status = self.purser.cli("status", uid=OTHER_UID + 1, gid=operators)
         self.assertEqual(status.returncode, 0, status)
 
 
