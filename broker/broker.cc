@@ -239,7 +239,8 @@ void Broker::Release(std::unique_ptr<Pending> pending) {
   if (refusal) return Deny(std::move(*pending), std::move(*refusal));
   Entry& entry = pending->entry;
   DescribeRelease(*pending->token, &entry);
-  Append(entry, [this, pending = std::move(pending)](Result<LedgerReceipt> receipt) mutable {
+  ports_.ledger.AppendThen(entry, [this, pending = std::move(pending)](
+                                      Result<LedgerReceipt> receipt) mutable {
     if (receipt) {
       if (pending->grant->notify) Notify(*pending, receipt->seq);
       if (ports_.metrics != nullptr) {

@@ -127,7 +127,6 @@ class Broker {
                      const TokenKey& key, const ledger::Entry& who,
                      const Secret* user_assertion = nullptr);
   void Release(std::unique_ptr<Pending> pending);
-  void Append(const ledger::Entry& entry, LedgerSink::Done done);
   void Deny(Pending pending, Refusal refusal);
   void Deny(ledger::Entry entry, Refusal refusal, Answer answer);
 

@@ -43,7 +43,7 @@ class Metrics {
     std::map<std::string, uint64_t> minted;                 // by credential
     ByNameAndReason mint_failures;                          // by credential
     std::map<std::string, Host> upstream;                   // by host; "other" beyond kMaxHosts
-    Histogram ledger_append;                                // of entries of tokens
+    Histogram ledger_append;                                // of every entry
     uint64_t ledger_append_failures = 0;
   };
 
@@ -53,6 +53,7 @@ class Metrics {
   void MintFailed(const std::string& credential, Reason reason);
   /// `status` 0: there was no answer.
   void Asked(const std::string& host, std::chrono::nanoseconds took, int status);
+  /// An entry of any type was handed to the ledger, which answered.
   void Appended(std::chrono::nanoseconds took, bool durable);
 
   [[nodiscard]] Counts counts() const;

@@ -9,15 +9,6 @@ namespace broker {
 using ledger::Entry, ledger::EntryType, ledger::Outcome;
 
 // Of the entries that an agent waits for.
-void Broker::Append(const Entry& entry, LedgerSink::Done done) {
-  if (ports_.metrics == nullptr) return ports_.ledger.AppendThen(entry, std::move(done));
-  ports_.ledger.AppendThen(entry, [this, handed_over = ports_.clock.Now(),
-                                   done = std::move(done)](Result<LedgerReceipt> receipt) mutable {
-    ports_.metrics->Appended(ports_.clock.Now() - handed_over, receipt.has_value());
-    done(std::move(receipt));
-  });
-}
-
 void Broker::Deny(Pending pending, Refusal refusal) {
   Deny(std::move(pending.entry), std::move(refusal), std::move(pending.answer));
 }
@@ -27,17 +18,18 @@ void Broker::Deny(Entry entry, Refusal refusal, Answer answer) {
   entry.outcome = Outcome::kFailure;
   entry.reason = broker::Describe(refusal.reason).name;
   if (ports_.metrics != nullptr) ports_.metrics->Denied(entry.agent, refusal.reason);
-  Append(entry, [this, bare = WithoutClaims(entry), refusal = std::move(refusal),
-                 answer = std::move(answer)](Result<LedgerReceipt> receipt) mutable {
-    const auto say = [](Refusal& why, Answer& to, const Result<LedgerReceipt>& got) {
-      to(std::unexpected(Denied{std::move(why), got ? std::optional(*got) : std::nullopt}));
-    };
-    const bool unwritable = !receipt && receipt.error().code == ErrorCode::kInvalidRequest;
-    if (!unwritable) return say(refusal, answer, receipt);
-    ports_.ledger.AppendThen(
-        bare, [say, refusal = std::move(refusal), answer = std::move(answer)](
-                  const Result<LedgerReceipt>& again) mutable { say(refusal, answer, again); });
-  });
+  ports_.ledger.AppendThen(
+      entry, [this, bare = WithoutClaims(entry), refusal = std::move(refusal),
+              answer = std::move(answer)](Result<LedgerReceipt> receipt) mutable {
+        const auto say = [](Refusal& why, Answer& to, const Result<LedgerReceipt>& got) {
+          to(std::unexpected(Denied{std::move(why), got ? std::optional(*got) : std::nullopt}));
+        };
+        const bool unwritable = !receipt && receipt.error().code == ErrorCode::kInvalidRequest;
+        if (!unwritable) return say(refusal, answer, receipt);
+        ports_.ledger.AppendThen(
+            bare, [say, refusal = std::move(refusal), answer = std::move(answer)](
+                      const Result<LedgerReceipt>& again) mutable { say(refusal, answer, again); });
+      });
 }
 
 void Broker::RecordRejected(const Caller& caller, Reason reason, const std::string& request_id,

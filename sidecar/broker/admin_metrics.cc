@@ -55,10 +55,10 @@ void WriteUpstream(const Metrics::Counts& counts, MetricsText* text) {
                "From the request to its answer, or to the end of waiting for one.");
   for (const auto& [host, asked] : counts.upstream) text->Sample({{"host", host}}, asked.took);
   text->Family("purser_ledger_append_duration_seconds", "histogram",
-               "From handing over the entry of a token to its being durable.");
+               "From handing an entry, of any type, to the ledger's process to its answer.");
   text->Sample({}, counts.ledger_append);
   text->Family("purser_ledger_append_failures_total", "counter",
-               "Entries of tokens that did not become durable: nothing was released.");
+               "Entries that did not become durable: no token is released without one.");
   text->Sample({}, counts.ledger_append_failures);
 }
 

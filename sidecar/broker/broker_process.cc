@@ -91,7 +91,7 @@ Status BrokerProcess::StopAllAfterRestore() {
                               .outcome = broker::ledger::Outcome::kSuccess};
   entry.change["by"] = "restore";
   entry.change["why"] = "what happened since the backup may be forgotten";
-  if (const auto receipt = ledger_.Append(entry); !receipt) {
+  if (const auto receipt = entries_.Append(entry); !receipt) {
     return std::unexpected(receipt.error());
   }
   return head_.Keep();
@@ -148,7 +148,7 @@ broker::ChatReplies::Ports BrokerProcess::PortsOfReplies() {
   return {.graph = graph_,
           .revocations = revocations_,
           .approvals = approvals_,
-          .ledger = ledger_,
+          .ledger = entries_,
           .clock = clock_,
           .random = random_,
           .config = [this] { return broker_.config(); },
@@ -161,7 +161,7 @@ broker::ChatReplies::Ports BrokerProcess::PortsOfReplies() {
 broker::Notifiers::Ports BrokerProcess::PortsOfNotifiers() {
   return {.http = metered_http_,
           .vault = vaults_,
-          .ledger = ledger_,
+          .ledger = entries_,
           .clock = clock_,
           .sleeper = sleeper_,
           .graph = graph_,
@@ -187,7 +187,7 @@ broker::Rotations::Ports BrokerProcess::PortsOfRotations() {
   };
   return {.journal = *store_,
           .vault = vaults_,
-          .ledger = ledger_,
+          .ledger = entries_,
           .clock = clock_,
           .random = random_,
           .config = [this] { return broker_.config(); },

@@ -27,6 +27,7 @@
 #include "sidecar/broker/head_keeper.h"
 #include "sidecar/broker/kept_budgets.h"
 #include "sidecar/broker/kept_uses.h"
+#include "sidecar/broker/ledger_link.h"
 #include "sidecar/broker/metered_transport.h"
 #include "sidecar/broker/readiness.h"
 #include "sidecar/broker/renewals.h"
@@ -55,9 +56,14 @@ namespace sidecar::broker_role {
 class BrokerProcess {
  public:
   /// Takes the store, still sealed. Borrows the rest. REQUIRES: the process is hardened.
-  BrokerProcess(std::unique_ptr<token_cache::SealedStore> store, ipc::LedgerClient& ledger,
+  BrokerProcess(std::unique_ptr<token_cache::SealedStore> store, LedgerLink& ledger,
                 SystemRandom& random, const broker::Log& log)
-      : log_(log), random_(random), ledger_(ledger), store_(std::move(store)) {
+      : log_(log),
+        random_(random),
+        ledger_(ledger.client),
+        entries_(ledger.entries),
+        metrics_(ledger.metrics),
+        store_(std::move(store)) {
     broker_.notices().TellTo([this](const broker::Notice& one) { notifiers_.Released(one); });
   }
 
@@ -95,6 +101,8 @@ class BrokerProcess {
   const broker::Log& log_;
   SystemRandom& random_;
   ipc::LedgerClient& ledger_;
+  MeteredLedger& entries_;
+  broker::Metrics& metrics_;
   std::unique_ptr<token_cache::SealedStore> store_;
   SystemClock clock_;
   SystemSleeper sleeper_;
@@ -110,33 +118,32 @@ class BrokerProcess {
        [this](const std::string& head) { return store_->PutMarker(kHeadMarker, head); }}};
   SealVault seal_vault_{{[this] { return broker_.config(); },
                          [this](const std::string& vault) { return vaults_.KeysOf(vault); },
-                         ledger_}};
+                         entries_}};
   SealControl seal_{{*store_, ledger_, supervisor_, random_, &seal_vault_},
                     [this] { return OnUnsealed(); }};
   UnsealRetry unseal_retry_{[this] { return UnsealFromVault(); }};
-  broker::Metrics metrics_;
   MeteredTransport metered_http_{http_, clock_, metrics_};
   broker::CredentialUses uses_{clock_};
   KeptUses kept_uses_{*store_, uses_};
   broker::Revocations revocations_;
   RevokedCredentials revoked_{*store_, revocations_};
-  TimedRoles timed_roles_{{*store_, ledger_, clock_,
+  TimedRoles timed_roles_{{*store_, entries_, clock_,
                            [this](const char* name) { return store_->GetMarker(name); },
                            [this](const char* name, const std::string& text) {
                              return store_->PutMarker(name, text);
                            }}};
   broker::Minter::Ports minter_ports_{
-      metered_http_, vaults_, ledger_,  clock_, random_,   sleeper_,     fingerprint_key_.value(),
+      metered_http_, vaults_, entries_, clock_, random_,   sleeper_,     fingerprint_key_.value(),
       &log_,         &files_, &vaults_, &uses_, &metrics_, &revocations_};
   broker::Minter minter_{minter_ports_};
   token_cache::AccessTokenCache cache_{clock_};
   Workers workers_{kMaxWorkers};
-  ApprovalCounts approval_counts_{ledger_};
+  ApprovalCounts approval_counts_{entries_};
   broker::Approvals approvals_{
       {*store_, approval_counts_, clock_, random_,
        [this](std::string_view agent) { return broker_.kills().IsStopped(agent); },
        [this](const broker::Approval& one) { notifiers_.Opened(one); }}};
-  broker::Broker broker_{{cache_, minter_, ledger_, clock_, [this] { return seal_.usable(); },
+  broker::Broker broker_{{cache_, minter_, entries_, clock_, [this] { return seal_.usable(); },
                           [this](Workers::Job job) { return StartGuarded(std::move(job)); },
                           &metrics_, &revocations_, &approvals_},
                          std::make_shared<const broker::policy::Config>()};

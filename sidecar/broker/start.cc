@@ -48,8 +48,7 @@ std::optional<CommandLine> Parse(int argc, char** argv) {
   return line;
 }
 
-broker::Result<std::unique_ptr<BrokerProcess>> Start(const CommandLine& line,
-                                                     ipc::LedgerClient& ledger,
+broker::Result<std::unique_ptr<BrokerProcess>> Start(const CommandLine& line, LedgerLink& ledger,
                                                      SystemRandom& random,
                                                      LedgerStoreWitness& witness, const Log& log) {
   mallopt(M_ARENA_MAX, 2);  // few serve all threads; a sanitizer's allocator has no such thing
@@ -79,10 +78,9 @@ int RunBroker(int argc, char** argv) {
     log.Error("start_failed", {{"why", kUsage}});
     return 2;
   }
-  ipc::LedgerClient ledger(ipc::LedgerClient::kAckDeadline,
-                           ipc::LedgerClient::Receiver::kAttendant);
+  LedgerLink ledger;
   SystemRandom random;
-  LedgerStoreWitness witness(ledger);
+  LedgerStoreWitness witness(ledger.entries);
   const auto process = Start(*line, ledger, random, witness, log);
   if (!process) {
     log.Error("start_failed", {{"why", process.error().detail}});

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "sidecar/broker/metered_ledger.h"
 #include "sidecar/broker/metered_transport.h"
 #include "sidecar/broker/metrics_text.h"
 #include "test/sidecar/broker/admin_fixture.h"
@@ -9,6 +10,7 @@ namespace {
 
 using namespace admin_test;
 using broker::Histogram, broker::Metrics, broker::Reason;
+using broker::ledger::Entry, broker::ledger::EntryType;
 using std::chrono::milliseconds;
 
 TEST_CASE("A histogram counts what took as long as a bound below it, and all that took longer") {
@@ -58,6 +60,36 @@ TEST_CASE("Of a request only the host becomes a label, and of hosts there is an 
   const auto hosts = fakes.metrics.counts().upstream;
   CHECK(hosts.size() == Metrics::kMaxHosts + 1);
   CHECK(hosts.at("other").took.count() > 0);
+}
+
+TEST_CASE("An entry of any type is timed until the ledger answers") {
+  FakeMintPorts fakes;
+  MeteredLedger entries(fakes.ledger, fakes.clock, fakes.metrics);
+  const auto last = static_cast<uint8_t>(broker::ledger::kLastEntryType);
+  for (uint8_t type = 1; type <= last; ++type) {
+    CHECK(entries.Append(Entry{.type = static_cast<EntryType>(type)}).has_value());
+  }
+  CHECK(fakes.ledger.entries.size() == last);
+  CHECK(fakes.metrics.counts().ledger_append.count() == last);
+  fakes.ledger.holds = true;
+  int answers = 0;
+  entries.AppendThen(Entry{.type = EntryType::kTokenIssued}, [&](const auto& receipt) {
+    CHECK(receipt.has_value());
+    ++answers;
+  });
+  CHECK(fakes.metrics.counts().ledger_append.count() == last);
+  fakes.clock.Advance(milliseconds(200));
+  fakes.ledger.LetGo();
+  CHECK(answers == 1);
+  CHECK(fakes.metrics.counts().ledger_append.counts[8] == 1);  // ≤ 250 ms
+  CHECK(fakes.metrics.counts().ledger_append.count() == last + 1U);
+  CHECK(fakes.metrics.counts().ledger_append_failures == 0);
+  fakes.ledger.holds = false;
+  fakes.ledger.fail_with = ErrorCode::kUnavailable;
+  CHECK_FALSE(entries.Append(Entry{.type = EntryType::kKillEngaged}).has_value());
+  entries.AppendThen(Entry{}, [](const auto& receipt) { CHECK_FALSE(receipt.has_value()); });
+  CHECK(fakes.metrics.counts().ledger_append.count() == last + 3U);
+  CHECK(fakes.metrics.counts().ledger_append_failures == 2);
 }
 
 struct Shown : Fixture {
