@@ -1,6 +1,9 @@
 // Who signs in and out on the operator's socket.
 #include <utility>
 
+#include "broker/base/ascii.h"
+#include "broker/base/inert_text.h"
+#include "broker/policy/config_values.h"
 #include "sidecar/broker/admin_service.h"
 #include "sidecar/broker/device_answer.h"
 
@@ -20,6 +23,26 @@ json RolesOf(const broker::policy::Admin& admin, const broker::policy::Facts& fa
     if (Holds(admin, facts, role, &person, given)) roles.push_back(NameOf(role));
   }
   return roles;
+}
+
+// The person whom the body names; nobody's id for everybody.
+std::expected<std::string, Refusal> ReadWhom(const json& body) {
+  const bool has_oid = body.contains("oid");
+  if (has_oid == body.contains("all")) {
+    return Refuse(Reason::kMissingField, R"(Send {"oid":"GUID"} or {"all":true}.)");
+  }
+  if (!has_oid && body["all"] != json(true)) return Refuse(Reason::kWrongType, "all is true.");
+  const json why = body.value("why", json(""));
+  if (!why.is_string() || !broker::IsInertText(why.get_ref<const std::string&>())) {
+    return Refuse(Reason::kValueOutOfRange,
+                  "why is a text of at most 200 characters without control characters.");
+  }
+  if (!has_oid) return std::string();
+  const json& oid = body["oid"];
+  if (!oid.is_string() || !broker::policy::IsGuid(oid.get_ref<const std::string&>())) {
+    return Refuse(Reason::kWrongType, "oid is a person's object id, a GUID.");
+  }
+  return broker::Lowered(oid.get<std::string>());
 }
 
 }  // namespace
@@ -42,6 +65,7 @@ Outcome AdminService::PollSignIn(const Call& call) {
   entry.target_id = "POST /v1/sign-ins";  // without the id, by which it is polled
   entry.user_oid.clear();                 // of a session from before
   const auto fail = [&](Refusal refusal) {
+    entry.outcome = LedgerOutcome::kFailure;
     if (refusal.reason == Reason::kNotFound) entry.type = EntryType::kAdminDenied;  // nobody's
     entry.reason = broker::Describe(refusal.reason).name;
     [[maybe_unused]] const auto noted = ports_.minter_ports.ledger.Append(entry);
@@ -66,8 +90,9 @@ Outcome AdminService::PollSignIn(const Call& call) {
                  {"oid", state->person->oid},
                  {"roles", RolesOf(config->admin, facts, *state->person, given)},
                  {"expires_in", config->admin.session.count()}};
-  const broker::Secret session = people_.Open(*config, facts, std::move(*state->person));
-  answer["session"] = std::string(session.Expose(broker::Exit::kHandToCaller));
+  const auto session = people_.Open(*config, facts, std::move(*state));
+  if (!session) return fail(session.error());
+  answer["session"] = std::string(session->Expose(broker::Exit::kHandToCaller));
   return answer;
 }
 
@@ -79,6 +104,20 @@ Outcome AdminService::SignOut(const Call& call) {
   [[maybe_unused]] const bool noted =
       Record(call, EntryType::kAdminAction, LedgerOutcome::kSuccess, {});
   return json{{"signed_out", true}};
+}
+
+// At once, whatever the ledger says: who has left has no role, recorded or not.
+Outcome AdminService::SignOutOthers(const Call& call) {
+  const auto oid = ReadWhom(call.body);
+  if (!oid) return std::unexpected(oid.error());
+  const size_t ended = people_.EndAll(*oid);
+  Entry entry = EntryOf(call, EntryType::kAdminAction, LedgerOutcome::kSuccess);
+  entry.change["signed_out"] = static_cast<int64_t>(ended);
+  if (!oid->empty()) entry.change["holder"] = "oid:" + *oid;
+  const auto receipt = ports_.minter_ports.ledger.Append(entry);
+  json body = {{"signed_out", ended}, {"recorded", receipt.has_value()}};
+  if (receipt) body["seq"] = receipt->seq;
+  return body;
 }
 
 }  // namespace sidecar::broker_role

@@ -46,6 +46,7 @@ const std::vector<AdminService::Route>& AdminService::Routes() {
       {"POST", "/v1/sign-ins",                        kAnyone,   kOwn,    {},                         &AdminService::StartSignIn},
       {"POST", "/v1/sign-ins/{}",                     kAnyone,   kNone,   {},                         &AdminService::PollSignIn},
       {"POST", "/v1/sign-out",                        kAnyone,   kOwn,    {},                         &AdminService::SignOut},
+      {"POST", "/v1/sign-out/others",                 kOperator, kOwn,    {"oid?", "all?", "why?"},   &AdminService::SignOutOthers},
       {"GET",  "/v1/roles",                           kAnyRole,  kNone,   {},                         &AdminService::ShowRoles},
       {"POST", "/v1/roles",                           kOperator, kOwn,    {"uid?", "oid?", "role", "seconds", "why"}, &AdminService::GiveRole, true, true},
       {"POST", "/v1/roles/end",                       kOperator, kOwn,    {"uid?", "oid?", "role", "why?"}, &AdminService::EndRole},

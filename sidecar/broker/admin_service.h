@@ -118,6 +118,7 @@ class AdminService {
   Outcome StartSignIn(const Call& call);
   Outcome PollSignIn(const Call& call);
   Outcome SignOut(const Call& call);
+  Outcome SignOutOthers(const Call& call);
   Outcome ShowRoles(const Call& call);
   Outcome GiveRole(const Call& call);
   Outcome EndRole(const Call& call);

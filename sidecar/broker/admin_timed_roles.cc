@@ -92,7 +92,13 @@ Outcome AdminService::ShowRoles(const Call& call) {
         Holds(config->admin, call.peer.caller.facts, role, call.signed_in(), call.given);
     if (held) yours.push_back(NameOf(role));
   }
-  return json{{"roles", std::move(rows)}, {"yours", std::move(yours)}};
+  json signed_in = json::array();
+  for (const People::SignedIn& one : people_.List(*config)) {
+    signed_in.push_back(
+        {{"oid", one.oid}, {"user", RoleHolder{one.uid}.text()}, {"expires_in", one.left.count()}});
+  }
+  return json{
+      {"roles", std::move(rows)}, {"signed_in", std::move(signed_in)}, {"yours", std::move(yours)}};
 }
 
 Outcome AdminService::GiveRole(const Call& call) {

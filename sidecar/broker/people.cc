@@ -90,11 +90,13 @@ std::expected<People::Begun, broker::Refusal> People::Start(const Config& config
 std::expected<People::State, broker::Refusal> People::Poll(const Config& config, const Facts& facts,
                                                            const std::string& id) {
   std::shared_ptr<Attempt> attempt;
+  uint64_t sweep = 0;
   {
     const std::scoped_lock lock(mutex_);
     const auto found = attempts_.find(id);
     if (found == attempts_.end()) return NoSuchSignIn();
     attempt = found->second;
+    sweep = sweeps_;
   }
   const bool own = attempt->uid == facts.uid && attempt->loginuid == facts.loginuid &&
                    attempt->realm == RealmOf(config) &&
@@ -108,14 +110,19 @@ std::expected<People::State, broker::Refusal> People::Poll(const Config& config,
   if (!done) return std::unexpected(std::move(done.error()));
   broker::entra::SignedIn& who = **done;
   return State{.person = Person{std::move(who.oid), std::move(who.groups)},
-               .groups_left_out = who.groups_left_out};
+               .groups_left_out = who.groups_left_out,
+               .sweep = sweep};
 }
 
-Secret People::Open(const Config& config, const Facts& facts, Person person) {
+std::expected<Secret, broker::Refusal> People::Open(const Config& config, const Facts& facts,
+                                                    State done) {
   std::string name = NewName(ports_.random);
   std::string hash = broker::ledger::Sha256Hex(name);
   Secret secret = Secret::TakeFrom(name);
   const std::scoped_lock lock(mutex_);
+  if (done.sweep != sweeps_) {
+    return Refuse(Reason::kConflict, "Sign-ins were ended meanwhile; start anew.");
+  }
   const auto now = ports_.clock.Now();
   std::erase_if(sessions_, [&](const Session& one) { return now >= one.opened + one.lasts; });
   const auto is_own = [&](const Session& one) { return one.uid == facts.uid; };
@@ -124,7 +131,7 @@ Secret People::Open(const Config& config, const Facts& facts, Person person) {
   }
   if (sessions_.size() >= kMaxSessions) sessions_.erase(sessions_.begin());
   sessions_.push_back({std::move(hash), facts.uid, facts.loginuid, RealmOf(config), now,
-                       config.admin.session, std::move(person)});
+                       config.admin.session, std::move(*done.person)});
   return secret;
 }
 
@@ -139,12 +146,16 @@ People::Sessions::iterator People::Look(const Config& config, const Facts& facts
   if (found == sessions_.end() || found->uid != facts.uid || found->loginuid != facts.loginuid) {
     return sessions_.end();
   }
-  // A reload may shorten what was opened, never lengthen it.
-  const auto lasts = std::min(found->lasts, config.admin.session);
-  const bool stands = ports_.clock.Now() < found->opened + lasts &&
-                      found->realm == RealmOf(config) &&
-                      !broker::policy::CouldBeAgent(config, facts);
+  const bool stands =
+      LeftOf(*found, config).count() > 0 && !broker::policy::CouldBeAgent(config, facts);
   return stands ? found : sessions_.end();
+}
+
+// 0: it is over. A reload may shorten what was opened, never lengthen it.
+std::chrono::seconds People::LeftOf(const Session& session, const Config& config) const {
+  if (session.realm != RealmOf(config)) return {};
+  const auto ends = session.opened + std::min(session.lasts, config.admin.session);
+  return std::max({}, std::chrono::ceil<std::chrono::seconds>(ends - ports_.clock.Now()));
 }
 
 std::optional<broker::policy::Person> People::Find(const Config& config, const Facts& facts,
@@ -161,6 +172,23 @@ bool People::End(const Config& config, const Facts& facts, std::string_view secr
   if (found == sessions_.end()) return false;
   sessions_.erase(found);
   return true;
+}
+
+std::vector<People::SignedIn> People::List(const Config& config) {
+  std::vector<SignedIn> list;
+  const std::scoped_lock lock(mutex_);
+  for (const Session& one : sessions_) {
+    const auto left = LeftOf(one, config);
+    if (left.count() > 0) list.push_back({one.person.oid, one.uid, left});
+  }
+  return list;
+}
+
+size_t People::EndAll(std::string_view oid) {
+  const std::scoped_lock lock(mutex_);
+  ++sweeps_;
+  return std::erase_if(sessions_,
+                       [&](const Session& one) { return oid.empty() || one.person.oid == oid; });
 }
 
 }  // namespace sidecar::broker_role

@@ -57,6 +57,7 @@ class People {
     std::optional<Person> person;      // who it is, when done
     std::chrono::seconds interval{0};  // until the next poll
     bool groups_left_out = false;      // nothing is known of the person's groups
+    uint64_t sweep = 0;                // of EndAll(), before Entra was asked
   };
   /// Asks whether the person is done; who is gets no session yet. Refuses kNotFound (never begun,
   /// over, expired, another user's or login's) and what SignIn refuses.
@@ -64,13 +65,25 @@ class People {
                                      const std::string& id);
 
   /// A session of that user from now on, for [admin] session at most. Its secret is given out here
-  /// and never again.
-  broker::Secret Open(const Config& config, const Facts& facts, Person person);
+  /// and never again. Refuses kConflict where EndAll() came since Entra was asked: what the groups
+  /// were then may be why. REQUIRES: done.person.
+  std::expected<broker::Secret, Refusal> Open(const Config& config, const Facts& facts, State done);
   /// Who is signed in. Nobody: an unknown secret, another user's or login's, one that is over, one
   /// from before another tenant or client_id was configured, of who could be an agent by now.
   std::optional<Person> Find(const Config& config, const Facts& facts, std::string_view secret);
   /// Ends it; false where Find() knows nobody.
   bool End(const Config& config, const Facts& facts, std::string_view secret);
+
+  struct SignedIn {
+    std::string oid;
+    uint32_t uid;
+    std::chrono::seconds left;
+  };
+  /// Who is signed in, the oldest session first.
+  std::vector<SignedIn> List(const Config& config);
+  /// Ends all sessions of that person, everybody's where `oid` is empty, and keeps what Entra has
+  /// proven already from opening another one. Returns how many there were.
+  size_t EndAll(std::string_view oid);
 
  private:
   struct Attempt;
@@ -85,6 +98,7 @@ class People {
   };
   using Sessions = std::vector<Session>;
   Sessions::iterator Look(const Config& config, const Facts& facts, std::string_view secret);
+  [[nodiscard]] std::chrono::seconds LeftOf(const Session& session, const Config& config) const;
 
   broker::Minter::Ports ports_;
   broker::TenantResolver tenants_;
@@ -92,6 +106,7 @@ class People {
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Attempt>> attempts_;  // by id
   Sessions sessions_;                                         // the oldest first
+  uint64_t sweeps_ = 0;                                       // of EndAll()
 };
 
 }  // namespace sidecar::broker_role

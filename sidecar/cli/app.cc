@@ -24,6 +24,7 @@
 #include "sidecar/cli/run_command.h"
 #include "sidecar/cli/secret_options.h"
 #include "sidecar/cli/session.h"
+#include "sidecar/cli/sign_in_command.h"
 #include "sidecar/cli/stop_commands.h"
 #include "sidecar/cli/teardown_command.h"
 #include "sidecar/cli/terminal.h"
@@ -269,6 +270,8 @@ int RunPurser(int argc, char** argv) {
   AddApprovals(app, session, approval);
   SecretOrder secret;
   AddSecretCommands(app, session, secret);
+  SignOutOrder sign_out;
+  AddSignOut(app, session, sign_out);
   RotateOrder rotation;
   AddRotate(app, session, rotation);
   std::string agent;

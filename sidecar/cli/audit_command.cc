@@ -71,6 +71,7 @@ bool Passes(std::string_view line, const AuditFilter& filter) {
       {filter.credential, "/credential/name"},
       {filter.uti, "/token/uti"},
       {filter.request, "/request/id"},
+      {filter.person, "/user/oid"},
   };
   // Most lines do not hold the text anywhere: those are not parsed.
   for (const auto& [wanted, pointer] : rare) {

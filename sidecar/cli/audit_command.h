@@ -14,6 +14,7 @@ namespace sidecar::cli {
 /// Which entries; an empty field lets all pass. Texts are compared whole.
 struct AuditFilter {
   std::string agent, type, outcome, reason, rule, credential, uti, request;
+  std::string person;  // object id of who is proven in the entry
   // The beginning of an RFC 3339 time in UTC: "2026-11-20", "2026-11-20T08:15". Both inclusive.
   std::string since, until;
 };

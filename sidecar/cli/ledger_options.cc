@@ -42,6 +42,8 @@ void AddFilter(CLI::App& command, AuditFilter& filter) {
   command.add_option("--credential", filter.credential, "Name of the credential");
   command.add_option("--uti", filter.uti, "Entra's token id, as in the tenant's own logs");
   command.add_option("--request", filter.request, "Request id");
+  command.add_option("--person", filter.person,
+                     "Object id of who was signed in, or in whose name the agent acted");
   command.add_option("--since", filter.since, "Beginning of a UTC time, e.g. 2026-11-20T08");
   command.add_option("--until", filter.until, "Beginning of a UTC time, inclusive");
 }

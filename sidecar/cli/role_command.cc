@@ -106,7 +106,16 @@ int RunRoles(const Console& console) {
                     Field(one, "why")});
   }
   PrintTable(console.out, {"ROLE", "WHO", "BY", "UNTIL", "GIVEN BY", "WHY"}, rows);
-  console.out << "You hold: " << JoinTexts(answer->body.value("yours", json::array())) << '\n';
+  rows.clear();
+  for (const json& one : answer->body.value("signed_in", json::array())) {
+    rows.push_back({Field(one, "oid"), Named(Field(one, "user")),
+                    std::to_string(one.value("expires_in", int64_t{0}) / 60) + " min"});
+  }
+  if (!rows.empty()) {
+    console.out << '\n';
+    PrintTable(console.out, {"SIGNED IN", "AS USER", "FOR AT MOST"}, rows);
+  }
+  console.out << "\nYou hold: " << JoinTexts(answer->body.value("yours", json::array())) << '\n';
   return kExitDone;
 }
 

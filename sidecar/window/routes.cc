@@ -41,6 +41,7 @@ constexpr auto kAdminRoutes = std::to_array<Row>({
     {"POST", "/v1/sign-ins",                            Route::kAdmin},
     {"POST", "/v1/sign-ins/{id}",                       Route::kAdmin},
     {"POST", "/v1/sign-out",                            Route::kAdmin},
+    {"POST", "/v1/sign-out/others",                     Route::kAdmin},
     {"GET",  "/v1/roles",                               Route::kAdmin},
     {"POST", "/v1/roles",                               Route::kAdmin},
     {"POST", "/v1/roles/end",                           Route::kAdmin},

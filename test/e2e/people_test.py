@@ -103,6 +103,35 @@ class People(people.PeopleCase):
         self.assertNotEqual(agent.returncode, 0)
         self.assertIn("peer_refused", agent.stdout + agent.stderr)
 
+    def test_an_operator_ends_the_sign_in_of_who_has_left(self):
+        self.signed_in(JO_UID, JO)
+        self.signed_in(SAM_UID, SAM)
+        self.entra.user(JO, groups=[OTHERS])
+        self.may(JO_UID, "status")  # until the session ends
+        for uid in (SAM_UID, OTHER_UID):  # an approver, a stranger
+            self.may_not("role_missing", uid, "logout", "--person", JO, "--why", "x")
+        self.assertIn(JO, self.may(0, "roles"))
+        told = self.may(0, "logout", "--person", JO.upper(), "--why", "has left")
+        self.assertIn("1 session, entry", told)
+        entry = self.entries("admin.action")[-1]
+        self.assertEqual((entry["change"]["holder"], entry["change"]["signed_out"], entry["change"]["why"]),
+                         (f"oid:{JO}", 1, "has left"))
+        self.may_not("role_missing", JO_UID, "status")
+        self.may(SAM_UID, "approvals")
+        self.assertNotIn(JO, self.may(0, "roles"))
+        self.assertIn("0 sessions", self.may(0, "logout", "--person", JO))
+        self.assertIn("everybody, 1 session", self.may(0, "logout", "--all"))
+        self.may_not("role_missing", SAM_UID, "approvals")
+        self.assertIn(JO, self.may(0, "audit", "search", "--person", JO, "--json"))
+        self.assertNotIn(SAM, self.may(0, "audit", "search", "--person", JO, "--json"))
+        for words in (["--person", "jo"], ["--why", "x"], ["--person", JO, "--all"]):
+            self.assertEqual(self.run_as(0, "logout", *words).returncode, 2)
+        self.entra.user(JO, groups=[OPERATORS], enabled=False)
+        self.assertEqual(self.sign_in(JO_UID, JO).returncode, 1)  # a disabled account
+        self.assertEqual(self.entries("admin.signed_in")[-1]["outcome"], "failure")
+        self.entra.user(JO, enabled=True)
+        self.assert_verifies(self.purser)
+
     def test_a_role_for_a_time_is_given_by_operators_alone_and_ends(self):
         give = ["role", "give", str(OTHER_UID), "operator", "--for", "2h", "--why", "support"]
         self.may_not("role_missing", OTHER_UID, "reload")

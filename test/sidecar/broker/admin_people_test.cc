@@ -84,6 +84,8 @@ struct Setup : Fixture {
   bool pending = false;
 };
 
+constexpr const char* kOthers = "/v1/sign-out/others";
+constexpr const char* kEverybody = R"({"all":true,"why":"device lost"})";
 constexpr const char* kWhy = R"({"all":true,"why":"over"})";
 
 }  // namespace
@@ -241,6 +243,99 @@ TEST_CASE("Who is no operator of the tenant signs in to nothing") {
     for (int i = 0; i < 2; ++i) CHECK(s.SignIn(kStranger).status == 200);
     CHECK(s.SignIn(kStranger).reason() == "overloaded");
   }
+}
+
+TEST_CASE("An operator ends the sign-ins of who has left, at once") {
+  Setup s;
+  const Peer other{{"", {.uid = 8, .gid = 8}, {}}, true};
+  const std::string first = s.Session(kStranger), second = s.Session(kStranger);
+  s.claims["oid"] = kNobody;
+  const std::string stays = s.Session(other);
+  const auto works = [&](const Peer& peer, const std::string& session) {
+    return s.As(peer, session, "GET", "/v1/status").status == 200;
+  };
+  const json listed = s.As(kOperator, "", "GET", "/v1/roles").body["signed_in"];
+  REQUIRE(listed.size() == 3);
+  CHECK(listed[0] == json{{"oid", kAda}, {"user", "uid:7"}, {"expires_in", 3600}});
+  CHECK(listed[2] == json{{"oid", kNobody}, {"user", "uid:8"}, {"expires_in", 3600}});
+
+  const std::string ada = R"({"oid":"44444444-0000-4000-8000-000000000001","why":"has left"})";
+  const auto ended = s.As(kOperator, "", "POST", kOthers, ada);
+  CHECK(ended.body ==
+        json{{"signed_out", 2}, {"recorded", true}, {"seq", s.ledger.entries.size()}});
+  const broker::ledger::Entry& entry = s.ledger.entries.back();
+  CHECK(entry.type == broker::ledger::EntryType::kAdminAction);
+  CHECK(std::get<std::string>(entry.change.at("holder")) == std::string("oid:") + kAda);
+  CHECK(std::get<int64_t>(entry.change.at("signed_out")) == 2);
+  CHECK(std::get<std::string>(entry.change.at("why")) == "has left");
+  CHECK_FALSE(works(kStranger, first));
+  CHECK_FALSE(works(kStranger, second));
+  CHECK(works(other, stays));
+  CHECK(s.As(kOperator, "", "POST", kOthers, ada).body["signed_out"] == 0);
+
+  SUBCASE("who is signed in does it, too, also to themselves") {
+    CHECK(s.As(other, stays, "POST", kOthers, kEverybody).body["signed_out"] == 1);
+    CHECK(s.ledger.entries.back().user_oid == kNobody);
+    CHECK_FALSE(s.ledger.entries.back().change.contains("holder"));
+    CHECK_FALSE(works(other, stays));
+    CHECK(s.As(kOperator, "", "GET", "/v1/roles").body["signed_in"].empty());
+  }
+  SUBCASE("without a ledger, too, which is said") {
+    s.ledger.fail_with = ErrorCode::kUnavailable;
+    CHECK(s.As(kOperator, "", "POST", kOthers, kEverybody).body ==
+          json{{"signed_out", 1}, {"recorded", false}});
+    CHECK_FALSE(works(other, stays));
+  }
+}
+
+TEST_CASE("What Entra proved before everybody was signed out opens no session") {
+  Setup s;
+  s.http.respond = [&s](const broker::HttpRequest& request) {
+    if (request.url.ends_with("/token")) {
+      CHECK(s.As(kOperator, "", "POST", kOthers, kEverybody).status == 200);
+    }
+    return s.Answer(request);
+  };
+  const auto refused = s.SignIn(kStranger);
+  CHECK(refused.reason() == "conflict");
+  CHECK_FALSE(refused.body.contains("session"));
+  CHECK(s.ledger.entries.back().type == broker::ledger::EntryType::kAdminSignedIn);
+  CHECK(s.ledger.entries.back().outcome == broker::ledger::Outcome::kFailure);
+}
+
+TEST_CASE("Nobody else is signed out by who may not, or by half an order") {
+  Setup s;
+  const std::string session = s.Session(kAuditor);
+  s.claims["groups"] = {kLeads};
+  s.claims["oid"] = kNobody;
+  const std::string approver = s.Session(kStranger);
+  struct Row {
+    const char* why;
+    Peer peer;
+    std::string session, body;
+    const char* reason;
+  };
+  // clang-format off
+  const Row rows[] = {
+      {"a stranger",              kStranger, "",       kEverybody,                  "role_missing"},
+      {"an auditor",              kAuditor,  "",       kEverybody,                  "role_missing"},
+      {"an approver",             kStranger, approver, kEverybody,                  "role_missing"},
+      {"an agent's user",         kAgent,    session,  kEverybody,                  "role_missing"},
+      {"nobody named",            kOperator, "",       "{}",                        "missing_field"},
+      {"somebody and everybody",  kOperator, "",       R"({"all":true,"oid":"x"})", "missing_field"},
+      {"not everybody",           kOperator, "",       R"({"all":false})",          "wrong_type"},
+      {"no object id",            kOperator, "",       R"({"oid":"ada"})",          "wrong_type"},
+      {"a number",                kOperator, "",       R"({"oid":7})",              "wrong_type"},
+      {"a reason of two lines",   kOperator, "",       R"({"all":true,"why":"a\nb"})", "value_out_of_range"},
+      {"a user of this machine",  kOperator, "",       R"({"uid":7})",              "unknown_field"},
+  };
+  // clang-format on
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    CHECK(s.As(row.peer, row.session, "POST", kOthers, row.body).reason() == row.reason);
+    CHECK(s.ledger.entries.back().type == broker::ledger::EntryType::kAdminDenied);
+  }
+  CHECK(s.As(kAuditor, session, "POST", "/v1/reload").status == 200);
 }
 
 TEST_CASE("Those who hold no role are not answered without end") {

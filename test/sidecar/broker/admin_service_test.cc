@@ -34,6 +34,7 @@ TEST_CASE("Each route asks for its role, and a refusal is in the ledger") {
       {"POST", "/v1/release",                           kActor},
       {"POST", "/v1/doctor/credentials/client-secret",  kActor},
       {"POST", "/v1/doctor/hosts",                      kActor},
+      {"POST", "/v1/sign-out/others",                   kActor},
   };
   // clang-format on
   const std::pair<const Peer*, Who> peers[] = {

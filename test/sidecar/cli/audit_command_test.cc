@@ -202,6 +202,8 @@ TEST_CASE("search finds what matches all its filters") {
       {"a reason is not any text", {.reason = "read-mail"}, 0},
       {"a rule", {.rule = "read-mail"}, all},
       {"a request", {.request = "request-33"}, 1},
+      {"a person", {.person = "5f3c0a7e-0000-4000-8000-000000000009"}, all / 10},
+      {"a person is not a prefix", {.person = "5f3c0a7e"}, 0},
       {"since the very second", {.since = "2026-11-18T11:06:50"}, all - 10},
       {"until another day", {.until = "2026-11-17"}, 0},
       {"until that day", {.until = "2026-11-18"}, all},
