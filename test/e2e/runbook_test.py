@@ -16,12 +16,17 @@ import unittest
 import harness
 import mounts
 import stopper
-from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, MAIL_APP, SECRET_APP, DevTenant, Purser,
-                     default_tenant, rule, until)
+from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, JO, MAIL_APP, SAM, SECRET_APP,
+                     START_SECONDS, USER_CODE, DevTenant, EndedEarly, Program, Purser, default_tenant,
+                     rule, until)
 
 RUNBOOK = harness.ROOT / "deploy" / "RUNBOOK.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
 OPERATORS = "purser-operators"
+# Who leaves, as the page has it; here it is Jo, who signs in as the group of the tenant.
+LEAVER = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+DIRECTORY_GROUP = "bbbbbbbb-0000-4000-8000-000000000001"
+PEOPLE_APP = "aaaaaaaa-0000-4000-8000-0000000000a1"
 
 
 def sections():
@@ -95,7 +100,7 @@ class Runbook(unittest.TestCase):
         """The command with the test's places in place of the page's."""
         places = {"/var/lib/purser-key": self.purser.config["seal"]["path"],
                   "/var/lib/purser": self.purser.config["paths"]["state"],
-                  "/root": str(self.home)}
+                  "/root": str(self.home), LEAVER: JO}
         for page, ours in places.items():
             command = re.sub(rf"(?<![\w/]){page}\b(?!-)", ours, command)
             command = re.sub(rf"(?<![\w/]){page[1:]}\b(?!-)", ours[1:], command)  # tar -C /
@@ -112,10 +117,39 @@ class Runbook(unittest.TestCase):
         if login := re.fullmatch(r"purser login (\S+)", command):
             done = self.purser.log_in(login[1])
             return done.stdout, done.returncode
-        environment = self.purser.cli_environment() | {"PATH": f"{BIN}:{os.environ['PATH']}"}
+        if re.fullmatch(r"(.* )?purser login --as-operator", command):
+            return self.sign_in(command, JO)
         done = subprocess.run(["sh", "-c", self.here(command)], text=True, capture_output=True,
-                              env=environment, stdin=subprocess.DEVNULL)
+                              env=self.environment(command), stdin=subprocess.DEVNULL)
         return done.stdout + done.stderr, done.returncode
+
+    def environment(self, command):
+        """With a place for the session of whoever types the command."""
+        user = (re.match(r"runuser -u (\w+) ", command) or [None, "root"])[1]
+        home = pathlib.Path(self.purser.dir, f"home-{user}")
+        if not home.exists():
+            home.mkdir(mode=0o700)
+            shutil.chown(home, user, user)
+        return self.purser.cli_environment() | {"PATH": f"{BIN}:{os.environ['PATH']}",
+                                                "PURSER_SESSION_FILE": str(home / "session")}
+
+    def sign_in(self, command, person):
+        """The person confirms the code that the command shows."""
+        program = Program(["sh", "-c", f"exec {command}"], env=self.environment(command))
+        try:
+            line = program.wait_for_line(USER_CODE.search)
+            self.entra.decide(USER_CODE.search(line)[1], person, "approve")
+            program.process.wait(START_SECONDS)
+        except EndedEarly:
+            pass  # refused before it showed a code
+        finally:
+            status = program.stop()
+        return program.log(), status
+
+    def does(self, command):
+        told, status = self.type(command)
+        self.assertEqual(status, 0, f"{command}\n{told}\n{self.purser.log()[-3000:]}")
+        return told
 
     def matches(self, output, expected):
         """Each line's pieces stand in the output, all in this order."""
@@ -177,7 +211,41 @@ class Runbook(unittest.TestCase):
         operator = ["runuser", "-u", "lena", "--", BIN / "purser", "status"]
         told = subprocess.run(operator, env=self.purser.cli_environment(), capture_output=True)
         self.assertEqual(told.returncode, 0, told)
+        self.does('purser role give lena approver --for 2h --why "night shift"')
+        self.does("runuser -u lena -- purser approvals")
         self.follow("An operator leaves")
+
+    def test_an_operator_who_signs_in_leaves(self):
+        def with_people(config):
+            self.example(config)
+            config["admin"] |= {"operators": [f"group:{OPERATORS}", f"entra-group:{DIRECTORY_GROUP}"],
+                                "client_id": PEOPLE_APP}
+        self.purser.edit = with_people
+        self.purser.write_config()
+        self.does("purser reload")
+        subprocess.run(["gpasswd", "-d", "lena", OPERATORS], capture_output=True)  # by Entra alone
+        self.entra.registration(PEOPLE_APP, name="purser operators", public_client=True)
+        self.entra.user(JO, groups=[DIRECTORY_GROUP])
+        self.addCleanup(self.entra.user, JO, groups=[], enabled=True)
+        lenas = "runuser -u lena -- purser"
+        told, status = self.sign_in("purser login --as-operator", SAM)  # who gives, as root
+        self.assertEqual(status, 0, told)
+        self.does(f'purser role give {LEAVER} approver --for 8h --why "night shift"')
+        self.assertIn("operator", self.does(f"{lenas} login --as-operator"))
+        self.does(f"{lenas} reload")
+        self.entra.user(JO, groups=[])
+
+        def still_in():
+            self.does(f"{lenas} status")
+            self.does(f"{lenas} approvals")
+        self.follow("An operator who signs in leaves",
+                    {"purser roles": still_in})
+        self.entra.user(JO, groups=[DIRECTORY_GROUP], enabled=False)
+        told, status = self.type(f"{lenas} login --as-operator")
+        self.assertEqual(status, 1, told)
+        told, status = self.type(f"{lenas} status")
+        self.assertEqual(status, 1, told)
+        self.assertIn("role_missing", told)
 
     def test_a_certificate_or_a_secret_is_about_to_end(self):
         soon = datetime.date.today() + datetime.timedelta(days=20)
