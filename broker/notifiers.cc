@@ -23,12 +23,12 @@ std::string ApprovalIdOf(const std::variant<Approval, Notice>& about) {
 
 void Notifiers::Post(Message message) {
   const auto config = ports_.config();
+  if (config->notifiers.empty()) return;
   const bool notice = std::holds_alternative<Notice>(message.about);
-  std::shared_ptr<const Message> shared;
+  const auto shared = std::make_shared<const Message>(std::move(message));
   const std::scoped_lock lock(mutex_);
   for (const auto& [name, notifier] : config->notifiers) {
     if (notice && !notifier.notices) continue;
-    if (!shared) shared = std::make_shared<const Message>(std::move(message));
     Lane& lane = lanes_[name];
     Enqueue(shared, lane);
     StartLane(name, lane);
