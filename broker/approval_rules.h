@@ -21,6 +21,7 @@ struct Voter {
   const policy::Person* signed_in = nullptr;  // nobody: only the kernel says who it is
 };
 
+/// Who it is, by all that is known: what the approval, its entry and its row name.
 ApprovalVote VoteOf(const Voter& voter);
 /// All who said yes, as the ledger has it: "uid:2001 uid:0,loginuid:2002".
 std::string VotersOf(const Approval& approval);

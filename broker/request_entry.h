@@ -29,6 +29,7 @@ void TakeBack(ledger::Entry* entry);
 /// refused, and why, stands all the same.
 ledger::Entry WithoutClaims(ledger::Entry entry);
 
+/// In their order.
 std::vector<std::string> NamesOf(const std::vector<const policy::Rule*>& rules);
 
 }  // namespace broker

@@ -7,6 +7,7 @@
 
 namespace sidecar::cli {
 
+/// As it was typed.
 struct ApprovalOrder {
   std::string id;  // or how it begins
   std::string why;
@@ -25,7 +26,8 @@ int RunApprovals(const Console& console, const ApprovalOrder& order);
 /// Shows the one, and says yes or no to exactly what was shown. Returns an ExitCode.
 int RunDecision(const Console& console, const ApprovalOrder& order, bool yes);
 
-/// One approval of GET /v1/approvals for a person: what is proven, then what is claimed, quoted.
+/// One approval of GET /v1/approvals for a person: what is proven, then what is claimed, quoted, in
+/// lines of a usual terminal. Pure but for the names of users.
 std::string CardText(const nlohmann::json& approval);
 
 }  // namespace sidecar::cli

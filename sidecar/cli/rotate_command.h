@@ -8,12 +8,13 @@
 
 namespace sidecar::cli {
 
+/// As it was typed.
 struct RotateOrder {
   std::string credential;
   std::string grace = "1h";
-  std::string object_id, key_id;
+  std::string object_id, key_id;  // of the application and of what is in use, from the portal
   bool dry_run = false;
-  bool client_secret = false;
+  bool client_secret = false;  // of a refresh token's registration
 };
 
 /// Begins a rotation, or finds one under way, and shows how it comes along until the new secret is

@@ -7,6 +7,7 @@
 
 namespace sidecar::cli {
 
+/// As it was typed.
 struct TeardownOrder {
   std::string why;
   std::string name;  // of the instance, typed on the command line
