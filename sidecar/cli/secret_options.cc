@@ -37,9 +37,6 @@ void AddLogin(CLI::App& app, Session& session, SecretOrder& order) {
       });
     };
   });
-  auto* logout = app.add_subcommand("logout", "End the sign-in of login --as-operator");
-  logout->footer("Example: purser logout");
-  session.AtDaemon(logout, RunSignOut);
 }
 
 void AddSecret(CLI::App& app, Session& session, SecretOrder& order) {

@@ -16,7 +16,7 @@ struct SecretOrder {
   std::string expires;       // secret set: day that a client secret ends (UTC)
 };
 
-/// Adds login, logout, secret, unseal and seal to `app`; what was typed is put into `session` and
+/// Adds login, secret, unseal and seal to `app`; what was typed is put into `session` and
 /// `order`, which outlive the parsing.
 void AddSecretCommands(CLI::App& app, Session& session, SecretOrder& order);
 
