@@ -8,7 +8,6 @@ namespace broker {
 
 using ledger::Entry, ledger::EntryType, ledger::Outcome;
 
-// Of the entries that an agent waits for.
 void Broker::Deny(Pending pending, Refusal refusal) {
   Deny(std::move(pending.entry), std::move(refusal), std::move(pending.answer));
 }

@@ -2,9 +2,9 @@
 #include <utility>
 
 #include "broker/base/ascii.h"
-#include "broker/base/inert_text.h"
 #include "broker/policy/config_values.h"
 #include "sidecar/broker/admin_service.h"
+#include "sidecar/broker/admin_why.h"
 #include "sidecar/broker/device_answer.h"
 
 namespace sidecar::broker_role {
@@ -32,11 +32,7 @@ std::expected<std::string, Refusal> ReadWhom(const json& body) {
     return Refuse(Reason::kMissingField, R"(Send {"oid":"GUID"} or {"all":true}.)");
   }
   if (!has_oid && body["all"] != json(true)) return Refuse(Reason::kWrongType, "all is true.");
-  const json why = body.value("why", json(""));
-  if (!why.is_string() || !broker::IsInertText(why.get_ref<const std::string&>())) {
-    return Refuse(Reason::kValueOutOfRange,
-                  "why is a text of at most 200 characters without control characters.");
-  }
+  if (const auto why = WhyOf(body); !why) return std::unexpected(why.error());
   if (!has_oid) return std::string();
   const json& oid = body["oid"];
   if (!oid.is_string() || !broker::policy::IsGuid(oid.get_ref<const std::string&>())) {

@@ -19,6 +19,7 @@ import stopper
 from harness import (BIN, CLIENT_SECRET, HELPDESK, IS_ROOT, JO, MAIL_APP, SAM, SECRET_APP,
                      START_SECONDS, USER_CODE, DevTenant, EndedEarly, Program, Purser, default_tenant,
                      rule, until)
+from people import PEOPLE_APP
 
 RUNBOOK = harness.ROOT / "deploy" / "RUNBOOK.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
@@ -26,7 +27,6 @@ OPERATORS = "purser-operators"
 # Who leaves, as the page has it; here it is Jo, who signs in as the group of the tenant.
 LEAVER = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 DIRECTORY_GROUP = "bbbbbbbb-0000-4000-8000-000000000001"
-PEOPLE_APP = "aaaaaaaa-0000-4000-8000-0000000000a1"
 
 
 def sections():
