@@ -116,10 +116,8 @@ void FrontDoor::Shut() {
 }
 
 void FrontDoor::OpenDoor(const std::string& agent) {
-  const bool few = agent.empty() && !broker::policy::OpenToSignIn(config_->config.admin);
-  const double rate = few ? kAdminAcceptsPerSecond : kAcceptsPerSecond;
   doors_.erase(agent);
-  doors_.emplace(agent, Door{TokenBucket(rate, rate), {}, {}});
+  doors_.emplace(agent, Door{TokenBucket(kAcceptsPerSecond, kAcceptsPerSecond), {}, {}});
   Listen(agent);
 }
 
@@ -179,17 +177,24 @@ void FrontDoor::Receive(const std::string& agent, Fd socket) {
   Admit(agent, std::move(socket), std::move(peer));
 }
 
-// Whoever may only sign in leaves room for those who are in a group of [admin].
+// Whoever may only sign in leaves room for those who are in a group of [admin], and one user of
+// each for the next.
 bool FrontDoor::MayForkFor(const Facts& facts) {
-  const auto is_member = [this](const Facts& whose) {
-    return broker::policy::MatchAdmin(config_->config.admin, whose).outcome ==
+  const auto& admin = config_->config.admin;
+  if (facts.uid == 0 || facts.uid == admin.owner_uid) return true;
+  const auto is_member = [&admin](const Facts& whose) {
+    return broker::policy::MatchAdmin(admin, whose).outcome ==
            broker::policy::SelectorOutcome::kHeld;
   };
-  if (is_member(facts)) return members_.Take(parts_.clock.Now());
-  const auto others = connections_.Select([&](const Connections::Connection& open) {
-    return open.agent.empty() && !is_member(open.peer.facts);
-  });
-  return others.size() < kMaxNewcomers && newcomers_.Take(parts_.clock.Now());
+  const bool member = is_member(facts);
+  size_t open = 0, own = 0;
+  for (const uint64_t id : connections_.Select([](const auto& one) { return one.agent.empty(); })) {
+    const Facts& whose = connections_.Find(id)->peer.facts;
+    if (whose.uid == 0 || whose.uid == admin.owner_uid || is_member(whose) != member) continue;
+    ++open;
+    own += whose.uid == facts.uid ? 1 : 0;
+  }
+  return (member ? members_ : newcomers_).Take(facts.uid, open, own, parts_.clock.Now());
 }
 
 FrontDoor::Fault FrontDoor::FaultOf(const std::string& agent, const Facts& facts) const {

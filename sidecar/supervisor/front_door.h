@@ -7,6 +7,7 @@
 #include "broker/policy/config.h"
 #include "broker/policy/selectors.h"
 #include "broker/reason.h"
+#include "sidecar/supervisor/admin_share.h"
 #include "sidecar/supervisor/attest.h"
 #include "sidecar/supervisor/connections.h"
 #include "sidecar/supervisor/core_roles.h"
@@ -26,13 +27,14 @@ class FrontDoor {
   // Before anything else is looked at. Above it connections wait in the backlog of their own
   // socket.
   static constexpr double kAcceptsPerSecond = 2000;
-  // Each admin connection forks a process. Where everybody may connect, to sign in, the door lets
-  // as many in as an agent's, and forks are counted behind it.
-  static constexpr double kAdminAcceptsPerSecond = 20;
-  // Of the 16 admin connections, for those who are in no group of [admin] and may sign in.
-  static constexpr size_t kMaxNewcomers = 6;
-  // And of the processes that are forked for them: strangers leave those in [admin] theirs.
-  static constexpr double kNewcomersPerSecond = 4;
+  // Of the 16 admin connections, for those who are in a group of [admin]. A command has one at a
+  // time, for a moment.
+  static constexpr AdminShare::Limits kMembers{
+      .open = 8, .open_of_user = 4, .per_second = 20, .of_user_per_second = 10};
+  // And for those who are in none, where people sign in: strangers leave members theirs. The rest
+  // is of root and purserd's user, whom nobody else keeps out.
+  static constexpr AdminShare::Limits kNewcomers{
+      .open = 6, .open_of_user = 3, .per_second = 4, .of_user_per_second = 2};
   // After a failed accept, which is out of descriptors: until then some connection may have ended.
   static constexpr std::chrono::milliseconds kAcceptPause{100};
 
@@ -95,9 +97,7 @@ class FrontDoor {
   Refusals refusals_;
   FloodLog refused_log_, accept_log_;
   Connections connections_;
-  // Twice the rate: behind a door that is not open to all, that door has counted already.
-  TokenBucket members_{kAdminAcceptsPerSecond, 2 * kAdminAcceptsPerSecond};
-  TokenBucket newcomers_{kNewcomersPerSecond, 2 * kNewcomersPerSecond};
+  AdminShare members_{kMembers}, newcomers_{kNewcomers};
   uint64_t admin_windows_ = 0;
   Listeners listeners_;
   std::map<std::string, Door> doors_;  // after the listeners: watches go before sockets close

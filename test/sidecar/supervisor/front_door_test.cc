@@ -124,28 +124,31 @@ TEST_CASE("The operator's socket is open to all only where people sign in, an ag
   }
 }
 
-TEST_CASE("Strangers who may sign in leave those in [admin] their room") {
+TEST_CASE("Strangers who may sign in leave those in [admin] their room, and each other theirs") {
   if (geteuid() != 0) return;
   World world(Agent("helpdesk", kAgentUser) + kPeopleSignIn);
   REQUIRE(world.Start().has_value());
   const auto& connections = world.supervisor->door().connections();
+  const size_t most = FrontDoor::kNewcomers.open, own = FrontDoor::kNewcomers.open_of_user;
   std::vector<Client> strangers;
-  strangers.reserve(FrontDoor::kMaxNewcomers);
-  for (size_t i = 0; i < FrontDoor::kMaxNewcomers; ++i) {
-    strangers.emplace_back(world.AdminSocket(), kStranger);
-  }
-  CHECK(world.Until([&] { return connections.size() == FrontDoor::kMaxNewcomers; }));
-  Client one_more(world.AdminSocket(), kStranger + 1);
+  strangers.reserve(most + 1);
+  for (size_t i = 0; i < own; ++i) strangers.emplace_back(world.AdminSocket(), kStranger);
+  CHECK(world.Until([&] { return connections.size() == own; }));
+  Client greedy(world.AdminSocket(), kStranger);
+  CHECK(world.Until([&] { return greedy.Has("HTTP/1.1 503 "); }));
+  for (size_t i = own; i < most; ++i) strangers.emplace_back(world.AdminSocket(), kStranger + 1);
+  CHECK(world.Until([&] { return connections.size() == most; }));
+  Client one_more(world.AdminSocket(), kStranger + 2);
   CHECK(world.Until([&] { return one_more.Has("HTTP/1.1 503 "); }));
   Client agent(world.AdminSocket(), kAgentUser);
   CHECK(world.Until([&] { return agent.Has("HTTP/1.1 403 "); }));
   const Client root(world.AdminSocket());
-  CHECK(world.Until([&] { return connections.size() == FrontDoor::kMaxNewcomers + 1; }));
+  CHECK(world.Until([&] { return connections.size() == most + 1; }));
 
   strangers.pop_back();
-  CHECK(world.Until([&] { return connections.size() == FrontDoor::kMaxNewcomers; }));
-  strangers.emplace_back(world.AdminSocket(), kStranger);
-  CHECK(world.Until([&] { return connections.size() == FrontDoor::kMaxNewcomers + 1; }));
+  CHECK(world.Until([&] { return connections.size() == most; }));
+  strangers.emplace_back(world.AdminSocket(), kStranger + 1);
+  CHECK(world.Until([&] { return connections.size() == most + 1; }));
 }
 
 TEST_CASE("Strangers who come and go have few processes forked for them, operators all the same") {
@@ -158,8 +161,7 @@ TEST_CASE("Strangers who come and go have few processes forked for them, operato
   size_t refused = 0;
   for (int round = 0; round < 20 && refused == 0; ++round) {
     std::vector<Client> strangers;
-    strangers.reserve(FrontDoor::kMaxNewcomers);
-    for (size_t i = 0; i < FrontDoor::kMaxNewcomers; ++i) {
+    for (size_t i = 0; i < FrontDoor::kNewcomers.open_of_user; ++i) {
       strangers.emplace_back(world.AdminSocket(), kStranger);
     }
     const auto answered = [&] {
@@ -174,9 +176,32 @@ TEST_CASE("Strangers who come and go have few processes forked for them, operato
   }
   const std::chrono::duration<double> took = world.clock.Now() - began;
   CHECK(refused > 0);
-  CHECK(static_cast<double>(admitted) <= FrontDoor::kNewcomersPerSecond * (2 + took.count()) + 1);
-  const Client root(world.AdminSocket());
+  const double rate = FrontDoor::kNewcomers.of_user_per_second;
+  CHECK(static_cast<double>(admitted) <= rate * (2 + took.count()) + 1);
+  const Client other(world.AdminSocket(), kStranger + 1);
   CHECK(world.Until([&] { return connections.size() == 1; }));
+  const Client root(world.AdminSocket());
+  CHECK(world.Until([&] { return connections.size() == 2; }));
+}
+
+TEST_CASE("A member of [admin] who takes all they can keeps neither another one out, nor root") {
+  if (geteuid() != 0) return;
+  World world(Agent("helpdesk", kAgentUser) +
+              "[admin]\nauditors = [\"group:" + std::to_string(kStranger) +
+              "\"]\noperators = [\"group:" + std::to_string(kStranger + 1) + "\"]\n");
+  REQUIRE(world.Start().has_value());
+  const auto& connections = world.supervisor->door().connections();
+  std::vector<Client> held;
+  for (size_t i = 0; i < FrontDoor::kMembers.open_of_user; ++i) {
+    held.emplace_back(world.AdminSocket(), kStranger, kStranger);
+  }
+  CHECK(world.Until([&] { return connections.size() == held.size(); }));
+  Client greedy(world.AdminSocket(), kStranger, kStranger);
+  CHECK(world.Until([&] { return greedy.Has("HTTP/1.1 503 "); }));
+  held.emplace_back(world.AdminSocket(), kStranger + 1, kStranger + 1);
+  CHECK(world.Until([&] { return connections.size() == held.size(); }));
+  held.emplace_back(world.AdminSocket());
+  CHECK(world.Until([&] { return connections.size() == held.size(); }));
 }
 
 TEST_CASE("One round serves a few of each agent, however many wait") {
