@@ -131,7 +131,7 @@ std::expected<Secret, broker::Refusal> People::Open(const Config& config, const 
   }
   if (sessions_.size() >= kMaxSessions) sessions_.erase(sessions_.begin());
   sessions_.push_back({std::move(hash), facts.uid, facts.loginuid, RealmOf(config), now,
-                       config.admin.session, std::move(*done.person)});
+                       ports_.clock.WallNow(), config.admin.session, std::move(*done.person)});
   return secret;
 }
 
@@ -151,11 +151,16 @@ People::Sessions::iterator People::Look(const Config& config, const Facts& facts
   return stands ? found : sessions_.end();
 }
 
-// 0: it is over. A reload may shorten what was opened, never lengthen it.
+// 0: it is over, by either clock: one of them stands still while a machine sleeps, the other one is
+// set by people. A reload may shorten what was opened, never lengthen it.
 std::chrono::seconds People::LeftOf(const Session& session, const Config& config) const {
   if (session.realm != RealmOf(config)) return {};
-  const auto ends = session.opened + std::min(session.lasts, config.admin.session);
-  return std::max({}, std::chrono::ceil<std::chrono::seconds>(ends - ports_.clock.Now()));
+  const auto lasts = std::min(session.lasts, config.admin.session);
+  const auto left =
+      std::chrono::ceil<std::chrono::seconds>(session.opened + lasts - ports_.clock.Now());
+  const auto by_date =
+      std::chrono::ceil<std::chrono::seconds>(session.opened_wall + lasts - ports_.clock.WallNow());
+  return std::max(std::chrono::seconds(0), std::min({left, by_date, lasts}));
 }
 
 std::optional<broker::policy::Person> People::Find(const Config& config, const Facts& facts,

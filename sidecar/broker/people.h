@@ -93,6 +93,7 @@ class People {
     std::optional<uint32_t> loginuid;
     std::string realm;
     broker::Clock::Steady opened;
+    broker::Clock::Wall opened_wall;
     std::chrono::seconds lasts;
     Person person;
   };

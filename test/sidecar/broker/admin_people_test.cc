@@ -138,6 +138,15 @@ TEST_CASE("A session is no role for anybody and anything else") {
     s.clock.Advance(hours(1));
     CHECK(refused(kStranger, session));
   }
+  SUBCASE("after its time, though the machine slept meanwhile") {
+    s.clock.AdvanceWall(hours(1));
+    CHECK(refused(kStranger, session));
+  }
+  SUBCASE("after its time, though the date was put back") {
+    s.clock.AdvanceWall(-hours(48));
+    s.clock.Advance(hours(1));
+    CHECK(refused(kStranger, session));
+  }
   SUBCASE("after a shorter time, once that is configured") {
     Config config = WithPeople();
     config.admin.session = minutes(10);
