@@ -75,7 +75,7 @@ Outcome AdminService::Decided(const Call& call, bool yes) {
   if (const auto approval = ports_.approvals.Find(call.argument)) {
     // Else the first one makes the second one, by giving the role.
     const bool standing =
-        Holds(config->admin, call.peer.caller.facts, AdminRole::kApprover, call.signed_in());
+        HoldsByAdmin(config->admin, call.peer.caller.facts, AdminRole::kApprover, call.signed_in());
     if (yes && approval->terms.quorum > 1 && !standing) {
       return Refuse(Reason::kRoleMissing,
                     "Where several are needed, each is an approver by [admin].");

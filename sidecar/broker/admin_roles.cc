@@ -41,6 +41,12 @@ bool IsPersonFor(const Admin& admin, AdminRole needed, const Person* person,
   return !SignsPeopleIn(people) || Includes(people, *person) || Has(given.as_person, needed);
 }
 
+bool HoldsByAdmin(const Admin& admin, const broker::policy::Facts& facts, AdminRole role,
+                  const Person* person) {
+  const bool asked = admin.require_person && person != nullptr;
+  return Holds(admin, facts, role, person) && (!asked || IsPersonFor(admin, role, person));
+}
+
 std::optional<AdminRole> FindRole(std::string_view name) {
   for (const AdminRole role : {AdminRole::kOperator, AdminRole::kApprover, AdminRole::kAuditor}) {
     if (NameOf(role) == name) return role;

@@ -35,6 +35,11 @@ bool Holds(const broker::policy::Admin& admin, const broker::policy::Facts& fact
 bool IsPersonFor(const broker::policy::Admin& admin, AdminRole needed,
                  const broker::policy::Person* person, const GivenRoles& given = {});
 
+/// Whether the peer holds it by [admin], and so does who is signed in where it asks for a person:
+/// else a role for a time would stand behind root's.
+bool HoldsByAdmin(const broker::policy::Admin& admin, const broker::policy::Facts& facts,
+                  AdminRole role, const broker::policy::Person* person);
+
 /// As [admin] and answers name it: "auditor".
 std::string_view NameOf(AdminRole role);
 /// The three that somebody can hold, by that name; nothing for any other text.

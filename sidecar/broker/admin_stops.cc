@@ -86,7 +86,8 @@ std::optional<broker::Refusal> AdminService::AskSecondPerson(const Call& call,
   const auto config = ports_.broker.config();
   if (!config->admin.two_person_release) return std::nullopt;
   // Else the first one makes the second one, by giving the role.
-  if (!Holds(config->admin, call.peer.caller.facts, AdminRole::kOperator, call.signed_in())) {
+  if (!HoldsByAdmin(config->admin, call.peer.caller.facts, AdminRole::kOperator,
+                    call.signed_in())) {
     return broker::Refusal{
         Reason::kRoleMissing, "Where two are needed, both are operators by [admin].", {}, {}};
   }

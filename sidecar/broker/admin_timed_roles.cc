@@ -115,12 +115,8 @@ Outcome AdminService::GiveRole(const Call& call) {
   one->giver = {facts.uid, facts.loginuid, call.person ? call.person->oid : std::string()};
   const bool user = one->holder.oid.empty();
   // Who runs purser need not be who may say yes; nor makes he those who may.
-  const bool own = Holds(config->admin, facts, one->role, call.signed_in());
-  if (!own)
+  if (!HoldsByAdmin(config->admin, facts, one->role, call.signed_in())) {
     return Refuse(Reason::kRoleMissing, "Nobody gives a role that is not theirs by [admin].");
-  if (config->admin.require_person && !IsPersonFor(config->admin, one->role, call.signed_in())) {
-    return Refuse(Reason::kPersonRequired,
-                  "Nobody gives a role that is not theirs, as who is signed in, by [admin].");
   }
   const auto seq = ports_.timed_roles.Give(
       *config, *one, EntryOf(call, EntryType::kRoleGranted, LedgerOutcome::kSuccess));

@@ -437,3 +437,22 @@ TEST_CASE("One person behind two users is one where a release needs two") {
   CHECK(s.As(other, second, "POST", "/v1/release", kWhy).body.contains("released"));
   CHECK(std::get<std::string>(s.ledger.entries.back().change.at("proposed_by_oid")) == kAda);
 }
+
+TEST_CASE("Behind root, too, who was given a role is no second one where a release needs two") {
+  Config config = WithPeople();
+  config.admin.require_person = true;
+  config.admin.two_person_release = true;
+  Setup s(config);
+  REQUIRE(s.timed_roles.Load(false).has_value());
+  REQUIRE(s.As(kRoot, "", "POST", "/v1/kill", kWhy).status == 200);
+  const std::string first = s.Session(kStranger);
+  const json given = {{"oid", kNobody}, {"role", "operator"}, {"seconds", 3600}, {"why", "x"}};
+  REQUIRE(s.As(kStranger, first, "POST", "/v1/roles", given.dump()).status == 200);
+  s.claims["oid"] = kNobody;
+  s.claims["groups"] = json::array();
+  const std::string second = s.Session(kRoot);
+  CHECK(s.As(kStranger, first, "POST", "/v1/release", kWhy).body.contains("proposed"));
+  CHECK(s.As(kRoot, second, "POST", "/v1/release", kWhy).reason() == "role_missing");
+  const json more = {{"uid", 8}, {"role", "approver"}, {"seconds", 60}, {"why", "x"}};
+  CHECK(s.As(kRoot, second, "POST", "/v1/roles", more.dump()).reason() == "person_required");
+}
