@@ -86,8 +86,11 @@ void Approvals::End(Approval& approval, ApprovalState state) const {
   approval.unwritten = true;
 }
 
+// Whichever clock says so first: the steady one stands while the machine sleeps.
 void Approvals::EndIfOver(Approval& approval, Clock::Steady now) const {
-  if (approval.open() && approval.ends <= now) End(approval, ApprovalState::kExpired);
+  const bool over =
+      approval.ends <= now || approval.ends_unix <= UnixSeconds(ports_.clock.WallNow());
+  if (approval.open() && over) End(approval, ApprovalState::kExpired);
 }
 
 std::expected<ApprovalPass, Refusal> Approvals::Ask(const ApprovalAsk& ask) {

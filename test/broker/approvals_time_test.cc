@@ -62,6 +62,19 @@ TEST_CASE("A date that was set back over a restart prolongs nothing beyond its o
   CHECK(b.approvals->Find(id)->state == ApprovalState::kExpired);
 }
 
+TEST_CASE("What passed while the machine slept, when the steady clock stands, has passed") {
+  for (const bool granted : {false, true}) {
+    CAPTURE(granted);
+    Bench b;
+    const std::string id = b.Pending();
+    if (granted) REQUIRE(b.Say(true, id, Person(kLead)));
+    b.clock.AdvanceWall(11min);
+    CHECK(b.approvals->Find(id)->state == ApprovalState::kExpired);
+    CHECK(b.Refused(id) == Reason::kApprovalExpired);
+    CHECK_FALSE(b.Uses());
+  }
+}
+
 TEST_CASE("A stop ends what is open, also over a restart before anything was written") {
   for (const bool granted : {false, true}) {
     for (const bool told : {false, true}) {
