@@ -93,7 +93,7 @@ std::string QuotedText(string_view text) {
   std::string shown = Disarmed(Readable(text), /*addresses=*/true);
   for (const string_view quote : kQuotes) {
     for (size_t at = 0; (at = shown.find(quote, at)) != std::string::npos;) {
-      shown.replace(at, quote.size(), "\"");
+      shown.replace(at, quote.size(), 1, '"');
     }
   }
   Cut(kMost, &shown);
