@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "broker/policy/selectors.h"
 #include "broker/policy/sharing.h"
 #include "sidecar/cli/doctor_command.h"
 #include "sidecar/ipc/config_files.h"
@@ -154,7 +155,9 @@ Findings ExamineMachine(const std::string& config_path, const broker::policy::Co
   if (config.seal.kind == "systemd-credential") ExamineCredentialFile(config.seal.path, &found);
   examine(paths.state + "/store/store.db", 0600, {"purser-broker"}, "purser init");
   ExaminePath(paths.state + "/ledger", 0750, {"purser-ledger"}, "start purserd once", &found);
-  examine(paths.run + "/admin/sock", 0660, {"root"}, "start purserd");
+  // Where people sign in purserd opens it to everybody: who they are, they prove behind it.
+  const mode_t door = broker::policy::OpenToSignIn(config.admin) ? 0666 : 0660;
+  examine(paths.run + "/admin/sock", door, {"root"}, "start purserd");
   for (const auto& [name, agent] : config.agents) {
     // Not examined for its owner: where a file system has no access lists it is the agent.
     ExaminePath(paths.run + "/agents/" + name + "/sock", 0660, {}, "start purserd", &found);

@@ -37,6 +37,8 @@ class People(people.PeopleCase):
         self.may_not("role_missing", JO_UID, "approvals")
         self.assertIn("operator", self.signed_in(JO_UID, JO))
         self.may(JO_UID, "status")
+        socket = f"{self.purser.config['paths']['run']}/admin/sock"
+        self.assertIn(f"good    {socket} (mode 0666)", self.purser.cli("doctor").stdout)
         self.may(JO_UID, "reload")
         self.assertEqual(self.entries("admin.action")[-1]["user"]["oid"], JO)
         self.assertEqual(self.entries("admin.signed_in")[-1]["user"]["oid"], JO)
