@@ -29,6 +29,15 @@ namespace fs = std::filesystem;
 constexpr std::array kRoleUsers = {"purser-window", "purser-broker", "purser-ledger",
                                    "purser-dialer"};
 
+// Not being allowed to look is no answer.
+Result<bool> Exists(const std::string& path) {
+  std::error_code failed;
+  const bool there = fs::exists(path, failed);
+  if (!failed) return there;
+  return Fail(ErrorCode::kUnavailable, "cannot look for " + path + ": " + failed.message() +
+                                           "; type it as root, or as the user of purserd");
+}
+
 std::string ConfigText(const NewConfigOptions& options) {
   return "# What every key means, and which there are: purser config schema\n"
          "# After a change: purser config check && purser reload\n\n"
@@ -158,7 +167,9 @@ int InitReport::Done(int code) {
 }
 
 int WriteNewConfig(const NewConfigOptions& options, InitReport& report) {
-  if (fs::exists(options.path)) {
+  const auto there = Exists(options.path);
+  if (!there) return report.Complain(there.error().detail);
+  if (*there) {
     report.Kept(options.path);
     return kExitDone;
   }
@@ -199,11 +210,16 @@ int CreateRoleUsers(InitReport& report) {
 int CreateStore(const broker::policy::Config& config, InitReport& report) {
   const std::string folder = config.paths.state + "/store";
   const std::string path = folder + "/store.db";
-  if (fs::exists(config.paths.state + "/" + std::string(ipc::kTornDown))) {
+  const auto torn_down = Exists(config.paths.state + "/" + std::string(ipc::kTornDown));
+  const auto made = Exists(path);
+  if (!torn_down || !made) {
+    return report.Complain((torn_down ? made : torn_down).error().detail);
+  }
+  if (*torn_down) {
     return report.Complain("an instance was torn down in " + config.paths.state +
                            ", or is being; its ledger is kept there: move the folder away first");
   }
-  if (fs::exists(path)) {
+  if (*made) {
     report.Kept(path);
     return kExitDone;
   }
