@@ -18,21 +18,49 @@ std::string Text(const json& object, const char* name) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+// How its secret gets here; of what lives by another's, the credentials say which.
+std::string EnrolmentOf(const broker::policy::Credential& credential) {
+  if (credential.kind == "refresh-token" && !credential.confidential) {
+    return "purser login " + credential.name;
+  }
+  if (credential.kind == "client-secret" || credential.kind == "certificate") {
+    return "purser secret set " + credential.name;
+  }
+  return "purser credentials says what is missing, and how it is enrolled";
+}
+
+// For who runs purser: the description that comes with a reason is for the agent.
+std::string RemedyOf(const json& refusal, const broker::policy::Credential& credential) {
+  const std::string reason = Text(refusal, "reason");
+  if (reason == "credential_not_enrolled") return EnrolmentOf(credential);
+  if (reason == "credential_revoked") {
+    return "to use it again: " + EnrolmentOf(credential) +
+           "; where no secret of it was destroyed: purser release --credential " + credential.name +
+           " --why TEXT";
+  }
+  return Text(refusal, "error_description");
+}
+
 // A credential's real token, compared with what the configuration says of the registration.
-void ExamineCredential(const Console& console, const std::string& name, Findings* found) {
+void ExamineCredential(const Console& console, const broker::policy::Credential& credential,
+                       Findings* found) {
+  const std::string& name = credential.name;
   const auto answer = console.client.Call("POST", "/v1/doctor/credentials/" + name, json::object());
   if (!answer) {
     found->push_back(
         {Level::kBad, "credential " + name + ": " + answer.error().detail, "purser status"});
     return;
   }
+  if (answer->status != 200 && Text(answer->body, "reason") == "role_missing") {
+    found->push_back({Level::kWarning, "credential " + name + " could not be tried",
+                      "run doctor as an operator"});
+    return;
+  }
   if (answer->status != 200) {
     found->push_back(
         {Level::kBad,
          "credential " + name + " yields no token (" + Text(answer->body, "reason") + ")",
-         Text(answer->body, "reason") == "credential_not_enrolled"
-             ? "enrol it; purser credentials says how"
-             : Text(answer->body, "error_description")});
+         RemedyOf(answer->body, credential)});
     return;
   }
   found->push_back({Level::kGood, "credential " + name + " yields a token", {}});
@@ -192,7 +220,7 @@ int RunDoctor(const Console& console, const std::string& config_path,
                          {}});
         continue;
       }
-      ExamineCredential(console, name, &found);
+      ExamineCredential(console, credential, &found);
     }
   }
   Print(console, found);

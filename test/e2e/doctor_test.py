@@ -37,6 +37,8 @@ class Doctor(unittest.TestCase):
             with self.subTest(what):
                 self.assertTrue(any(f["level"] == level and what in f["what"] for f in findings),
                                 json.dumps(findings, indent=1))
+        self.assertEqual([f["remedy"] for f in findings if "credential mail yields no" in f["what"]],
+                         ["purser login mail"])
         for finding in findings:
             self.assertEqual(finding["level"] == "good", not finding["remedy"], finding)
         self.assertIn("→", self.purser.cli("doctor").stdout)
