@@ -1,7 +1,9 @@
 #include "sidecar/cli/admin_client.h"
 
 #include <curl/curl.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -36,8 +38,12 @@ struct CurlFree {
 };
 
 std::string WhyUnreachable(const std::string& socket_path, CURLcode code) {
-  return "cannot reach " + socket_path + ": " + curl_easy_strerror(code) +
-         ". Is purserd running, and may you open its socket?";
+  if (code == CURLE_COULDNT_CONNECT && access(socket_path.c_str(), W_OK) != 0 && errno == EACCES) {
+    return "cannot reach " + socket_path +
+           ": it is open to root and to the groups of [admin]; a group that you were just put into "
+           "counts from your next login on";
+  }
+  return "cannot reach " + socket_path + ": " + curl_easy_strerror(code) + ". Is purserd running?";
 }
 
 // What the answer says did not run.

@@ -25,8 +25,10 @@ constexpr size_t kBlockBytes = size_t{1}
                                << 20;  // large enough to read fast, small enough for a cache
 static_assert(kBlockBytes > 2 * broker::ledger::kMaxLineBytes);
 
-std::unexpected<broker::Error> CannotRead(const std::string& path) {
-  return Fail(ErrorCode::kUnavailable, "cannot read " + path + ": " + std::strerror(errno));
+std::unexpected<broker::Error> CannotRead(const std::string& path, int error = errno) {
+  const std::string who =
+      error == EACCES ? ". The ledger's files are for root and the groups of [admin] auditors" : "";
+  return Fail(ErrorCode::kUnavailable, "cannot read " + path + ": " + std::strerror(error) + who);
 }
 
 Result<ipc::Fd> Open(const std::string& path) {
@@ -59,9 +61,7 @@ Result<std::vector<std::string>> ListSegments(const std::string& folder) {
     std::string name = file->path().filename().string();
     if (broker::ledger::ParseSegmentName(name)) names.push_back(std::move(name));
   }
-  if (error) {
-    return Fail(ErrorCode::kUnavailable, "cannot read " + folder + ": " + error.message());
-  }
+  if (error) return CannotRead(folder, error.value());
   std::ranges::sort(names);
   return names;
 }

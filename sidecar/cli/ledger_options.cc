@@ -21,8 +21,10 @@ int ExplainFromLedger(const ExplainOptions& options, const ExplainQuestion& ques
   const auto line = FindAuditLine(folder, question.seq);
   auto entry = line ? broker::ParseStrictJson(*line) : std::unexpected(line.error());
   if (entry) return ExplainPast(options, *entry, std::cout, std::cerr);
-  return Complain({std::cout, std::cerr, options.json},
-                  "there is no readable entry " + std::to_string(question.seq) + " in " + folder);
+  const auto& error = line ? entry.error() : line.error();
+  return Complain({std::cout, std::cerr, options.json}, "there is no readable entry " +
+                                                            std::to_string(question.seq) + " in " +
+                                                            folder + ": " + error.detail);
 }
 
 // As far as whoever asks may read the ledger.

@@ -106,6 +106,7 @@ class WithDaemon(unittest.TestCase):
                         self.assertEqual(outcome.returncode, DONE, outcome.stderr)
                     elif gid == OTHER_UID:  # in no group: the socket does not open
                         self.assertEqual(outcome.returncode, UNREACHABLE, outcome.stderr)
+                        self.assertIn("the groups of [admin]", outcome.stderr)
                     else:
                         self.assertEqual(outcome.returncode, REFUSED, outcome.stderr)
                         self.assertIn("operator", outcome.stderr)
@@ -121,6 +122,13 @@ class WithDaemon(unittest.TestCase):
                 verified = self.purser.cli("audit", "verify", uid=OTHER_UID,
                                            gid=grp.getgrnam(group).gr_gid)
                 self.assertEqual(verified.returncode, want, verified)
+                self.assertEqual("[admin] auditors" in verified.stderr, want != DONE, verified)
+
+    @unittest.skipUnless(IS_ROOT, "needs another user")
+    def test_init_says_who_may_type_it(self):
+        outcome = self.purser.cli("init", uid=OTHER_UID)
+        self.assertEqual(outcome.returncode, REFUSED, outcome)
+        self.assertIn("as root", outcome.stderr)
 
     def test_a_secret_typed_at_a_prompt_is_not_echoed(self):
         terminal, other_end = pty.openpty()
