@@ -43,6 +43,7 @@ json UsersOf(const Config& config, const std::string& name) {
   }
   for (const auto& [other_name, other] : config.credentials) {
     if (other.proof == name) users.push_back({{"credential", other_name}});
+    if (other.rotate_with == name) users.push_back({{"rotates", other_name}});
   }
   for (const auto& [vault_name, vault] : config.vaults) {
     if (vault.auth == "credential:" + name) users.push_back({{"vault", vault_name}});
@@ -50,6 +51,7 @@ json UsersOf(const Config& config, const std::string& name) {
   for (const auto& [notifier_name, notifier] : config.notifiers) {
     if (notifier.credential == name) users.push_back({{"notifier", notifier_name}});
   }
+  if (config.admin.upstream == name) users.push_back({{"admin", "upstream"}});
   return users;
 }
 

@@ -39,8 +39,10 @@ std::string LivesIn(const json& lives) {
 
 void PrintSecrets(std::ostream& out, const json& credential) {
   if (credential.contains("revoked")) {
-    out << "  " << Red("revoked") << "   not used: purser revoke " << Field(credential, "revoked")
-        << '\n';
+    const std::string revoked = Field(credential, "revoked");
+    const bool itself = revoked == Field(credential, "name");
+    out << "  " << Red("revoked") << "   not used"
+        << (itself ? "" : ", because " + revoked + " was revoked, which proves it") << '\n';
   }
   const json& lives = credential["lives"];
   if (Field(lives, "in") != "store") {
@@ -87,6 +89,10 @@ void PrintUsers(std::ostream& out, const json& users) {
           << JoinTexts(user["scopes"]) << '\n';
     } else if (user.contains("notifier")) {
       out << "notifier " << Field(user, "notifier") << ", which posts to it\n";
+    } else if (user.contains("rotates")) {
+      out << "credential " << Field(user, "rotates") << ", which is rotated with it\n";
+    } else if (user.contains("admin")) {
+      out << "[admin] " << Field(user, "admin") << ", to end at Entra what is stopped here\n";
     } else if (user.contains("vault")) {
       out << "vault " << Field(user, "vault") << ", to sign in there\n";
     } else {
