@@ -1,12 +1,9 @@
 // What a rotation would do, and what it leaves alone.
+#include "broker/policy/config_values.h"
 #include "broker/rotations.h"
 
 namespace broker {
 namespace {
-
-using std::chrono::seconds;
-
-std::string TimeText(seconds duration) { return std::to_string(duration.count()) + " s"; }
 
 std::vector<std::string> StepsOf(const policy::Credential& credential, const Rotation::Ask& ask,
                                  const Rotation::Plan& plan) {
@@ -15,17 +12,17 @@ std::vector<std::string> StepsOf(const policy::Credential& credential, const Rot
                                      " make a version of certificate " + credential.secret +
                                      " with a new key, and add it"
                            : credential.kind == "certificate"
-                               ? "make a key and a certificate for " + TimeText(Rotation::kLife) +
-                                     ", and add the certificate"
+                               ? "make a key and a certificate for " +
+                                     policy::Format(Rotation::kLife) + ", and add the certificate"
                                : std::string("add a client secret");
   std::vector<std::string> steps = {
       what + " to application " + credential.client_id +
-          (key ? "" : " for " + TimeText(Rotation::kLife)),
+          (key ? "" : " for " + policy::Format(Rotation::kLife)),
       "ask Entra for tokens with it until " + std::to_string(Rotation::kProofs) +
           " in a row are given, for 15 minutes at the most; else remove it and keep what is in use",
       (key ? "use it" : "store it") + std::string(" in the place of version ") + plan.old_version +
           (key ? " from then on" : ", and use it from then on"),
-      "remove key " + plan.old_key + " at Entra " + TimeText(ask.grace) + " later" +
+      "remove key " + plan.old_key + " at Entra " + policy::Format(ask.grace) + " later" +
           (key ? ", and disable its version in the vault" : "")};
   if (!plan.unused.empty()) {
     steps.push_back("version " + plan.unused + " in the vault is newer than the one in use (" +

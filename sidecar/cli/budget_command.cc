@@ -23,6 +23,15 @@ std::string Span(int64_t seconds) {
   return std::to_string(seconds) + "s";
 }
 
+// Not shorter than it is: "45s", "4h 48m".
+std::string Wait(int64_t seconds) {
+  if (seconds < 60) return std::to_string(seconds) + "s";
+  const int64_t minutes = (seconds + 59) / 60;
+  const std::string rest = minutes % 60 == 0 ? "" : std::to_string(minutes % 60) + "m";
+  if (minutes < 60) return rest;
+  return std::to_string(minutes / 60) + "h" + (rest.empty() ? "" : " " + rest);
+}
+
 // "20 in 1h per task", "3 tokens at a time".
 std::string Allowance(const json& limit) {
   const std::string kind = limit.value("kind", std::string("limit"));
@@ -66,7 +75,7 @@ void PrintLimits(const Console& console, const json& limits) {
                                          UtcTime(limit.value("raised_until", int64_t{0}))
                                    : "-";
     rows.push_back({limit.contains("rule") ? "rule " + Field(limit, "rule") : "all requests",
-                    Allowance(limit), Left(limit), wait == 0 ? "now" : "in " + Span(wait), raised});
+                    Allowance(limit), Left(limit), wait == 0 ? "now" : "in " + Wait(wait), raised});
   }
   if (rows.empty()) {
     console.out << "no limits: the configuration says \"none\"\n";

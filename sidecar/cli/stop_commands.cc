@@ -1,9 +1,11 @@
 #include "sidecar/cli/stop_commands.h"
 
+#include <chrono>
 #include <ostream>
 #include <string_view>
 
 #include "broker/base/inert_text.h"
+#include "broker/policy/config_values.h"
 #include "sidecar/cli/alive_text.h"
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/terminal.h"
@@ -78,7 +80,9 @@ int RunRelease(const Console& console, const StopOrder& order) {
   }
   if (proposed) {
     console.out << Yellow("proposed") << "  not released yet: another operator confirms it within "
-                << Text(answer->body["expires_in"]) << " s: purser release "
+                << broker::policy::Format(
+                       std::chrono::seconds(answer->body.value("expires_in", int64_t{0})))
+                << ": purser release "
                 << (order.all                  ? "--all"
                     : order.credential.empty() ? order.agent
                                                : "--credential " + order.credential)

@@ -1,6 +1,7 @@
 #include "sidecar/cli/teardown_command.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -8,6 +9,7 @@
 #include <sstream>
 
 #include "broker/base/strict_json.h"
+#include "broker/policy/config_values.h"
 #include "sidecar/cli/config_command.h"
 #include "sidecar/cli/json_text.h"
 #include "sidecar/cli/new_file.h"
@@ -108,7 +110,10 @@ int RunTeardown(const Console& console, const TeardownOrder& order) {
   } else if (!done) {
     console.out << Yellow("proposed")
                 << "  nothing is destroyed yet: another operator types the same "
-                << "command within " << Text(answer->body["expires_in"]) << " s\n";
+                << "command within "
+                << broker::policy::Format(
+                       std::chrono::seconds(answer->body.value("expires_in", int64_t{0})))
+                << '\n';
   } else {
     PrintEnd(console, answer->body);
   }
