@@ -74,7 +74,7 @@ std::string AsText(const Explanation& explanation) {
 std::string AsText(const PastExplanation& past) {
   std::string text = past.headline + "\n";
   for (const std::string& note : past.notes) text += "  " + note + "\n";
-  return past.today ? text + "today\n" + AsText(*past.today) : text;
+  return past.today ? text + "today: " + AsText(*past.today) : text;
 }
 
 nlohmann::ordered_json AsJson(const Explanation& explanation) {

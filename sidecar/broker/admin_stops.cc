@@ -124,9 +124,11 @@ Outcome AdminService::Release(const Call& call) {
   broker::KillSwitch& kills = ports_.broker.kills();
   const uint64_t seen = kills.engagements();
   if (kills.held_by_file()) {
-    return Refuse(Reason::kConflict,
-                  "The file " + std::string(ipc::kStopFile) +
-                      " in purser's state folder stops all agents: remove it first.");
+    return Refuse(
+        Reason::kConflict,
+        "The file " + std::string(ipc::kStopFile) +
+            " in purser's state folder stops all agents: remove it first; purser looks for "
+            "it once a second.");
   }
   if (!Stands(kills.stops(), request->agent)) {
     return Refuse(Reason::kConflict, request->agent.empty()

@@ -34,7 +34,7 @@ void PrintEnded(const Console& console, const json& body) {
                     JoinTexts(one["shown"].value("scopes", json::array())),
                     JoinTexts(one.value("votes", json::array()))});
   }
-  if (!rows.empty()) PrintTable(console.out, {"ID", "AGENT", "BECAME", "SCOPES", "YES"}, rows);
+  if (!rows.empty()) PrintTable(console.out, {"ID", "AGENT", "BECAME", "SCOPES", "BY"}, rows);
 }
 
 void PrintNotices(const Console& console, const json& body) {

@@ -175,9 +175,9 @@ Result<MetricsListener> MetricsListener::Open(std::string_view text) {
       listen(fd, SOMAXCONN) == 0) {
     return MetricsListener(fd, PortOf(fd));
   }
-  const std::string why = strerrorname_np(errno);
+  const std::string why = std::strerror(errno);
   if (fd >= 0) close(fd);
-  return Fail(ErrorCode::kUnavailable, "cannot listen there: " + why);
+  return Fail(ErrorCode::kUnavailable, "cannot listen on " + std::string(text) + ": " + why);
 }
 
 void MetricsListener::Serve(const Fetch& fetch) {
