@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "broker/approval_rules.h"
@@ -311,10 +312,10 @@ void Approvals::EndAll(std::string_view agent) {
   for (auto& [id, approval] : approvals_) {
     if (!approval.open() || !(agent.empty() || approval.agent == agent)) continue;
     End(approval, ApprovalState::kKilled);
-    for (Held& one : held_) {
-      if (one.id == id) dropped.push_back(std::move(one));
-    }
-    std::erase_if(held_, [&](const Held& one) { return one.id.empty() || one.id == id; });
+    const auto gone = std::ranges::stable_partition(
+        held_, [&name = id](const Held& one) { return one.id != name; });
+    std::ranges::move(gone, std::back_inserter(dropped));
+    held_.erase(gone.begin(), gone.end());
   }
   Changed();
 }
