@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <memory>
@@ -81,7 +82,11 @@ class Writer {
 bool Read(int peer, Framer* framer, Writer* writer) {
   std::array<char, 4096> chunk;
   const ssize_t got = recv(peer, chunk.data(), chunk.size(), MSG_DONTWAIT);
-  if (got <= 0) return false;
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+  if (got <= 0) {
+    if (got < 0) std::perror("floor_server: recv");
+    return false;
+  }
   framer->Append({chunk.data(), static_cast<size_t>(got)});
   while (true) {
     const Framer::State state = framer->Examine();
