@@ -219,6 +219,8 @@ std::optional<int> Parse(CLI::App& app, int argc, char** argv) {
     const std::string fault = UsageFault(app);
     if (fault.empty()) {
       app.exit(error);
+      const auto chosen = app.get_subcommands();
+      if (argc == 2 && !chosen.empty()) std::cerr << '\n' << chosen.front()->help("purser");
     } else {
       std::cerr << fault;
     }

@@ -52,6 +52,12 @@ class Alone(unittest.TestCase):
             with self.subTest(row):
                 self.assertEqual(purser(*row).returncode, USAGE)
 
+    def test_a_bare_stop_stops_nobody_and_says_how_it_is_typed(self):
+        outcome = purser("kill")
+        self.assertEqual(outcome.returncode, 2)
+        self.assertIn("Usage: purser kill", outcome.stderr)
+        self.assertIn("--all", outcome.stderr)
+
     def test_a_daemon_that_is_not_there_has_an_exit_code_of_its_own(self):
         for row in (["status"], ["ready"], ["agents"], ["credentials"], ["reload"], ["login", "x"],
                     ["ledger", "resume"], ["ledger", "archive", "--keep", "90d"]):
